@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from energybench.model import BoundaryName, Noun, Positive
+from energybench.model.adapter import Adapter
 
 Number = Annotated[int, msgspec.Meta(ge=1, le=100_000_000)]
 Scaling = Literal["strong", "weak"]
@@ -98,6 +99,7 @@ class Campaign(Noun, frozen=True, kw_only=True):
     folder        where the file lies; commands of applications start there
     scenarios     names of built-in scenarios, or scenario files beside the campaign file
     min_window_s  shortest repeat of a workload; None: as `energybench run` has it
+    adapters      content of the cases' adapters when the file was read, by the name in the case
     """
 
     name: str
@@ -115,3 +117,4 @@ class Campaign(Noun, frozen=True, kw_only=True):
     platforms: dict[str, Platform]
     comparisons: tuple[Pair, ...]
     published: tuple[Published, ...] = ()
+    adapters: dict[str, Adapter] = {}

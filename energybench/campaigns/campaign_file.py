@@ -107,10 +107,11 @@ def parse(text: str, where: str, folder: Path) -> Campaign:
             raise BadInput(where, f"has no {kind}", f"[{kind}s.NAME]: see docs/campaigns.md")
     for name, platform in platforms.items():
         _check_platform(platform, f"{where}: platforms.{name}")
+    adapters = {}
     for name, case in cases.items():
         _check_case(case, platforms, f"{where}: cases.{name}")
         if case.adapter is not None:
-            find_adapter(case.adapter, folder)
+            adapters[case.adapter] = find_adapter(case.adapter, folder).adapter
     campaign = Campaign(
         name=raw.name,
         title=raw.title,
@@ -133,6 +134,7 @@ def parse(text: str, where: str, folder: Path) -> Campaign:
             toml_tables.convert(entry, Published, f"{where}: published[{number}]")
             for number, entry in enumerate(raw.published, 1)
         ),
+        adapters=adapters,
     )
     for number, entry in enumerate(campaign.published, 1):
         _check_line(entry.name, f"{where}: published[{number}].name")

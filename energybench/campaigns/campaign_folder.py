@@ -19,7 +19,7 @@ import msgspec
 
 from energybench.campaigns.campaign import Campaign
 from energybench.errors import BadInput, StorageFailed
-from energybench.model import Measurement, Noun
+from energybench.model import Measurement, Noun, same_identity
 from energybench.store import reader, strict
 from energybench.store.durable import replace_file
 from energybench.store.layout import runs
@@ -83,7 +83,7 @@ class CampaignFolder(NamedTuple):
             raise StorageFailed(f"{self.path}: cannot be written: {error.strerror}") from None
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self) -> Iterator[Lock]:
         """Keep other commands from submitting the same campaign at the same time.
 
         Raises BadInput if another command does, and StorageFailed.
@@ -96,9 +96,14 @@ class CampaignFolder(NamedTuple):
             raise StorageFailed(f"{place}: cannot be written: {error.strerror}") from None
         try:
             if lock.held is False:
-                raise BadInput(str(self.path), "another command submits this campaign", "wait")
-            yield
+                raise BadInput(
+                    str(self.path),
+                    "another command submits this campaign, or programs that it started go on",
+                    "wait, or end them",
+                )
+            yield lock
         finally:
+            lock.release()
             lock.close()
 
     def state(self, campaign: Campaign) -> State:
@@ -146,9 +151,23 @@ def with_job(state: State, job: SubmittedJob) -> State:
 
 
 def whole(measurements: Sequence[Measurement]) -> list[Measurement]:
-    """The measurements of whole repeats with passed checks; of each machine the latest."""
-    by_machine: dict[object, Measurement] = {}
+    """The measurements of whole repeats with passed checks, the oldest first; of each machine the
+    latest. Of a run on several nodes the latest counts, whatever its head node.
+    """
+    latest: list[Measurement] = []
     for measured in measurements:
         if not measured.partial and not measured.failed_checks:
-            by_machine[measured.host.ids or measured.host.name] = measured
-    return list(by_machine.values())
+            latest = [other for other in latest if not _takes_its_place(measured, other)]
+            latest.append(measured)
+    return latest
+
+
+def _takes_its_place(measured: Measurement, earlier: Measurement) -> bool:
+    """Whether a later measurement of the same run stands for an earlier one. Names decide about
+    hosts whose identities have no kind in common, or only those of two boots: in a cluster no two
+    nodes have one name.
+    """
+    if max(measured.nodes, earlier.nodes) > 1:
+        return True
+    same = same_identity(measured.host.identities, earlier.host.identities)
+    return measured.host.name == earlier.host.name if same is None else same

@@ -150,8 +150,8 @@ def _run(
 
 
 def _digest(campaign: Campaign, case: str, platform: str, nodes: int, setting: PowerSetting) -> str:
-    """Of everything that shapes the result: a changed case is another run. The account, the queue
-    and the time limit shape nothing.
+    """Of everything in the files of a campaign that shapes the result: a changed case or adapter is
+    another run. The account, the queue and the time limit shape nothing.
     """
     nodes_only = msgspec.structs.replace(
         campaign.platforms[platform],
@@ -172,7 +172,10 @@ def _digest(campaign: Campaign, case: str, platform: str, nodes: int, setting: P
         campaign.max_warm_up_s,
         campaign.boundary,
     )
-    identity = msgspec.json.encode(
-        [work, nodes_only, list(setting), measured], order="deterministic"
-    )
+    parts = [work, nodes_only, list(setting), measured]
+    if work.adapter is not None:
+        # the description shapes no result, nor does the deck of a run of the adapter's own
+        adapter = campaign.adapters[work.adapter]
+        parts.append(msgspec.structs.replace(adapter, about="", run=None))
+    identity = msgspec.json.encode(parts, order="deterministic")
     return hashlib.sha256(identity).hexdigest()[:_DIGITS]

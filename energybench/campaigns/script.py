@@ -14,9 +14,16 @@ from pathlib import Path
 from energybench.campaigns.campaign import Campaign, Case, Platform
 from energybench.campaigns.planned_runs import PlannedJob, PlannedRun
 from energybench.launch import CASE
+from energybench.measuring.signals import ENDING
 
 # A step of one task that may use all cores of its node
 _ONE_TASK = ["srun", "--nodes=1", "--ntasks=1", "--cpu-bind=none"]
+
+# After a signal bash waits for the program at hand, which has got it too, and begins no other one.
+# Slurm ends the programs of a job itself.
+_ENDINGS = tuple(
+    f"trap 'exit {128 + number}' {number.name.removeprefix('SIG')}" for number in sorted(ENDING)
+)
 
 
 def script(campaign: Campaign, job: PlannedJob, store: Path, *, local: bool = False) -> str:
@@ -28,7 +35,8 @@ def script(campaign: Campaign, job: PlannedJob, store: Path, *, local: bool = Fa
     platform = campaign.platforms[job.platform]
     lines = ["#!/bin/bash"]
     lines += [f"#SBATCH {_directive(option)}" for option in directives(campaign, job)]
-    lines += ["", f"cd {shlex.quote(str(campaign.folder))} || exit 2", *platform.setup, "code=0"]
+    lines += ["", *(_ENDINGS if local else ())]
+    lines += [f"cd {shlex.quote(str(campaign.folder))} || exit 2", *platform.setup, "code=0"]
     for run in job.runs:
         lines += ["", f"# {run.name}", f"export {CASE}={shlex.quote(run.key)}"]
         words = command(campaign, run, store, local=local)

@@ -1,11 +1,8 @@
-"""Handing the missing runs of a campaign to Slurm, or running them here."""
+"""Handing the missing runs of a campaign to Slurm."""
 
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,13 +11,19 @@ from energybench.campaigns.campaign_folder import CampaignFolder, State, Submitt
 from energybench.campaigns.planned_runs import PlannedJob, planned_jobs
 from energybench.campaigns.progress import is_done, known_jobs
 from energybench.campaigns.queue import own_jobs
-from energybench.campaigns.script import script
+from energybench.campaigns.script import directives, script
+from energybench.cluster.slurm_environment import of_new_job
 from energybench.cluster.slurm_programs import NoAnswer, output, path_of
 from energybench.errors import BadInput, StorageFailed, brief
 from energybench.store.durable import replace_file
-from energybench.units import counted
 
-Say = Callable[[str], None]
+# Variables that some sites ask their users to set. They shape no result, and stand for a key that
+# the platform leaves out. All other variables SBATCH_* are options that no campaign states.
+_OF_THE_SITE = {
+    "SBATCH_ACCOUNT": "account",
+    "SBATCH_QOS": "qos",
+    "SBATCH_RESERVATION": "reservation",
+}
 
 
 def submit(campaign: Campaign, folder: CampaignFolder, where: str) -> list[SubmittedJob]:
@@ -35,9 +38,9 @@ def submit(campaign: Campaign, folder: CampaignFolder, where: str) -> list[Submi
         at_work = {number for number, job in known_jobs(state).items() if job.waits or job.runs}
         busy = {key for job in state.jobs if job.id in at_work for key in job.keys}
         jobs = missing(campaign, folder, busy)
-        files = [_write_script(campaign, job, folder) for job in jobs]
+        files = [write_script(campaign, job, folder) for job in jobs]
         for job, file in zip(jobs, files, strict=True):
-            _sbatch(["--test-only"], job, file, folder, where)
+            _sbatch(["--test-only"], campaign, job, file, folder, where)
         submitted = []
         for job, file in zip(jobs, files, strict=True):
             entry = SubmittedJob(
@@ -48,7 +51,7 @@ def submit(campaign: Campaign, folder: CampaignFolder, where: str) -> list[Submi
             )
             state = with_job(state, entry)
             folder.write(state)  # before sbatch: a kill in between must not lose the job
-            text = _sbatch(["--parsable"], job, file, folder, where)
+            text = _sbatch(["--parsable"], campaign, job, file, folder, where)
             number = job_number(text)
             if number is None:
                 # the next `submit` looks the job up by its name
@@ -111,9 +114,13 @@ def _with_lost_numbers(folder: CampaignFolder, state: State) -> State:
     return state
 
 
-def _write_script(
+def write_script(
     campaign: Campaign, job: PlannedJob, folder: CampaignFolder, *, local: bool = False
 ) -> Path:
+    """Write the script of a job down. Raises StorageFailed.
+
+    local  for this machine
+    """
     file = folder.scripts / f"{job.name}.sh"
     text = script(campaign, job, folder.store, local=local)
     try:
@@ -124,17 +131,40 @@ def _write_script(
 
 
 def _sbatch(
-    options: list[str], job: PlannedJob, file: Path, folder: CampaignFolder, where: str
+    options: list[str],
+    campaign: Campaign,
+    job: PlannedJob,
+    file: Path,
+    folder: CampaignFolder,
+    where: str,
 ) -> str:
     """Output of sbatch, in the folder that gets the job's output. Raises BadInput."""
     try:
-        return output(["sbatch", *options, str(file)], folder=folder.output)
+        return output(
+            ["sbatch", *options, str(file)],
+            environment=of_new_job(os.environ),
+            options=_site_options(campaign, job),
+            folder=folder.output,
+        )
     except NoAnswer as why:
         raise BadInput(
             f"{where}: platforms.{job.platform}",
             f"is refused: {why}",
             "nothing was submitted" if "--test-only" in options else "submit again",
         ) from None
+
+
+def _site_options(campaign: Campaign, job: PlannedJob) -> dict[str, str]:
+    """The account, QOS and reservation of the user's shell that the script does not state: sbatch
+    prefers variables to the directives of a script.
+    """
+    # sbatch takes an option by the beginning of its name too
+    stated = [name for name, _ in directives(campaign, job)]
+    return {
+        variable: os.environ[variable]
+        for variable, option in _OF_THE_SITE.items()
+        if variable in os.environ and not any(option.startswith(name) for name in stated)
+    }
 
 
 def job_number(text: str) -> str | None:
@@ -146,41 +176,3 @@ def job_number(text: str) -> str | None:
         if number.isascii() and number.isdigit():
             return number
     return None
-
-
-# ---------------------------------------------------------------- on this machine
-
-
-def run_here(campaign: Campaign, folder: CampaignFolder, say: Say) -> int:
-    """Run the missing runs one after another with bash. The first exit code that is not 0.
-
-    Jobs that only a cluster can run are named and left out. Raises BadInput and StorageFailed.
-    """
-    code = 0
-    with folder.locked():
-        for job in missing(campaign, folder, set(), local=True):
-            reason = _not_here(campaign, job)
-            if reason is not None:
-                say(f"{job.name}: left out: {reason}")
-                continue
-            say(f"{job.name}: {', '.join(run.name for run in job.runs)}")
-            file = _write_script(campaign, job, folder, local=True)
-            done = subprocess.run(
-                ["bash", str(file)], stdout=sys.stderr, env=_environment(), check=False
-            )
-            code = code or done.returncode
-    return code
-
-
-def _not_here(campaign: Campaign, job: PlannedJob) -> str | None:
-    if job.nodes > 1:
-        return f"each case needs {counted(job.nodes, 'node')}"
-    if any(value is not None for value in job.setting):
-        return f"Slurm sets the power cap and clocks ({', '.join(job.setting.words)})"
-    return None
-
-
-def _environment() -> dict[str, str]:
-    """The environment of the scripts: the `energybench` beside this Python is found first."""
-    programs = os.path.dirname(sys.executable)
-    return {**os.environ, "PATH": os.pathsep.join([programs, os.environ.get("PATH", "")])}

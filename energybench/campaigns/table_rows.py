@@ -5,13 +5,20 @@ from __future__ import annotations
 from energybench.analysis.uncertainty.effects import scale
 from energybench.campaigns.collecting import CampaignResult, NodesRatio
 from energybench.campaigns.tables import NodeDifference, Row, Table
-from energybench.units import S_PER_H, show
+from energybench.units import S_PER_H, counted, show
 
 _READABLE_H = 0.001
 
 
 def table_rows(table: Table) -> list[str]:
-    """A title, and a row for each run."""
+    """A title, which names what all rows have in common, and a row for each run."""
+    first = table.rows[0]
+    common = (
+        [f"on {counted(first.nodes, 'node')}"] if table.by != "nodes" and first.nodes > 1 else []
+    )
+    common += (
+        [f"at {' '.join(_setting(first))}"] if table.by != "setting" and _setting(first) else []
+    )
     titles = {
         "nodes": f" by number of nodes ({table.scaling} scaling)",
         "setting": " by power setting",
@@ -24,13 +31,14 @@ def table_rows(table: Table) -> list[str]:
         + "   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in cells
     ]
-    return [f"{table.case} on {table.platform}{titles[table.by]}, per {table.rows[0].per}", *rows]
+    place = " ".join([table.case, "on", table.platform, *common])
+    return [f"{place}{titles[table.by]}, per {first.per}", *rows]
 
 
 def _cells(row: Row, table: Table) -> list[str]:
     words = []
     if table.by == "nodes":
-        words.append(f"{row.nodes} node{'s' if row.nodes > 1 else ''}")
+        words.append(counted(row.nodes, "node"))
     if table.by == "setting":
         words.append(" ".join(_setting(row)) or "as it is")
     words += [

@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 from energybench.analysis.uncertainty.effects import not_negative, scale, student
 from energybench.analysis.uncertainty.propagation import propagate
 from energybench.campaigns.campaign import Campaign, Scaling
-from energybench.campaigns.planned_runs import PlannedRun
+from energybench.campaigns.planned_runs import PlannedRun, PowerSetting
 from energybench.model import Estimate, Measurement, Noun
 from energybench.units import S_PER_H
 
@@ -22,11 +22,16 @@ MIN_NODES = 5
 
 
 class Figures(NamedTuple):
-    """Of one unit of work, or of one repeat if the work is not counted, on all nodes."""
+    """Of one unit of work, or of one repeat if the work is not counted, on all nodes.
+
+    per      unit of work, or "repeat"
+    counted  whether the work is counted
+    """
 
     time_s: Estimate
     energy_j: Estimate | None
     per: str
+    counted: bool
 
 
 class Row(Noun, frozen=True, kw_only=True):
@@ -35,9 +40,10 @@ class Row(Noun, frozen=True, kw_only=True):
     nodes       over which its work went
     per         unit of work to which the figures belong: "solve", or "repeat"
     node_h      node-hours
-    speedup     T of the first row / T of this row, for equal work
-    efficiency  strong scaling: speedup per node, relative to the first row; weak scaling: T of the
-                first row / T of this row
+    speedup     T of the first row / T of this row, for equal work; None in weak scaling, whose rows
+                did different work
+    efficiency  strong scaling: speedup per node, relative to the first row; weak scaling: see
+                `weak_efficiency`
     """
 
     run: str
@@ -56,7 +62,9 @@ class Row(Noun, frozen=True, kw_only=True):
 
 
 class Table(Noun, frozen=True, kw_only=True):
-    """A case on a platform: its rows by number of nodes, or by power setting."""
+    """A case on a platform: its rows by number of nodes, all with one power setting, or by power
+    setting, all on one number of nodes.
+    """
 
     case: str
     platform: str
@@ -83,34 +91,89 @@ class NodeDifference(Noun, frozen=True, kw_only=True):
     about: str
 
 
+class _MeasuredRun(NamedTuple):
+    run: PlannedRun
+    measured: Measurement
+
+
 # ---------------------------------------------------------------- tables
 
 
 def tables(
     campaign: Campaign, measured: Sequence[tuple[PlannedRun, Sequence[Measurement]]]
 ) -> list[Table]:
-    """A table for each case on each platform that was measured."""
-    groups: dict[tuple[str, str], list[Row]] = {}
+    """The tables of each case on each platform that was measured. If both the number of nodes and
+    the power setting vary, each setting has a table by number of nodes: one row differs from
+    another one in one thing alone.
+    """
+    groups: dict[tuple[str, str], list[_MeasuredRun]] = {}
     for run, measurements in measured:
         if measurements:
-            groups.setdefault((run.case, run.platform), []).append(_row(run, middle(measurements)))
-    return [_table(campaign, case, platform, rows) for (case, platform), rows in groups.items()]
+            pair = _MeasuredRun(run, middle(measurements))
+            groups.setdefault((run.case, run.platform), []).append(pair)
+    found = []
+    for (case, platform), runs in groups.items():
+        if len({pair.run.nodes for pair in runs}) > 1:
+            by_setting: dict[PowerSetting, list[_MeasuredRun]] = {}
+            for pair in runs:
+                by_setting.setdefault(pair.run.setting, []).append(pair)
+            scaling = campaign.cases[case].scaling
+            found += [_by_nodes(case, platform, some, scaling) for some in by_setting.values()]
+        else:
+            rows = tuple(_relative_row(pair, runs[0], None) for pair in runs)
+            by: Literal["setting", "alone"] = "setting" if len(rows) > 1 else "alone"
+            found.append(Table(case=case, platform=platform, by=by, rows=rows))
+    return found
 
 
-def _table(campaign: Campaign, case: str, platform: str, rows: Sequence[Row]) -> Table:
-    scaling = campaign.cases[case].scaling
-    if len({row.nodes for row in rows}) > 1:
-        ordered = sorted(rows, key=lambda row: row.nodes)
-        compared = tuple(_relative(row, ordered[0], scaling) for row in ordered)
-        return Table(case=case, platform=platform, by="nodes", scaling=scaling, rows=compared)
-    if len(rows) > 1:
-        compared = tuple(_relative(row, rows[0], None) for row in rows)
-        return Table(case=case, platform=platform, by="setting", rows=compared)
-    return Table(case=case, platform=platform, by="alone", rows=tuple(rows))
+def _by_nodes(case: str, platform: str, runs: Sequence[_MeasuredRun], scaling: Scaling) -> Table:
+    ordered = sorted(runs, key=lambda pair: pair.run.nodes)
+    rows = tuple(_relative_row(pair, ordered[0], scaling) for pair in ordered)
+    return Table(case=case, platform=platform, by="nodes", scaling=scaling, rows=rows)
 
 
-def _row(run: PlannedRun, measured: Measurement) -> Row:
-    figures = per_work(measured)
+def _relative_row(this: _MeasuredRun, first: _MeasuredRun, scaling: Scaling | None) -> Row:
+    """The row of a run, with speedup and efficiency relative to the first run of the table."""
+    figures, reference = per_work(this.measured), per_work(first.measured)
+    speedup = efficiency = None
+    same_unit = (figures.per, figures.counted) == (reference.per, reference.counted)
+    if this.run != first.run and same_unit and figures.time_s.value > 0:
+        nodes_ratio = first.run.nodes / this.run.nodes
+        if scaling == "weak":
+            efficiency = weak_efficiency(first.measured, this.measured, nodes_ratio)
+        else:
+            speedup = _ratio(reference.time_s, figures.time_s)
+            efficiency = scale(speedup, nodes_ratio) if scaling == "strong" else None
+    return _row(this.run, figures, speedup, efficiency)
+
+
+def weak_efficiency(
+    first: Measurement, measured: Measurement, nodes_ratio: float
+) -> Estimate | None:
+    """Efficiency of a problem that grows with the number of nodes.
+
+    A repeat of a command is the whole problem, whatever its adapter counts: the times of the
+    repeats are compared. A repeat of a workload holds as many runs of the problem as a window
+    needs: the operations per time and node are compared, and None is returned if they are not
+    counted.
+
+    nodes_ratio  nodes of `first` / nodes of `measured`
+    """
+    if first.command is not None and measured.command is not None:
+        return _ratio(first.time_s, measured.time_s)
+    flops = [one.work.flops if one.work is not None else None for one in (first, measured)]
+    if not flops[0] or not flops[1]:
+        return None
+    return scale(_ratio(first.time_s, measured.time_s), flops[1] / flops[0] * nodes_ratio)
+
+
+def _ratio(first: Estimate, second: Estimate) -> Estimate:
+    return propagate(lambda x: x["first"] / x["second"], {"first": first, "second": second})
+
+
+def _row(
+    run: PlannedRun, figures: Figures, speedup: Estimate | None, efficiency: Estimate | None
+) -> Row:
     delay = None
     if figures.energy_j is not None:
         delay = not_negative(
@@ -131,29 +194,18 @@ def _row(run: PlannedRun, measured: Measurement) -> Row:
         energy_j=figures.energy_j,
         node_h=scale(figures.time_s, run.nodes / S_PER_H),
         energy_delay_js=delay,
+        speedup=speedup,
+        efficiency=efficiency,
     )
-
-
-def _relative(row: Row, first: Row, scaling: Scaling | None) -> Row:
-    if row.run == first.run or row.per != first.per or row.time_s.value <= 0:
-        return row
-    speedup = propagate(
-        lambda x: x["first"] / x["time"], {"first": first.time_s, "time": row.time_s}
-    )
-    efficiency = None
-    if scaling is not None:
-        factor = first.nodes / row.nodes if scaling == "strong" else 1.0
-        efficiency = scale(speedup, factor)
-    fields = {name: getattr(row, name) for name in row.__struct_fields__}
-    return Row(**{**fields, "speedup": speedup, "efficiency": efficiency})
 
 
 def per_work(measured: Measurement) -> Figures:
     """Time and energy of one unit of work; of one repeat, if the work is not counted."""
     work = measured.work
     if work is None or work.amount <= 0 or measured.energy_per_work_j is None:
-        return Figures(measured.time_s, measured.energy_j, "repeat")
-    return Figures(scale(measured.time_s, 1 / work.amount), measured.energy_per_work_j, work.unit)
+        return Figures(measured.time_s, measured.energy_j, "repeat", counted=False)
+    time_s = scale(measured.time_s, 1 / work.amount)
+    return Figures(time_s, measured.energy_per_work_j, work.unit, counted=True)
 
 
 def middle(measurements: Sequence[Measurement]) -> Measurement:

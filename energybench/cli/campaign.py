@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -57,18 +57,28 @@ def submit(file: File, local: Local = False) -> None:
     Slurm tests every script first: if it refuses one, nothing is submitted. With --local the runs
     are made here and now, and the exit code is the first that is not 0.
     """
-    from energybench.campaigns import submitting
+    if local:
+        _run_here(file)
+    from energybench.campaigns.submitting import submit as submitted
 
     campaign, folder = _opened(file, local)
-    if local:
-        code = submitting.run_here(campaign, folder, common.say)
-        common.say(f"see: energybench campaign collect {file} --local")
-        raise typer.Exit(code)
-    jobs = submitting.submit(campaign, folder, str(file))
+    jobs = submitted(campaign, folder, str(file))
     for job in jobs:
         common.say(f"job {job.id}: {job.name}, {counted(len(job.keys), 'run')}")
     if not jobs:
         common.say("nothing to submit: every run is measured, waiting or running")
+
+
+def _run_here(file: Path) -> NoReturn:
+    from energybench.measuring.signals import Signals
+
+    with Signals(pass_on=True) as signals:  # before numpy, whose threads inherit the mask
+        from energybench.campaigns.running_here import run_here
+
+        campaign, folder = _opened(file, local=True)
+        code = run_here(campaign, folder, signals, common.say)
+    common.say(f"see: energybench campaign collect {file} --local")
+    raise typer.Exit(code)
 
 
 @app.command("status")

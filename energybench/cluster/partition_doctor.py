@@ -16,7 +16,8 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from energybench.cluster.clocks import wall_clock
-from energybench.cluster.slurm_programs import NoAnswer, identity, output
+from energybench.cluster.slurm_environment import of_new_job, of_own_step
+from energybench.cluster.slurm_programs import NoAnswer, output
 from energybench.errors import BadInput, in_one_line
 from energybench.model import Noun
 
@@ -126,7 +127,7 @@ def examine(partition: Partition, account: str | None, wait_s: int) -> Partition
         partition=partition.name, nodes=partition.nodes, boards_asked=boards, answer="none"
     )
     try:
-        text = output(command, environment=_own_job(), patience_s=wait_s + _END_S)
+        text = output(command, environment=of_new_job(os.environ), patience_s=wait_s + _END_S)
         facts = _facts(text)
     except NoAnswer as why:
         _cancel(name)
@@ -140,17 +141,10 @@ def _with(finding: PartitionFinding, **changes: Any) -> PartitionFinding:
     return msgspec.structs.replace(finding, **changes)
 
 
-def _own_job() -> dict[str, str]:
-    """The environment for a job of its own, also if this process is inside a job."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("SLURM_")} | {
-        name: value for name, value in os.environ.items() if name == "SLURM_CONF"
-    }
-
-
 def _cancel(name: str) -> None:
     """Take back a job that may still wait."""
     try:
-        output(["scancel", f"--name={name}"], environment=_own_job())
+        output(["scancel", f"--name={name}"], environment=of_new_job(os.environ))
     except (NoAnswer, BadInput):
         return
 
@@ -199,7 +193,7 @@ def _overlap(environment: Mapping[str, str]) -> tuple[bool | None, str]:
     command = ["srun", "--overlap", "--nodes=1", "--ntasks=1", "--cpu-bind=none", "--mem=0"]
     command += ["--mpi=none", "--quiet", f"--immediate={_OVERLAP_S}", "true"]
     try:
-        output(command, environment=identity(environment), patience_s=_OVERLAP_S + 10.0)
+        output(command, environment=of_own_step(environment), patience_s=_OVERLAP_S + 10.0)
     except (NoAnswer, BadInput) as error:
         return False, str(error)
     return True, ""

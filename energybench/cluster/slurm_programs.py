@@ -5,22 +5,15 @@ controller that does not answer makes them wait for minutes.
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from energybench.cluster.slurm_environment import without_options
 from energybench.errors import BadInput
 
 PATIENCE_S = 20.0
-# What of Slurm's variables a step may take over from the job: who it is. Everything else that
-# begins with SLURM_ or SRUN_ would become an option of srun (srun(1), "Input environment
-# variables"), such as the tasks, memory and CPU binding that a user asked for the program.
-_IDENTITY = re.compile(
-    r"SLURM_(JOB_?ID|JOB_UID|JOB_USER|JOB_ACCOUNT|JOB_PARTITION|CONF|CLUSTER|WORKING_CLUSTER|HET_"
-    r"|RESTART_COUNT|ARRAY_|NODE_ALIASES|TOPOLOGY|SUBMIT_|JWT|.*_HET_GROUP_\d+$|.*_PACK_GROUP_\d+$)"
-)
 
 
 class NoAnswer(Exception):
@@ -39,18 +32,23 @@ def output(
     words: Sequence[str],
     *,
     environment: Mapping[str, str] | None = None,
+    options: Mapping[str, str] | None = None,
     patience_s: float = PATIENCE_S,
     text: str | None = None,
     folder: Path | None = None,
 ) -> str:
     """What a program of Slurm prints. Raises BadInput if it is not installed, and NoAnswer.
 
-    folder  the program's working directory; None: that of this process
+    environment  None: that of this process. Variables that are options of Slurm's programs are left
+                 out: they would change the answer
+    options      variables of this kind that the program gets
+    folder       the program's working directory; None: that of this process
     """
+    variables = without_options(os.environ if environment is None else environment)
     try:
         done = subprocess.run(
             [path_of(words[0]), *words[1:]],
-            env=environment,
+            env={**variables, **(options or {})},
             cwd=folder,
             input=text,
             stdin=subprocess.DEVNULL if text is None else None,
@@ -83,14 +81,3 @@ def host_names(short: str) -> tuple[str, ...]:
     Raises BadInput and NoAnswer.
     """
     return tuple(output(["scontrol", "show", "hostnames", short]).split())
-
-
-def identity(environment: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment for a step of our own: without the options that were meant for the program's
-    steps.
-    """
-    return {
-        name: value
-        for name, value in (os.environ if environment is None else environment).items()
-        if not name.startswith(("SLURM_", "SRUN_")) or _IDENTITY.match(name)
-    }

@@ -4,7 +4,6 @@ no answer.
 
 from __future__ import annotations
 
-import os
 import re
 import secrets
 from collections.abc import Sequence
@@ -16,6 +15,8 @@ from energybench.cluster.slurm_programs import NoAnswer, output
 from energybench.errors import BadInput
 
 ACCOUNTS_PATIENCE_S = 60.0
+# sacct takes times of the zone TZ; in UTC no hour comes twice
+_FORMAT = {**TIME_FORMAT, "TZ": "UTC"}
 _JOB = re.compile(r"\d{1,10}(?:_\d{1,10}|\+\d{1,6})?")
 
 
@@ -93,7 +94,7 @@ def _asked(options: Sequence[str], patience_s: float, *, tell_no_answer: bool = 
     form = [f"--format={','.join(FIELDS)}", f"--delimiter={delimiter}"]
     command = ["sacct", "--parsable2", *form, *options]
     try:
-        text = output(command, environment=_environment(), patience_s=patience_s)
+        text = output(command, options=_FORMAT, patience_s=patience_s)
     except NoAnswer as why:
         if tell_no_answer:
             raise
@@ -101,14 +102,6 @@ def _asked(options: Sequence[str], patience_s: float, *, tell_no_answer: bool = 
             "sacct", f"Slurm's accounts give no answer: {why}", "sacctmgr ping; try again later"
         ) from None
     return rows(text, delimiter)
-
-
-def _environment() -> dict[str, str]:
-    """Without the variables that change what sacct shows (sacct(1), "Environment variables"). sacct
-    takes times of the zone TZ; in UTC no hour comes twice.
-    """
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("SACCT_")}
-    return {**kept, **TIME_FORMAT, "TZ": "UTC"}
 
 
 def _utc(seconds: int) -> str:

@@ -11,7 +11,8 @@ import sys
 from collections.abc import Sequence
 
 from energybench.cluster.messages import Lines
-from energybench.cluster.slurm_programs import identity, path_of
+from energybench.cluster.slurm_environment import of_own_step
+from energybench.cluster.slurm_programs import path_of
 from energybench.measuring.spawning import Process, spawn, wait_to_write
 
 _WRITE_PATIENCE_S = 5.0
@@ -81,7 +82,7 @@ class StepProcess:
             self._process = spawn(
                 _READER if here else step_words(len(self.nodes), het_group),
                 (),
-                environment=None if here else identity(),
+                environment=None if here else of_own_step(os.environ),
                 streams={0: to_readers, 1: answers, 2: self._remarks_fd},
                 process_group=True,  # a signal of the terminal is for the program alone
             )

@@ -35,7 +35,8 @@ class Writer(NamedTuple):
 
 
 class Lock:
-    """An exclusive lock on a file, released by `close` or by the end of the process.
+    """An exclusive lock on a file, released by `close` or by the end of the process; after
+    `hand_on` by `release` or by the end of all programs that this process started.
 
     held  False if another process holds the lock; None if the file system has no locks
     """
@@ -58,6 +59,15 @@ class Lock:
     def on(cls, path: Path) -> Lock:
         """The lock on an existing file. Opened for writing, because NFS locks no other files."""
         return cls(os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK))
+
+    def hand_on(self) -> None:
+        """From now on each program that this process starts holds the lock too."""
+        os.set_inheritable(self._descriptor, True)
+
+    def release(self) -> None:
+        """Give the lock up, whoever else holds it."""
+        if self.held and self._descriptor >= 0:
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
 
     def close(self) -> None:
         if self._descriptor >= 0:

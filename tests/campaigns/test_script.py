@@ -9,12 +9,29 @@ from pathlib import Path
 import pytest
 
 from energybench.campaigns.campaign import Campaign
+from energybench.campaigns.campaign_file import parse
 from energybench.campaigns.planned_runs import planned_jobs
 from energybench.campaigns.script import script
 from energybench.errors import BadInput
 from tests.campaigns.examples import FOLDER, HEAD, SMALL, campaign
 
 STORE = FOLDER / "trial/runs"
+ADAPTER = r"""
+schema = "energybench-adapter/1"
+name = "toy"
+about = "toy"
+programs = ["sh"]
+[output]
+stream = "stdout"
+[[values]]
+pattern = '(?m)^solved (?P<sites>[0-9]+) sites$'
+take = "last"
+[work]
+amount = "sites"
+unit = "site"
+[problem]
+values = []
+"""
 
 
 def scripts(of: Campaign, *, local: bool = False) -> dict[str, str]:
@@ -215,6 +232,28 @@ def test_an_application_may_have_an_adapter() -> None:
         campaign(text.replace('adapter = "hpcc"', 'adapter = "nosuch"'))
     with pytest.raises(BadInput, match=r"cases\.hpl\.adapter: belongs to an application"):
         campaign(text.replace('command = ["hpcc"]', 'workload = "milc"'))
+
+
+@pytest.mark.parametrize("place", ["./toy.toml", "toy"])
+def test_a_changed_adapter_is_another_run(tmp_path: Path, place: str) -> None:
+    """Beside the campaign or in ./adapters: what it reads is in the key, the description and
+    comments are not. A case without the adapter stays the same run.
+    """
+    file = tmp_path / (place if place.endswith(".toml") else f"adapters/{place}.toml")
+    file.parent.mkdir(exist_ok=True)
+    cases = f'[cases.app]\ncommand = ["app"]\nadapter = "{place}"\n'
+    cases += '[cases.other]\ncommand = ["app"]\n'
+
+    def keys(adapter: str) -> tuple[str, str]:
+        file.write_text(adapter)
+        of = parse(f"{HEAD}{cases}[platforms.cpu]\n", "trial.toml", tmp_path)
+        app, other = (run.key for job in planned_jobs(of) for run in job.runs)
+        return app, other
+
+    app, other = keys(ADAPTER)
+    assert keys(ADAPTER.replace('about = "toy"', 'about = "A toy."') + "# seen\n") == (app, other)
+    changed, unchanged = keys(ADAPTER.replace('amount = "sites"', 'amount = "2 * sites"'))
+    assert (changed == app, unchanged == other) == (False, True)
 
 
 def test_a_workload_on_several_nodes_is_one_task_a_node() -> None:

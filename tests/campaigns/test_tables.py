@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Callable
+from typing import Any
 
+import msgspec
 import pytest
 
-from energybench.analysis.uncertainty.effects import combine, exact, normal
+from energybench.analysis.uncertainty.effects import combine, exact, normal, scale
 from energybench.campaigns.planned_runs import planned_runs
 from energybench.campaigns.table_rows import node_rows, table_rows
 from energybench.campaigns.tables import (
@@ -17,7 +20,7 @@ from energybench.campaigns.tables import (
     node_difference,
     tables,
 )
-from energybench.model import Estimate
+from energybench.model import Estimate, Measurement, WorkloadRef
 from tests.analysis.runs import run, work
 from tests.campaigns.examples import HEAD, campaign
 
@@ -30,15 +33,26 @@ nodes = [4, 1, 2]
 """
 
 
-def scaled(scaling: str) -> Table:
-    """Times 16, 9 and 6 s on 1, 2 and 4 nodes."""
+def scaled(scaling: str, change: Callable[[Measurement, int], Measurement] | None = None) -> Table:
+    """Times 16, 9 and 6 s on 1, 2 and 4 nodes. change: of the measurement on a number of nodes."""
     of = campaign(HEAD + SCALING.replace("SCALING", scaling))
     times_s = {1: 16.0, 2: 9.0, 4: 6.0}
-    measured = [
-        (planned, [run("r", times_s=(times_s[planned.nodes],) * 3)]) for planned in planned_runs(of)
-    ]
+    measured = []
+    for planned in planned_runs(of):
+        one = run("r", times_s=(times_s[planned.nodes],) * 3)
+        measured.append((planned, [change(one, planned.nodes) if change else one]))
     (table,) = tables(of, measured)
     return table
+
+
+def counted(measured: Measurement, amount: float, **changes: Any) -> Measurement:
+    """A measurement whose repeats did some amount of work."""
+    assert measured.energy_j is not None
+    return msgspec.structs.replace(
+        measured,
+        work=work(amount=amount, unit="site", **changes),
+        energy_per_work_j=scale(measured.energy_j, 1 / amount),
+    )
 
 
 def about(estimate: Estimate | None) -> float:
@@ -64,9 +78,49 @@ def test_strong_scaling() -> None:
 
 
 def test_weak_scaling() -> None:
-    """The problem grows with the nodes: at best the time stays the same."""
+    """The problem grows with the nodes: at best the time stays the same. No row did the work of
+    another one, so that no speedup is stated.
+    """
     table = scaled("weak")
     assert [about(row.efficiency) for row in table.rows[1:]] == [1.778, 2.667]
+    assert [row.speedup for row in table.rows] == [None, None, None]
+
+
+@pytest.mark.parametrize("grows", [True, False], ids=["sites", "steps"])
+def test_weak_scaling_does_not_depend_on_the_unit_that_an_adapter_counts(grows: bool) -> None:
+    """Sites, whose number grows with the problem, or steps, whose number stays the same: a repeat
+    of a command is the whole problem.
+    """
+
+    def count(measured: Measurement, nodes: int) -> Measurement:
+        return counted(measured, 1000.0 * (nodes if grows else 1))
+
+    table = scaled("weak", count)
+    assert table.rows[0].per == "site"
+    assert [about(row.efficiency) for row in table.rows[1:]] == [1.778, 2.667]
+
+
+@pytest.mark.parametrize("flops", [1e12, None])
+def test_weak_scaling_of_a_workload_compares_the_operations_per_second_and_node(
+    flops: float | None,
+) -> None:
+    """A repeat of a workload holds as many runs of the problem as a window needs, here three on one
+    node and one on the others.
+    """
+
+    def count(measured: Measurement, nodes: int) -> Measurement:
+        runs = 3 if nodes == 1 else 1
+        operations = {} if flops is None else {"flops": flops * nodes * runs}
+        solved = counted(measured, runs, **operations)
+        reference = WorkloadRef(name="w", size="S", device="cpu")
+        return msgspec.structs.replace(solved, command=None, workload=reference)
+
+    table = scaled("weak", count)
+    if flops is None:
+        assert [row.efficiency for row in table.rows] == [None, None, None]
+    else:
+        # 16/3, 9 and 6 s for one run of the problem
+        assert [about(row.efficiency) for row in table.rows[1:]] == [0.593, 0.889]
 
 
 def test_rows_by_power_setting() -> None:
@@ -88,6 +142,48 @@ def test_rows_by_power_setting() -> None:
     assert table.rows[1].efficiency is None
     assert table_rows(table)[0] == "milc on gpu by power setting, per solve"
     assert table_rows(table)[2].startswith("  200 W")
+
+
+def test_nodes_and_power_settings_have_a_table_by_nodes_for_each_setting() -> None:
+    """Speedup and efficiency are relative to the fewest nodes at the same cap, which stands in
+    the title. A cap of which one number of nodes was measured has a table of its own too.
+    """
+    of = campaign(
+        HEAD
+        + '[cases.app]\ncommand = ["app"]\n'
+        + "[platforms.gpu]\ngpus_per_node = 4\nnodes = [1, 2]\ngpu_power_w = [300, 200]\n"
+    )
+    times_s = {(1, 300): 8.0, (2, 300): 4.0, (1, 200): 12.0, (2, 200): 8.0}
+    measured = [
+        (planned, [run("r", times_s=(times_s[planned.nodes, planned.setting.gpu_power_w],) * 3)])
+        for planned in planned_runs(of)
+    ]
+    first, second = tables(of, measured)
+    for table, cap, efficiency in ((first, "300 W", 1.0), (second, "200 W", 0.75)):
+        assert [row.nodes for row in table.rows] == [1, 2]
+        assert about(table.rows[1].efficiency) == efficiency
+        title, *rows = table_rows(table)
+        assert title == f"app on gpu at {cap} by number of nodes (strong scaling), per repeat"
+        assert [row.split("   ")[0].strip() for row in rows] == ["1 node", "2 nodes"]
+    without_one = [pair for pair in measured if pair[0].name != "app@gpu.1-nodes.200W"]
+    assert [len(table.rows) for table in tables(of, without_one)] == [2, 1]
+
+
+@pytest.mark.parametrize(
+    ("lines", "title"),
+    [
+        ("nodes = 2\ngpu_power_w = [300, 200]", "app on gpu on 2 nodes by power setting"),
+        ("nodes = 2\ngpu_power_w = 300", "app on gpu on 2 nodes at 300 W"),
+        ("gpu_clock_mhz = 1410", "app on gpu at 1410 MHz"),
+    ],
+)
+def test_a_title_names_what_all_rows_have_in_common(lines: str, title: str) -> None:
+    """The number of nodes and the power setting, if the file states them once."""
+    of = campaign(
+        HEAD + f'[cases.app]\ncommand = ["app"]\n[platforms.gpu]\ngpus_per_node = 4\n{lines}\n'
+    )
+    (table,) = tables(of, [(planned, [run("r")]) for planned in planned_runs(of)])
+    assert table_rows(table)[0] == f"{title}, per repeat"
 
 
 def nodes(count: int, gain_u: float = 0.0) -> list[Estimate]:

@@ -159,6 +159,25 @@ def test_nothing_is_submitted_if_slurm_refuses_one_job(
     assert not (tmp_path / "trial/state.json").exists()
 
 
+def test_variables_of_the_shell_shape_no_job(free: Cluster, tmp_path: Path) -> None:
+    """Of sbatch, squeue and of the step in which the campaign is submitted."""
+    text = HEAD + APP + '[platforms.cpu]\npartition = "cpu"\nsbatch = ["--begin=now+1hour"]\n'
+    (tmp_path / "trial.toml").write_text(text)
+    variables = {"SBATCH_PARTITION": "gpu", "SBATCH_ARRAY_INX": "0-1", "SBATCH_JOB_NAME": "other"}
+    variables |= {"SQUEUE_PARTITION": "gpu", "SBATCH_ACCOUNT": "test"}
+    variables |= {"SLURM_STEP_ID": "0", "SLURM_STEP_NUM_TASKS": "2", "SLURM_PROCID": "0"}
+    words = ("energybench", "campaign", "submit", "trial.toml")
+    free.run(*words, folder=tmp_path, env=variables)
+    (job,) = state(tmp_path)["jobs"]
+    shown = free.run("scontrol", "show", "job", job["id"]).stdout
+    assert "JobName=trial.cpu" in shown
+    assert "Partition=cpu" in shown
+    assert "Account=test" in shown
+    assert "ArrayTaskId" not in shown
+    again = free.run(*words, folder=tmp_path, env=variables)
+    assert "nothing to submit" in again.stderr
+
+
 def test_a_submission_that_was_cut_off_finds_its_job_again(free: Cluster, tmp_path: Path) -> None:
     """Killed between sbatch and the state file: the next submission looks the job up by name. A
     campaign of the same name in another folder is another campaign.

@@ -1,0 +1,90 @@
+"""Running the missing runs of a campaign on this machine, without Slurm."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from energybench.campaigns.campaign import Campaign
+from energybench.campaigns.campaign_folder import CampaignFolder
+from energybench.campaigns.planned_runs import PlannedJob
+from energybench.campaigns.submitting import missing, write_script
+from energybench.errors import BadInput
+from energybench.measuring.signals import Signals
+from energybench.measuring.spawning import Process, spawn
+from energybench.units import counted
+
+Say = Callable[[str], None]
+_ERRORS = 2  # descriptor of the errors of this process
+_LOOK_S = 60.0  # between two looks at a script that goes on; its end and a signal are seen at once
+
+
+def run_here(campaign: Campaign, folder: CampaignFolder, signals: Signals, say: Say) -> int:
+    """Run the missing runs one after another with bash. The first exit code that is not 0, or
+    128 + N after signal N: the signal is passed on to the run at hand, no other one is begun, and
+    the end of the run is waited for.
+
+    Jobs that only a cluster can run are named and left out. Raises BadInput and StorageFailed.
+    """
+    code = 0
+    with folder.locked() as lock:
+        # the programs hold the lock too: if this process is killed, they go on
+        lock.hand_on()
+        for job in missing(campaign, folder, set(), local=True):
+            if signals.ending():
+                break
+            reason = _not_here(campaign, job)
+            if reason is not None:
+                say(f"{job.name}: left out: {reason}")
+                continue
+            say(f"{job.name}: {', '.join(run.name for run in job.runs)}")
+            file = write_script(campaign, job, folder, local=True)
+            code = code or _run(file, signals)
+    return code if signals.received is None else 128 + signals.received
+
+
+def _run(script: Path, signals: Signals) -> int:
+    """The exit code of a script, as a shell states it. The script leads a process group, so that
+    a signal can be passed on to all of its programs, and reads nothing, as in a job of Slurm.
+    """
+    with open(os.devnull, "rb") as nothing:
+        try:
+            process = spawn(
+                ["bash", str(script)],
+                signals.mask,
+                environment=_environment(),
+                streams={0: nothing.fileno(), 1: _ERRORS},
+                process_group=True,
+            )
+        except OSError as error:
+            raise BadInput("bash", f"cannot be run: {error.strerror}") from None
+    while not process.done():
+        process.wait(_LOOK_S, (signals.fileno(),))
+        signals.poll(process.pid, lambda number: _send_to_all(process, number))
+    code = process.reap()
+    assert code is not None
+    return code if code >= 0 else 128 - code
+
+
+def _send_to_all(process: Process, number: int) -> None:
+    """Send a signal to the process group that a process leads, which is not reaped yet."""
+    try:
+        os.killpg(process.pid, number)
+    except (ProcessLookupError, PermissionError):
+        return  # all of them have ended, or belong to another user
+
+
+def _not_here(campaign: Campaign, job: PlannedJob) -> str | None:
+    if job.nodes > 1:
+        return f"each case needs {counted(job.nodes, 'node')}"
+    if any(value is not None for value in job.setting):
+        return f"Slurm sets the power cap and clocks ({', '.join(job.setting.words)})"
+    return None
+
+
+def _environment() -> dict[str, str]:
+    """The environment of the scripts: the `energybench` beside this Python is found first."""
+    programs = os.path.dirname(sys.executable)
+    return {**os.environ, "PATH": os.pathsep.join([programs, os.environ.get("PATH", "")])}
