@@ -13,15 +13,23 @@ from energybench.store.reader import read_run
 from tests.cli.process import energybench
 from tests.simulators import live_node
 
-# Adds joules to the counter of the package, one every 5 ms: a busy machine makes the command longer
-# and its energy no other.
+# Adds joules to the counter of the package, one every 5 ms, and waits until the counter shows them: a
+# busy machine makes the command longer and its energy no other.
 SPEND = """
 import os, sys, time
-spent = os.open(sys.argv[1], os.O_WRONLY | os.O_APPEND)
-for _ in range(int(sys.argv[2])):
+def counted_j():
+    text = ""
+    while not text.strip():  # the node writes the file anew
+        text = open("machine/sys/class/powercap/intel-rapl:0/energy_uj").read()
+    return int(text) / 1e6
+spent, joules = os.open(sys.argv[1], os.O_WRONLY | os.O_APPEND), int(sys.argv[2])
+before_j, began_s = counted_j(), time.monotonic()
+for _ in range(joules):
     time.sleep(0.005)
     os.write(spent, b"J")
-time.sleep(0.005)
+# beside 1 W of the package itself
+while counted_j() < before_j + joules + 0.9 * (time.monotonic() - began_s):
+    time.sleep(0.005)
 """
 
 
