@@ -37,12 +37,14 @@ _ANCHOR_S = 1e-3  # the run's wall clock is kept to a millisecond
 class RunPower(NamedTuple):
     """The sum of the run's sensors.
 
-    Shapes [n]: joules at t_s; fuzz_s: half-width of the interval that a time is known to.
+    Shapes [n]: joules at t_s; fuzz_s: half-width of the interval that a time is known to;
+    resolves_s: the time over which the slowest sensor averages, or between two of its updates.
     """
 
     t_s: Floats
     energy_j: Floats
     fuzz_s: float
+    resolves_s: float = 0.0
 
 
 class Offset(NamedTuple):
@@ -75,7 +77,8 @@ def run_power(curves: Sequence[Curve], start_s: float, end_s: float) -> RunPower
     if points.size < ENOUGH:
         return None
     energy = np.sum([np.interp(points, c.t_s, c.energy_j) for c in curves], axis=0)
-    return RunPower(points, energy, max(float(np.median(c.fuzz_s)) for c in curves))
+    fuzz_s = max(float(np.median(c.fuzz_s)) for c in curves)
+    return RunPower(points, energy, fuzz_s, max(max(c.period_s, c.window_s) for c in curves))
 
 
 def covering(curves: Sequence[Curve], start_s: float, end_s: float) -> list[Curve]:

@@ -39,6 +39,7 @@ _LEAST, _MATTERS, _ONE_SIDED = 3, 0.005, 0.8
 # come at regular times.
 _EXPECTED = 2.0
 _ROWS = 3  # that a doubt names
+_MOMENTS = 1_000_000  # of the sensors' power that are looked at
 _SAME_TIME_S = 1e-5  # s since 1970 are known to 0.2 µs
 
 
@@ -80,7 +81,7 @@ def doubts(
         return ()
     start, end = by_meter.start_s - offset.offset_s, by_meter.end_s - offset.offset_s
     keep = (start >= run.t_s[0]) & (end <= run.t_s[-1])
-    if int(keep.sum()) < 2 * _AROUND:
+    if int(keep.sum()) < 2 * _AROUND or spacing_s(series) < _moment_s(run):
         return ()
     shown = MeterSteps(start[keep], end[keep], by_meter.power_w[keep])
     differences = _differences(series, shown, run, 2 * offset.u_s)
@@ -160,12 +161,24 @@ def _local_median(values: Floats) -> Floats:
     return np.asarray(np.median(np.lib.stride_tricks.sliding_window_view(padded, _AROUND), axis=-1))
 
 
+def _moment_s(run: RunPower) -> float:
+    """The shortest time of which the sensors show the power; in shorter times they show steps of
+    their own.
+    """
+    span_s = float(run.t_s[-1] - run.t_s[0])
+    return max(
+        10 * run.fuzz_s,
+        float(np.median(np.diff(run.t_s))),
+        run.resolves_s,
+        span_s / _MOMENTS,
+    )
+
+
 def _range_w(
     run: RunPower, start: Floats, end: Floats, spacing: float, offset_u_s: float
 ) -> Floats:
     """Highest minus lowest power of the sensors near each interval, W."""
-    # shorter moments are the steps of the sensors
-    moment_s = max(10 * run.fuzz_s, 3 * float(np.median(np.diff(run.t_s))))
+    moment_s = _moment_s(run)
     reach_s = _NEARBY * spacing + offset_u_s
     edges = np.arange(run.t_s[0], run.t_s[-1], moment_s)
     if edges.size < 2:

@@ -27,6 +27,7 @@ LOADS: dict[str, Power] = {
     ),
     "in phases of 3 s": lambda t: np.where(t % 3 < 1, 200.0, 400.0),
     "bursts of 0.4 s": lambda t: np.where(t % 4.3 < 0.4, 600.0, 150.0),
+    "dips of 0.05 s": lambda t: np.where(t % 0.73 < 0.05, 150.0, 500.0),
     "drifting": lambda t: 200.0 + t + 60.0 * np.sin(t / 20.0),
 }
 
@@ -38,7 +39,7 @@ def energy(power: Power) -> Callable[[Floats], Floats]:
 
 def run_power(power: Power) -> RunPower:
     t_s = np.arange(0.0, 190.0, 0.1)
-    return RunPower(t_s, energy(power)(t_s), 5e-4)
+    return RunPower(t_s, energy(power)(t_s), 5e-4, 1e-3)
 
 
 def times(spacing_s: float = 1.0) -> Floats:
@@ -179,3 +180,19 @@ def test_loads_without_a_sensor_that_last_have_no_doubt() -> None:
     t_s = times()
     watts = node_w(STEADY, t_s) + np.where(t_s % 60 < 10, 60.0, 0.0)
     assert not found(watts, t_s, STEADY)
+
+
+def test_a_meter_that_is_faster_than_the_sensors_has_no_doubt() -> None:
+    """The meter sees dips of 50 ms that a sensor which averages over a second does not show."""
+    power = LOADS["dips of 0.05 s"]
+    t_s, every_s = times(0.05), np.arange(0.0, 190.0, 1.0)
+    joules = energy(power)
+    watts = 120.0 + (joules(t_s) - joules(t_s - 0.05)) / 0.05
+    series = MeterSeries(
+        "m.csv", "column 'p'", "line", "power", 0.1, t_s,
+        np.round(watts / 0.1).astype(np.int64), np.arange(t_s.size) + 2,
+    )  # fmt: skip
+    slow = RunPower(every_s, joules(every_s), 1e-3, 1.0)
+    offset = Offset(0.0, 0.05, 0.99, True)
+    by_meter = steps(series, 0.05)
+    assert not doubts(series, t_s, by_meter, slow, offset, REPEATS, per_interval=False)
