@@ -27,6 +27,8 @@ from energybench.meters import (
     gain_effects,
     interleaved,
     meter_doubts,
+    outliers,
+    power_slope,
     prior_contradiction,
     single_moments,
     smoothing,
@@ -143,6 +145,11 @@ def _readings(run: FinishedRun, meter: Meter, ranges: Ranges) -> Readings:
             series, clock_offset.level(by_meter, inside, offset.offset_s), run, meter
         )
     _check_zeros(series, t_s, run)
+    if meter.scope == "node":
+        doubts += power_slope.doubts(series, by_meter, offset, run, meter, ranges)
+    doubts += outliers.doubts(
+        series, t_s, by_meter, inside, offset, run.repeats, per_interval=meter.choice.per_interval
+    )
     shown_s = averaging if averaging > spacing else meter.averaging_s
     doubts += single_moments.doubts(series, t_s, shown_s, inside, run.repeats)
     doubts += interleaved.doubts(

@@ -27,7 +27,7 @@ MAX_OFFSET_S = 120.0  # clocks of BMCs and PDUs without NTP are by_meter minutes
 _VARIES = 0.02
 _FOLLOWS = 0.7  # correlation: below it the run explains less than half of the meter's variance
 _MOVES = 2.0  # steps of a meter by which a load moves its reading in any case
-_ENOUGH = 5  # readings: slope, intercept and offset take three
+ENOUGH = 5  # readings: slope, intercept and offset take three
 _MOST = 2000  # readings of the coarse search; the fine search takes every reading
 # local maxima of the coarse search to refine: equal repeats give a maximum per repeat
 _PEAKS = 4
@@ -37,12 +37,14 @@ _ANCHOR_S = 1e-3  # the run's wall clock is kept to a millisecond
 class RunPower(NamedTuple):
     """The sum of the run's sensors.
 
-    Shapes [n]: joules at t_s; fuzz_s: half-width of the interval that a time is known to.
+    Shapes [n]: joules at t_s; fuzz_s: half-width of the interval that a time is known to;
+    resolves_s: the time over which the slowest sensor averages, or between two of its updates.
     """
 
     t_s: Floats
     energy_j: Floats
     fuzz_s: float
+    resolves_s: float = 0.0
 
 
 class Offset(NamedTuple):
@@ -67,21 +69,25 @@ def run_power(curves: Sequence[Curve], start_s: float, end_s: float) -> RunPower
     """The sum of the curves over their common time; curves missing for most of [start_s, end_s] are
     left out. None: no curve.
     """
-    covering = [
+    curves = covering(curves, start_s, end_s)
+    if not curves:
+        return None
+    first, last = max(float(c.t_s[0]) for c in curves), min(float(c.t_s[-1]) for c in curves)
+    points = np.unique(np.concatenate([c.t_s[(c.t_s >= first) & (c.t_s <= last)] for c in curves]))
+    if points.size < ENOUGH:
+        return None
+    energy = np.sum([np.interp(points, c.t_s, c.energy_j) for c in curves], axis=0)
+    fuzz_s = max(float(np.median(c.fuzz_s)) for c in curves)
+    return RunPower(points, energy, fuzz_s, max(max(c.period_s, c.window_s) for c in curves))
+
+
+def covering(curves: Sequence[Curve], start_s: float, end_s: float) -> list[Curve]:
+    """The curves that are there for most of [start_s, end_s]."""
+    return [
         c
         for c in curves
         if min(c.t_s[-1], end_s) - max(c.t_s[0], start_s) >= 0.8 * (end_s - start_s)
     ]
-    if not covering:
-        return None
-    first, last = max(float(c.t_s[0]) for c in covering), min(float(c.t_s[-1]) for c in covering)
-    points = np.unique(
-        np.concatenate([c.t_s[(c.t_s >= first) & (c.t_s <= last)] for c in covering])
-    )
-    if points.size < _ENOUGH:
-        return None
-    energy = np.sum([np.interp(points, c.t_s, c.energy_j) for c in covering], axis=0)
-    return RunPower(points, energy, max(float(np.median(c.fuzz_s)) for c in covering))
 
 
 def fit(
@@ -103,13 +109,13 @@ def fit(
         if series.kind == "counter"
         else spacing_s
     )
-    needed = max(_ENOUGH, int(0.5 * span / step))
+    needed = max(ENOUGH, int(0.5 * span / step))
     coarse_step = min(max(step / 2, max_offset_s / 4000), max_offset_s / 8)
     coarse = np.arange(-max_offset_s, max_offset_s + coarse_step / 2, coarse_step)
     thinned = _thinned(by_meter, run, max_offset_s)
     share = thinned.start_s.size / max(near(by_meter, run, max_offset_s).start_s.size, 1)
     rough = np.array(
-        [correlation(thinned, run, offset, max(_ENOUGH, int(needed * share))) for offset in coarse]
+        [correlation(thinned, run, offset, max(ENOUGH, int(needed * share))) for offset in coarse]
     )
     if not varies(thinned, run):
         return unknown._replace(even="run")
@@ -126,14 +132,14 @@ def fit(
     offsets, r = offsets[order], np.nan_to_num(r[order], nan=-1.0)
     best = int(np.argmax(r))
     _refuse(series, float(offsets[best]), float(r[best]), max_offset_s, coarse_step)
-    return _estimate(offsets, r, best, _independent(nearby, run, float(offsets[best])), step, run)
+    return _estimate(offsets, r, best, independent(nearby, run, float(offsets[best])), step, run)
 
 
 def _refuse_constant(series: MeterSeries, by_meter: MeterSteps, run: RunPower) -> None:
     """Raise BadInput for a constant meter beside a run that moves by more than the meter's step."""
-    run_w, _ = _pair(by_meter, run, 0.0)
+    run_w, _ = pair(by_meter, run, 0.0)
     step_w = series.reading_step_w or series.resolution
-    if series.kind == "power" and run_w.size >= _ENOUGH and np.ptp(run_w) > _MOVES * step_w:
+    if series.kind == "power" and run_w.size >= ENOUGH and np.ptp(run_w) > _MOVES * step_w:
         raise BadInput(
             series.where,
             f"does not follow this run: its readings all show {by_meter.power_w[0]:.4g} W, and the "
@@ -159,7 +165,7 @@ def level(
     """
     if run is None:
         return None
-    run_w, meter_w = _pair(by_meter, run, offset_s)
+    run_w, meter_w = pair(by_meter, run, offset_s)
     return (float(meter_w.mean()), float(run_w.mean())) if meter_w.size else None
 
 
@@ -215,7 +221,7 @@ def _thinned(by_meter: MeterSteps, run: RunPower, reach_s: float) -> MeterSteps:
     return MeterSteps(*(column[::every] for column in nearby))
 
 
-def _pair(by_meter: MeterSteps, run: RunPower, offset: float) -> tuple[Floats, Floats]:
+def pair(by_meter: MeterSteps, run: RunPower, offset: float) -> tuple[Floats, Floats]:
     """Mean power of the run and of the meter over the meter's intervals wholly inside the run."""
     start, end = by_meter.start_s - offset, by_meter.end_s - offset
     keep = (start >= run.t_s[0]) & (end <= run.t_s[-1])
@@ -228,7 +234,7 @@ def _pair(by_meter: MeterSteps, run: RunPower, offset: float) -> tuple[Floats, F
 
 def correlation(by_meter: MeterSteps, run: RunPower, offset: float, needed: int) -> float:
     """NaN if too few readings fall into the run, or a side is constant."""
-    run_w, meter = _pair(by_meter, run, offset)
+    run_w, meter = pair(by_meter, run, offset)
     if run_w.size < needed:
         return math.nan
     run_w, meter = run_w - run_w.mean(), meter - meter.mean()
@@ -245,7 +251,7 @@ def _variation(by_meter: MeterSteps, run: RunPower) -> float:
     """Standard deviation over mean of the run's power, at the meter's own averaging."""
     width = float(np.median(by_meter.end_s - by_meter.start_s)) if by_meter.start_s.size else 0.0
     edges = np.arange(run.t_s[0], run.t_s[-1], max(width, 0.1))
-    if edges.size < _ENOUGH:
+    if edges.size < ENOUGH:
         return 0.0
     run_w = np.diff(np.interp(edges, run.t_s, run.energy_j)) / np.diff(edges)
     return float(run_w.std() / run_w.mean()) if run_w.mean() > 0 else 0.0
@@ -261,11 +267,11 @@ def _refined(coarse: Floats, r: Floats, coarse_step: float, step: float) -> Floa
     return np.unique(np.concatenate([coarse[peak] + around for peak in peaks]))
 
 
-def _independent(by_meter: MeterSteps, run: RunPower, offset: float) -> float:
+def independent(by_meter: MeterSteps, run: RunPower, offset: float) -> float:
     """Number of independent residuals: n·(1 - ρ)/(1 + ρ) with the lag-1 autocorrelation ρ (Bayley &
     Hammersley 1946).
     """
-    run_w, meter = _pair(by_meter, run, offset)
+    run_w, meter = pair(by_meter, run, offset)
     slope, level = np.polyfit(run_w, meter, 1)
     rest = meter - slope * run_w - level
     power = float(rest @ rest)

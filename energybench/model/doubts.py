@@ -34,6 +34,8 @@ DoubtCode = Literal[
     "meter-interleaved",
     "meter-name-contradicts",
     "meter-one-feed",
+    "meter-outliers",
+    "meter-slope",
     "meter-smooths",
     "meter-spike",
     "mig-parent",

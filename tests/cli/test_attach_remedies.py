@@ -14,7 +14,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from energybench.store.layout import RUN
 from tests.cli.metered_runs import (
+    FIXED_W,
+    PSU,
     STARTED,
     Run,
     attach,
@@ -129,6 +132,75 @@ def test_two_meters_in_turn_have_a_doubt(node: Run, factor: float, late_s: float
     ran = attach(node, table(node, "time,power_w", lambda w: f"{w:.1f}"), "--json")
     right(ran)
     assert "meter-interleaved" not in codes(ran.json)
+
+
+def other_run(run: Run) -> Run:
+    """The same run again, to be compared with."""
+    again = run.directory.with_name("2026-03-02T10-00-00Z_solver_0000")
+    shutil.copytree(run.directory, again)
+    stored = json.loads((again / RUN).read_text("utf-8"))
+    (again / RUN).write_text(json.dumps({**stored, "id": again.name}), "utf-8")
+    return Run(run.folder, again.name)
+
+
+@pytest.mark.parametrize(
+    ("factor", "fixed_w", "cause"),
+    [
+        (1 / 2, 600.0, "one of several feeds or phases"),
+        (1 / 3, 1200.0, "one of several feeds or phases"),
+        (2.0, 90.0, "other nodes of the job may be on the same outlet"),
+        (4.0, 90.0, "other nodes of the job may be on the same outlet"),
+        (10.0, 90.0, "its unit or factor may be wrong"),
+    ],
+)
+@pytest.mark.parametrize("dc", [False, True])
+def test_a_meter_of_a_part_of_the_node_or_of_several_has_a_doubt_and_no_verdict(
+    node: Run, factor: float, fixed_w: float, cause: str, dc: bool
+) -> None:
+    """A lone column: nothing in the file shows the other feeds. The level is possible, the rise
+    with the load is not.
+    """
+    more = fixed_w - FIXED_W
+    options = ["--json", *(["--dc"] if dc else [])]
+    supply = PSU if dc else 1.0
+    file = table(
+        node, "time,psu1_input_power_w", lambda w: f"{(w * PSU + more) / PSU * supply * factor:.1f}"
+    )
+    ran = attach(node, file, *options)
+    assert ran.code == 0, ran.err
+    [message] = [one["message"] for one in ran.json["doubts"] if one["code"] == "meter-slope"]
+    assert cause in message
+    whole = other_run(node)
+    file = table(node, "time,power_w", lambda w: f"{(w * PSU + more) / PSU * supply:.1f}")
+    right = attach(whole, file, *options)
+    assert "meter-slope" not in codes(right.json)
+    compared = energybench(
+        "compare", str(whole.attached()), str(node.attached()), "--json", cwd=node.folder
+    )
+    assert compared.json["verdict"] is None, compared.err
+
+
+@pytest.mark.parametrize("other", ["350 W every 7 s", "0.6 of the node every 5 s"])
+def test_rows_of_another_meter_between_have_a_doubt_and_no_verdict(node: Run, other: str) -> None:
+    """Not in turn: a few rows among many."""
+    every = int(other.split(" ")[-2])
+    lines = ["time,power_w"]
+    for i, t in enumerate(times()):
+        lines.append(f"{stamp(t)}Z,{watts(t):.1f}")
+        if i % every == 0:
+            watt = 350.0 if other.startswith("350") else 0.6 * watts(t)
+            lines.append(f"{stamp(t + 0.5)}Z,{watt:.1f}")
+    ran = attach(node, log(node, lines), "--json")
+    assert ran.code == 0, ran.err
+    [message] = [one["message"] for one in ran.json["doubts"] if one["code"] == "meter-outliers"]
+    assert "change the energy by -" in message
+    whole = other_run(node)
+    file = table(node, "time,power_w", lambda w: f"{w:.1f}")
+    assert "meter-outliers" not in codes(attach(whole, file, "--json").json)
+    compared = energybench(
+        "compare", str(whole.attached()), str(node.attached()), "--json", cwd=node.folder
+    )
+    assert compared.json["verdict"] is None, compared.err
 
 
 def test_a_name_that_cannot_be_typed_is_suggested_by_its_number(node: Run) -> None:

@@ -22,6 +22,8 @@ RAISED_BY = {
     "meter-interleaved": ("attach",),
     "meter-name-contradicts": ("attach",),
     "meter-one-feed": ("attach",),
+    "meter-outliers": ("attach",),
+    "meter-slope": ("attach",),
     "meter-rows-left-out": ("attach",),
     "meter-smooths": ("attach",),
     "min-window-missed": ("run",),

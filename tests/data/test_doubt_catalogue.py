@@ -25,7 +25,7 @@ from energybench.collectors import pm_counters
 from energybench.data.doubt_catalogue import CODES, catalogue, explain, page
 from energybench.errors import BadInput
 from energybench.measuring import descendants, moments, other_load, plan, warming
-from energybench.meters import clock_offset
+from energybench.meters import clock_offset, outliers, power_slope, prior_contradiction
 from energybench.projecting import mix
 from energybench_workloads import trainings
 from energybench_workloads.dpsgd import doubts as privacy
@@ -62,6 +62,18 @@ THRESHOLDS = {
     "limit-unsteady": [f"below {roofline._UNSTEADY} of the best"],
     "limits-disturbed": [f"{machine_limits.MOST} tries", percent(machine_limits._DISTURBED)],
     "limits-old": [f"{profiles.OLD_DAYS} days"],
+    "meter-outliers": [
+        f"{outliers._LEAST} readings or more",
+        f"{outliers._DEVIATIONS:g} standard deviations",
+        f"{outliers._STEPS:g} steps",
+        percent(outliers._SHARE),
+        f"up to {outliers._NEARBY:g} readings away",
+        f"by {percent(outliers._MATTERS)} or more",
+    ],
+    "meter-slope": [
+        f"{1 + power_slope._ADDED:g} times",
+        f"{prior_contradiction.MOST_U:g} standard uncertainties",
+    ],
     "min-window-missed": [f"({plan.MIN_WINDOW_S:g} s unless stated)"],
     "measuring-stopped": [f"{moments.STOPPED_S} s", f"{reading_holes.HOLE_S} s"],
     "missed-samples": [percent(doubts._MISSED)],

@@ -15,6 +15,8 @@ _MISCOUNTED: frozenset[DoubtCode] = frozenset(
         "meter-interleaved",
         "meter-name-contradicts",
         "meter-one-feed",
+        "meter-outliers",
+        "meter-slope",
         "nodes-unread",
         "power-implausible",
         "ranks-unread",

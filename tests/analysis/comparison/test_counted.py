@@ -35,7 +35,15 @@ def test_two_machines_may_have_other_numbers_of_boards() -> None:
 
 
 @pytest.mark.parametrize(
-    "code", ["power-implausible", "meter-interleaved", "meter-one-feed", "shared-node"]
+    "code",
+    [
+        "power-implausible",
+        "meter-interleaved",
+        "meter-one-feed",
+        "meter-outliers",
+        "meter-slope",
+        "shared-node",
+    ],
 )
 @pytest.mark.parametrize("doubted", [0, 1])
 def test_a_doubt_on_what_was_counted_leaves_no_verdict(code: DoubtCode, doubted: int) -> None:
