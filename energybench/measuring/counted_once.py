@@ -8,7 +8,8 @@ are looked for while the run goes on:
 - slurmstepd, the process of Slurm that holds a job step, shows job and step as its command line:
   "slurmstepd: [123.batch]".
 
-Outside a job, as on a log-in node, a program that starts a job of its own works on other nodes.
+Outside a job, as on a log-in node, a program that starts a job of its own works on other nodes. So
+does a program in a job step with some of the job's nodes if it starts a step of its own.
 """
 
 from __future__ import annotations
@@ -20,12 +21,13 @@ import socket
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from energybench.collectors.process_tree import stat
+from energybench.ancestor_processes import ancestors
 from energybench.collectors.sysfs import link
-from energybench.launch import job, node_name, slurm_numbers
+from energybench.launch import job, node_name
 from energybench.measuring import abstract_socket
-from energybench.measuring.started_launchers import names_among
+from energybench.measuring.started_launchers import LAUNCHERS, names_among, of_launched_nodes
 from energybench.model import Doubt, Job
+from energybench.slurm_job import nodes_of_job, slurm_numbers
 from energybench.store.liveness import boot_id
 from energybench.units import counted
 
@@ -54,7 +56,9 @@ class CountedOnce:
     ) -> None:
         self.job = job(environment)
         self._work_pid = work_pid
-        self._started_by = {Path(program).name} & _STARTS_A_JOB
+        # programs of the work that start processes on nodes which nobody reads
+        self._looked_for = self._launchers_in_doubt(environment)
+        self._started_by = {Path(program).name} & self._looked_for
         self._own_numbers = slurm_numbers(environment)
         self._proc = root / "proc"
         self._held: socket.socket | None = None
@@ -71,9 +75,10 @@ class CountedOnce:
 
     def look(self) -> None:
         """Look once; a process or job that was ever seen beside the run counts."""
+        looks = bool(self._looked_for) and not self._started_by
+        if looks and (pid := self._work_pid()) is not None:
+            self._started_by = names_among(self._proc, [pid], self._looked_for)
         if self.job is None:
-            if not self._started_by and (pid := self._work_pid()) is not None:
-                self._started_by = names_among(self._proc, [pid], _STARTS_A_JOB)
             return
         others = self._others()
         family = _family(others) if others else set()
@@ -99,9 +104,21 @@ class CountedOnce:
 
     # ------------------------------------------------------------ what the doubts are
 
+    def _launchers_in_doubt(self, environment: Mapping[str, str]) -> frozenset[str]:
+        """Outside a job those that start one; inside a step those that reach the job's other nodes.
+
+        A job of several nodes, and a step of several, are doubted without a look.
+        """
+        self._nodes_of_job = nodes_of_job(environment) or 1
+        if self.job is None:
+            return _STARTS_A_JOB
+        return LAUNCHERS if (self.job.nodes or 1) < self._nodes_of_job else frozenset()
+
     def _of_unread_nodes(self) -> list[Doubt]:
         assert self.job is not None
         nodes = self.job.nodes
+        if self._started_by:
+            return [of_launched_nodes(self._started_by, self._nodes_of_job)]
         if nodes is None or nodes < 2:
             return []
         held = "step" if self.job.step is not None else "job"
@@ -215,19 +232,12 @@ def _family(pids: Iterable[int]) -> set[int]:
     """Those of the processes that are ancestors or descendants of this process: a measured program
     may itself measure parts of its work.
     """
-    mine = _ancestors(os.getpid())
-    return {pid for pid in pids if pid in mine or os.getpid() in _ancestors(pid)}
+    mine = _numbers_above(os.getpid())
+    return {pid for pid in pids if pid in mine or os.getpid() in _numbers_above(pid)}
 
 
-def _ancestors(pid: int) -> set[int]:
-    ancestors: set[int] = set()
-    while pid > 1:
-        process = stat(f"/proc/{pid}/stat")
-        if process is None or int(process[1][1]) in ancestors:
-            break
-        pid = int(process[1][1])  # the parent
-        ancestors.add(pid)
-    return ancestors
+def _numbers_above(pid: int) -> set[int]:
+    return {ancestor.pid for ancestor in ancestors(pid)}
 
 
 def _numbers(proc: Path) -> set[str]:
