@@ -12,7 +12,6 @@ from pathlib import Path
 from types import TracebackType
 
 from energybench.analysis.energy.idle_power import AFTER, BEFORE
-from energybench.cluster.node_names import expanded
 from energybench.cluster.reader_step import ReaderStep
 from energybench.cluster.slurm_programs import NoAnswer, host_names, path_of
 from energybench.errors import BadInput, StorageFailed
@@ -35,6 +34,7 @@ from energybench.model import (
     Work,
     WorkRecord,
 )
+from energybench.node_names import expanded
 from energybench.own_step import own_environment
 from energybench.plugins import Clock
 from energybench.slurm_job import node_lists

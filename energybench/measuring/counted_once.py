@@ -9,13 +9,15 @@ are looked for while the run goes on:
   "slurmstepd: [123.batch]".
 
 Outside a job, as on a log-in node, a program that starts a job of its own works on other nodes. So
-does a program in a job step with some of the job's nodes if it starts a step of its own.
+does a program in a job step with some of the job's nodes, or in the shell of salloc on a log-in
+node, if it starts a step of its own.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import platform
 import re
 import socket
 from collections.abc import Callable, Iterable, Mapping
@@ -23,11 +25,12 @@ from pathlib import Path
 
 from energybench.ancestor_processes import ancestors
 from energybench.collectors.sysfs import link
-from energybench.launch import job, node_name
+from energybench.launch import job, node_name, rank_launcher
 from energybench.measuring import abstract_socket
 from energybench.measuring.started_launchers import LAUNCHERS, names_among, of_launched_nodes
 from energybench.model import Doubt, Job
-from energybench.slurm_job import nodes_of_job, slurm_numbers
+from energybench.node_names import expanded
+from energybench.slurm_job import node_lists, nodes_of_job, slurm_numbers
 from energybench.store.liveness import boot_id
 from energybench.units import counted
 
@@ -110,13 +113,17 @@ class CountedOnce:
         A job of several nodes, and a step of several, are doubted without a look.
         """
         self._nodes_of_job = nodes_of_job(environment) or 1
+        self._beside_the_job = self.job is not None and _beside_the_job(environment)
         if self.job is None:
             return _STARTS_A_JOB
-        return LAUNCHERS if (self.job.nodes or 1) < self._nodes_of_job else frozenset()
+        beyond = (self.job.nodes or 1) < self._nodes_of_job
+        return LAUNCHERS if beyond or self._beside_the_job else frozenset()
 
     def _of_unread_nodes(self) -> list[Doubt]:
         assert self.job is not None
         nodes = self.job.nodes
+        if self._started_by and self._beside_the_job:
+            return self._of_started_job()
         if self._started_by:
             return [of_launched_nodes(self._started_by, self._nodes_of_job)]
         if nodes is None or nodes < 2:
@@ -138,9 +145,9 @@ class CountedOnce:
         return [
             Doubt(
                 code="nodes-unread",
-                message=f"the program started {', '.join(sorted(self._started_by))} outside a "
-                "job: the energy is that of this node, and nothing of the nodes on which Slurm "
-                "runs the job is in it",
+                message=f"the program started {', '.join(sorted(self._started_by))} on a node "
+                "outside the job: the energy is that of this node, and nothing of the nodes on "
+                "which Slurm runs the job is in it",
                 remedy="`energybench measure --nodes job -- PROGRAM` in the job's own script",
             )
         ]
@@ -218,6 +225,17 @@ class CountedOnce:
             if match is not None and (theirs is None or theirs == namespace):
                 jobs.add(match[1].decode())
         return jobs - self._own_numbers
+
+
+def _beside_the_job(environment: Mapping[str, str]) -> bool:
+    """Whether this is the shell that salloc starts where it was called, on no node of the job.
+
+    slurmd tells every process that it starts the name of its node.
+    """
+    names = [name for short in node_lists(environment) for name in expanded(short)]
+    host = platform.node()
+    tells = "SLURMD_NODENAME" in environment or rank_launcher(environment) is not None
+    return bool(names) and not tells and not {host, host.partition(".")[0]} & set(names)
 
 
 def _place(job: Job, node: str) -> str:

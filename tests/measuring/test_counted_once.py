@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import signal
 import subprocess
@@ -124,6 +125,28 @@ def test_a_step_of_one_node_may_start_work_on_the_others(
     assert [doubt.code for doubt in doubts] == ["nodes-unread"] * (name != "sleep" and nodes > 1)
     if doubts:
         assert "of the 3 nodes" in doubts[0].message
+
+
+@pytest.mark.parametrize("nodes", ["here", "nid[001-002]", "nid001"])
+@pytest.mark.parametrize("by", ["salloc", "slurmd"])
+def test_the_shell_of_salloc_may_be_on_a_log_in_node(
+    job: dict[str, str], nodes: str, by: str
+) -> None:
+    """`salloc -N1`, and in its shell `energybench measure -- srun app`."""
+    here = platform.node().partition(".")[0]
+    names = here if nodes == "here" else nodes
+    environment = {**job, "SLURM_JOB_NODELIST": names}
+    if by == "slurmd":
+        environment["SLURMD_NODENAME"] = "nid001"
+    counted = CountedOnce(environment, ROOT, lambda: None, "/usr/bin/srun")
+    doubts = counted.doubts()
+    counted.close()
+    outside = by == "salloc" and nodes != "here"
+    assert [doubt.code for doubt in doubts] == ["nodes-unread"] * outside
+    assert all("outside the job" in doubt.message for doubt in doubts)
+    counted = CountedOnce(environment, ROOT, lambda: None, "/usr/bin/python")
+    assert codes(counted) == []
+    counted.close()
 
 
 def test_a_second_process_of_the_job_is_seen_even_after_it_ended(
