@@ -11,6 +11,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
+from energybench.slurm_job import components, node_lists, nodes_of_job, whole_number
+
 if TYPE_CHECKING:  # the Python interface loads this module, and no library
     from energybench.model import Job, Launcher
 
@@ -78,9 +80,9 @@ def _slurm(environment: Mapping[str, str]) -> LocalRanks | None:
     if "SLURM_STEP_ID" not in environment:
         return None
     counts = environment.get("SLURM_STEP_TASKS_PER_NODE", "")
-    node = _number(environment.get("SLURM_NODEID", "0")) or 0
+    node = whole_number(environment.get("SLURM_NODEID", "0")) or 0
     per_node = _expanded(counts)
-    rank = _number(environment.get("SLURM_LOCALID", ""))
+    rank = whole_number(environment.get("SLURM_LOCALID", ""))
     if rank is None or node >= len(per_node):
         return None
     names = ("SLURM_JOB_ID", "SLURM_RESTART_COUNT", "SLURM_STEP_ID")
@@ -117,19 +119,19 @@ def job(environment: Mapping[str, str]) -> Job | None:
     ranks, here = _sizes(environment)
     if environment.get("SLURM_JOB_ID"):
         return _slurm_job(environment, ranks, here)
-    for read, launcher in _LAUNCHERS:
-        if (local := read(environment)) is not None:
-            nodes = _number(environment.get("GROUP_WORLD_SIZE", ""))
-            if nodes is None and ranks is not None and here:
-                nodes = -(-ranks // here)
-            return Job(
-                launcher=launcher,
-                id=local.job.removeprefix(f"{launcher}-") or None,
-                nodes=nodes,
-                ranks=ranks,
-                ranks_here=here,
-            )
-    return None
+    if (started := rank_launcher(environment)) is None:
+        return None
+    launcher, local = started
+    nodes = whole_number(environment.get("GROUP_WORLD_SIZE", ""))
+    if nodes is None and ranks is not None and here:
+        nodes = -(-ranks // here)
+    return Job(
+        launcher=launcher,
+        id=local.job.removeprefix(f"{launcher}-") or None,
+        nodes=nodes,
+        ranks=ranks,
+        ranks_here=here,
+    )
 
 
 _LAUNCHERS: tuple[tuple[Callable[[Mapping[str, str]], LocalRanks | None], Launcher], ...] = (
@@ -139,36 +141,12 @@ _LAUNCHERS: tuple[tuple[Callable[[Mapping[str, str]], LocalRanks | None], Launch
 )
 
 
-def launch_name(environment: Mapping[str, str]) -> str:
-    """Names one launch of ranks among all launches of a job: the same on all of its nodes.
-
-    mpirun's own name comes first: on the head node its ranks are no tasks of a step, and on the
-    other nodes they are children of a step of mpirun's.
-    """
-    for read in (_torchrun, _open_mpi, _hydra):
-        ranks = read(environment)
-        if ranks is not None:
-            return ranks.job
-    step = environment.get("SLURM_STEP_ID")
-    return f"step-{step}" if step is not None else "batch"
-
-
-def node_lists(environment: Mapping[str, str]) -> list[str]:
-    """Names of the nodes of each component of a Slurm job, in Slurm's own short form."""
-    groups = _number(environment.get("SLURM_HET_SIZE", "")) or 1
-    if groups == 1:
-        names = [environment.get("SLURM_JOB_NODELIST", "")]
-    else:
-        names = [environment.get(f"SLURM_JOB_NODELIST_HET_GROUP_{i}", "") for i in range(groups)]
-    return [entry for entry in names if entry]
-
-
-def slurm_numbers(environment: Mapping[str, str]) -> frozenset[str]:
-    """Slurm's own numbers of the job: each component of a heterogeneous job has one."""
-    components = (
-        value for name, value in environment.items() if name.startswith("SLURM_JOB_ID_HET_GROUP_")
-    )
-    return frozenset({environment.get("SLURM_JOB_ID", ""), *components} - {""})
+def rank_launcher(environment: Mapping[str, str]) -> tuple[Launcher, LocalRanks] | None:
+    """The launcher other than srun that started this process, the innermost one; None: none did."""
+    for read, launcher in _LAUNCHERS:
+        if (ranks := read(environment)) is not None:
+            return launcher, ranks
+    return None
 
 
 # ---------------------------------------------------------------- one task a node
@@ -205,12 +183,12 @@ def meeting_place(environment: Mapping[str, str]) -> MeetingPlace | None:
     if count is None or count.total < 2 or count.here != 1:
         return None
     if _torch_sizes(environment) is not None and environment.get("MASTER_ADDR"):
-        number = _number(environment.get("RANK", ""))
+        number = whole_number(environment.get("RANK", ""))
         names = ("TORCHELASTIC_RUN_ID", "MASTER_ADDR", "MASTER_PORT", "TORCHELASTIC_RESTART_COUNT")
         key = "-".join(["torchrun", *(environment.get(name, "") for name in names)])
         address = environment["MASTER_ADDR"]
     elif by_srun(environment) and (own := job(environment)) is not None:
-        number, key = _number(environment.get("SLURM_PROCID", "")), own.key
+        number, key = whole_number(environment.get("SLURM_PROCID", "")), own.key
         address = first_host(own.node_names or "")
     else:
         return None
@@ -225,8 +203,7 @@ def meeting_place(environment: Mapping[str, str]) -> MeetingPlace | None:
 
 def by_srun(environment: Mapping[str, str]) -> bool:
     """Whether srun started this process, and no launcher inside the step."""
-    others = (read(environment) for read in (_torchrun, _open_mpi, _hydra))
-    return "SLURM_STEP_ID" in environment and all(other is None for other in others)
+    return "SLURM_STEP_ID" in environment and rank_launcher(environment) is None
 
 
 def node_name(environment: Mapping[str, str]) -> str:
@@ -250,8 +227,8 @@ def _torch_sizes(environment: Mapping[str, str]) -> tuple[int, int] | None:
     sets LOCAL_WORLD_SIZE as well.
     """
     by_hand = environment.get("RANK") and environment.get("MASTER_ADDR")
-    everywhere = _number(environment.get("WORLD_SIZE", ""))
-    here = _number(environment.get("LOCAL_WORLD_SIZE", "1" if by_hand else ""))
+    everywhere = whole_number(environment.get("WORLD_SIZE", ""))
+    here = whole_number(environment.get("LOCAL_WORLD_SIZE", "1" if by_hand else ""))
     return (everywhere, here) if everywhere is not None and here is not None else None
 
 
@@ -264,13 +241,13 @@ def _sizes(environment: Mapping[str, str]) -> tuple[int | None, int | None]:
         ("PMI_SIZE", "MPI_LOCALNRANKS"),
     )
     for names in pairs:
-        everywhere, here = (_number(environment.get(name, "")) for name in names)
+        everywhere, here = (whole_number(environment.get(name, "")) for name in names)
         if everywhere is not None and here is not None:
             return everywhere, here
     if "SLURM_STEP_ID" not in environment:
         return None, None
     local = _slurm(environment)
-    everywhere = _number(environment.get("SLURM_STEP_NUM_TASKS", ""))
+    everywhere = whole_number(environment.get("SLURM_STEP_NUM_TASKS", ""))
     return everywhere, local.total if local is not None else None
 
 
@@ -281,32 +258,29 @@ def _slurm_job(environment: Mapping[str, str], ranks: int | None, here: int | No
         return environment.get(name) or None
 
     def number(name: str) -> int | None:
-        return _number(environment.get(name, ""))
+        return whole_number(environment.get(name, ""))
 
     identity = text("SLURM_JOB_ID")
     if text("SLURM_ARRAY_JOB_ID"):
         # the last task of an array has the array's own number as SLURM_JOB_ID
         identity = f"{text('SLURM_ARRAY_JOB_ID')}_{environment.get('SLURM_ARRAY_TASK_ID', '?')}"
-    step, groups = text("SLURM_STEP_ID"), number("SLURM_HET_SIZE") or 1
+    step = text("SLURM_STEP_ID")
     names = ",".join(node_lists(environment)) or None
     if step is not None:
         nodes, names = number("SLURM_STEP_NUM_NODES"), text("SLURM_STEP_NODELIST")
-        if any(read(environment) is not None for read, _ in _LAUNCHERS) and ranks and here:
+        if rank_launcher(environment) is not None and ranks and here:
             # mpirun's own step holds the nodes other than the head node, one by one
-            least, most = -(-ranks // here), number("SLURM_JOB_NUM_NODES") or 1
+            least, most = -(-ranks // here), nodes_of_job(environment) or 1
             if nodes is not None and nodes < min(least, most):
                 nodes, names = min(least, most), None
-    elif groups > 1:
-        counts = [number(f"SLURM_JOB_NUM_NODES_HET_GROUP_{i}") for i in range(groups)]
-        nodes = sum(count for count in counts if count is not None) if all(counts) else None
     else:
-        nodes = number("SLURM_JOB_NUM_NODES")
+        nodes = nodes_of_job(environment)
     return Job(
         launcher="slurm",
         cluster=text("SLURM_CLUSTER_NAME"),
         id=identity,
         restart=number("SLURM_RESTART_COUNT") or 0,
-        het_groups=groups,
+        het_groups=components(environment),
         step=step,
         nodes=nodes,
         node_names=names,
@@ -321,7 +295,7 @@ def _expanded(counts: str) -> list[int]:
     numbers: list[int] = []
     for entry in counts.split(","):
         count, _, times = entry.partition("(x")
-        number, repeated = _number(count), _number(times.rstrip(")") or "1")
+        number, repeated = whole_number(count), whole_number(times.rstrip(")") or "1")
         if number is None or repeated is None or repeated > 100_000:
             return []
         numbers += [number] * repeated
@@ -329,11 +303,7 @@ def _expanded(counts: str) -> list[int]:
 
 
 def _ranks(environment: Mapping[str, str], size: str, rank: str, *job: str) -> LocalRanks | None:
-    count, number = _number(environment.get(size, "")), _number(environment.get(rank, ""))
+    count, number = whole_number(environment.get(size, "")), whole_number(environment.get(rank, ""))
     if count is None or number is None:
         return None
     return LocalRanks(count, number, "-".join(job))
-
-
-def _number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else None

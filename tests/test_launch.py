@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from energybench.launch import CASE, campaign_case, first_host, job, meeting_place, slurm_numbers
+from energybench.launch import CASE, campaign_case, first_host, job, meeting_place
 from energybench.model import Job
+from energybench.slurm_job import nodes_of_job, slurm_numbers
 
 BATCH = {
     "SLURM_JOB_ID": "71",
@@ -118,6 +119,16 @@ def test_a_heterogeneous_job_holds_the_nodes_of_all_components() -> None:
     assert found is not None
     assert (found.nodes, found.het_groups, found.node_names) == (4, 2, "cpu1,gpu[1-3]")
     assert slurm_numbers(environment) == {"71", "72"}
+    # a job that was submitted inside this one has its variables, and one component
+    inner = {**environment, "SLURM_JOB_ID": "90"}
+    found = job(inner)
+    assert found is not None
+    assert (found.nodes, found.het_groups, found.node_names) == (1, 1, "nid[001-004]")
+    assert slurm_numbers(inner) == {"90"}
+    step = {"SLURM_STEP_ID": "0", "SLURM_STEP_NUM_NODES": "1", "SLURM_STEP_NODELIST": "cpu1"}
+    found = job({**environment, **step})
+    assert found is not None
+    assert (found.nodes, nodes_of_job({**environment, **step})) == (1, 4)
 
 
 @pytest.mark.parametrize("text", ["", "x", "-3", "４", "1e3", "9" * 40])

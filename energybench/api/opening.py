@@ -16,9 +16,11 @@ class NoWorkingDirectory(Exception):
 
 def opening(label: str, options: Options, *, counts_repeats: bool) -> dict[str, Any]:
     """All of the message but the number of the run. Raises NoWorkingDirectory and ImportError."""
-    from energybench.launch import local_ranks  # a third of the time of the import
+    # late imports: a third of the time of the import
+    from energybench.launch import local_ranks
+    from energybench.own_step import own_environment
 
-    ranks = local_ranks(os.environ)
+    ranks = local_ranks(own_environment())
     try:
         store = os.path.abspath(options.store)
     except OSError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -216,9 +215,10 @@ def execute(plan: Plan, request: Request) -> tuple[RunOutcome, bool]:
 def _execute(plan: Plan, request: Request) -> RunOutcome:
     """Run a workload: on all nodes of the launch if it can and has one task on each, else here."""
     from energybench.launch import meeting_place
+    from energybench.own_step import own_environment
     from energybench.registry import spans_nodes
 
-    place = meeting_place(os.environ)
+    place = meeting_place(own_environment())
     if place is None or request.copies or not spans_nodes(request.workload):
         return execute(plan, request)[0]
 

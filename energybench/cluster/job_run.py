@@ -12,11 +12,10 @@ from pathlib import Path
 from types import TracebackType
 
 from energybench.analysis.energy.idle_power import AFTER, BEFORE
-from energybench.cluster.node_names import expanded
 from energybench.cluster.reader_step import ReaderStep
 from energybench.cluster.slurm_programs import NoAnswer, host_names, path_of
 from energybench.errors import BadInput, StorageFailed
-from energybench.launch import campaign_case, job, node_lists, node_name
+from energybench.launch import campaign_case, job, node_name
 from energybench.measuring.host import describe
 from energybench.measuring.moments import Moment
 from energybench.measuring.plan import Plan, Progress
@@ -35,7 +34,10 @@ from energybench.model import (
     Work,
     WorkRecord,
 )
+from energybench.node_names import expanded
+from energybench.own_step import own_environment
 from energybench.plugins import Clock
+from energybench.slurm_job import node_lists
 from energybench.store.job_files import JobWriter
 from energybench.store.job_header import JobHeader, new_job_id
 from energybench.store.remains import remains_of
@@ -293,7 +295,7 @@ def job_here(store: Path) -> Job:
 
     Raises BadInput if this is no Slurm job, or not its batch script.
     """
-    own = job(os.environ)
+    own = job(own_environment())
     if own is None or own.launcher != "slurm":
         raise BadInput(
             "--nodes job",

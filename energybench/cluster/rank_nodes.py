@@ -11,18 +11,11 @@ from pathlib import Path
 
 from energybench.cluster.slurm_programs import NoAnswer, host_names
 from energybench.errors import BadInput
-from energybench.launch import by_srun, node_lists, node_name, tasks
-from energybench.measuring.started_launchers import names_among
+from energybench.launch import by_srun, node_name, tasks
+from energybench.measuring.started_launchers import LAUNCHERS, names_among, of_launched_nodes
 from energybench.model import Doubt, Job
+from energybench.slurm_job import nodes_of_job
 
-# Programs that start processes on other nodes, as the kernel names them (15 characters): srun(1),
-# mpirun of Open MPI (3, 4 and 5) and of MPICH, ssh(1), pdsh(1).
-_LAUNCHERS = frozenset(
-    {
-        *("srun", "mpirun", "orterun", "prterun", "mpiexec", "mpiexec.hydra", "hydra_pmi_proxy"),
-        *("ssh", "pdsh", "clush"),
-    }
-)
 _PERIOD_S = 0.5  # no launch on other nodes is over sooner
 
 
@@ -37,19 +30,32 @@ def names_of_nodes(environment: Mapping[str, str], own_job: Job) -> tuple[str, .
     """Names of the nodes on which the launch has ranks; empty if they are not known, and the parts
     then tell them.
 
-    A step of srun has nodes of its own, and a step over the components of a heterogeneous job those
-    of the whole job. mpirun and torchrun say only how many ranks there are, of which the parts know
+    A step of srun has nodes of its own, in one or several components of a heterogeneous job.
+    mpirun and torchrun say only how many ranks there are, of which the parts know
     their own (`rank_job.unread_nodes`).
     """
     if launched_alone(environment):
         return (node_name(environment),)
     if not by_srun(environment):
         return ()
-    lists = node_lists(environment) if own_job.het_groups > 1 else [own_job.node_names or ""]
     try:
-        return tuple(name for short in lists for name in host_names(short))
+        return host_names(own_job.node_names or "")
     except (NoAnswer, BadInput):
         return ()
+
+
+def nodes_beyond(environment: Mapping[str, str], own_job: Job) -> int | None:
+    """Number of the job's nodes if the launch is not known to have ranks on all of them; None: it
+    has, or no Slurm job holds its nodes.
+    """
+    if launched_alone(environment):
+        here = 1
+    elif by_srun(environment):
+        here = own_job.nodes or 1
+    else:
+        here = -(-(own_job.ranks or 1) // (own_job.ranks_here or 1))
+    total = nodes_of_job(environment) or 1
+    return total if total > here else None
 
 
 def peer(connected: socket.socket) -> int:
@@ -59,12 +65,14 @@ def peer(connected: socket.socket) -> int:
 
 
 class Launches:
-    """Looks whether a program that was started alone starts processes on other nodes itself: it
-    then uses nodes that nobody reads. Its descendants are looked at twice a second.
+    """Looks whether ranks that do not run on all nodes of their job start processes on other nodes:
+    the work then uses nodes that nobody reads. Their descendants are looked at twice a second.
+
+    nodes  number of the job's nodes
     """
 
-    def __init__(self, proc: Path = Path("/proc")) -> None:
-        self._proc = proc
+    def __init__(self, nodes: int, proc: Path = Path("/proc")) -> None:
+        self._nodes, self._proc = nodes, proc
         self._next_s = 0.0
         self.names: set[str] = set()
 
@@ -72,21 +80,10 @@ class Launches:
         if now_s < self._next_s or self.names:
             return
         self._next_s = now_s + _PERIOD_S
-        self.names = names_among(self._proc, pids, _LAUNCHERS)
+        self.names = names_among(self._proc, pids, LAUNCHERS)
 
-    def doubts(self, own_job: Job) -> list[Doubt]:
-        if not self.names or (own_job.nodes or 1) < 2:
-            return []
-        return [
-            Doubt(
-                code="nodes-unread",
-                message=f"the program started {', '.join(sorted(self.names))}, and one of the "
-                f"{own_job.nodes} nodes of this job was read: if the work uses all of them, its "
-                f"energy is about {own_job.nodes} times as large",
-                remedy="`energybench measure --nodes job -- PROGRAM`, or `energybench rank` behind "
-                "srun or mpirun, before each rank",
-            )
-        ]
+    def doubts(self) -> list[Doubt]:
+        return [of_launched_nodes(self.names, self._nodes)] if self.names else []
 
 
 def of_unread_ranks(own_job: Job, missing: int) -> list[Doubt]:

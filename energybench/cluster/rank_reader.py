@@ -18,13 +18,13 @@ from energybench.cluster.messages import Lines, Message, line
 from energybench.cluster.node_reader import sample_program
 from energybench.cluster.rank_nodes import (
     Launches,
-    launched_alone,
     names_of_nodes,
+    nodes_beyond,
     of_unread_ranks,
     peer,
 )
 from energybench.errors import BadInput, StorageFailed, in_one_line
-from energybench.launch import job, launch_name, node_name
+from energybench.launch import job, node_name
 from energybench.measuring.clock import MonotonicClock
 from energybench.measuring.host import describe
 from energybench.measuring.moments import Moment
@@ -35,6 +35,7 @@ from energybench.measuring.signals import Signals
 from energybench.measuring.spawning import wait_for
 from energybench.measuring.started_collectors import StartedCollectors
 from energybench.model import Doubt, Job, Verification
+from energybench.own_step import own_environment
 from energybench.store.job_parts import node_folder
 from energybench.store.layout import PARTIAL
 from energybench.store.rank_job import ensure_rank_job, rank_job_folder
@@ -83,7 +84,8 @@ class RankReader:
         self._going = False
         self._last_end_s = math.inf
         self._folder = ""
-        self._launches = Launches() if launched_alone(environment) else None
+        nodes = nodes_beyond(environment, self._job) if self._job is not None else None
+        self._launches = Launches(nodes) if nodes is not None else None
 
     # ------------------------------------------------------------ ranks
 
@@ -203,7 +205,7 @@ class RankReader:
         """Doubts about the work that nobody reads: on other nodes, or in other ranks."""
         if self._job is None:
             return []
-        doubts = self._launches.doubts(self._job) if self._launches is not None else []
+        doubts = self._launches.doubts() if self._launches is not None else []
         return [*doubts, *of_unread_ranks(self._job, self._to_come())]
 
     def _check(self) -> Verification:
@@ -227,9 +229,7 @@ class RankReader:
 
 def plan_of(message: Message, own_job: Job | None, environment: Mapping[str, str]) -> Plan:
     """The plan of this node's part."""
-    folder = rank_job_folder(
-        Path(message["store"]), message["label"], own_job, launch_name(environment)
-    )
+    folder = rank_job_folder(Path(message["store"]), message["label"], own_job, message["launch"])
     return Plan(
         store=folder,
         label=message["label"],
@@ -262,13 +262,14 @@ def _refuse_second_launch(plan: Plan) -> None:
 
 def serve_ranks(signals: Signals, start: Callable[[Plan], StartedCollectors]) -> int:
     """Read this node for its ranks."""
-    reader = RankReader(signals, os.environ)
+    environment = own_environment()
+    reader = RankReader(signals, environment)
     message = reader.first_plan()
     if message is None:
         return 0
     try:
-        own_job = job(os.environ) or Job(launcher="openmpi", nodes=1)
-        plan = plan_of(message, own_job, os.environ)
+        own_job = job(environment) or Job(launcher="openmpi", nodes=1)
+        plan = plan_of(message, own_job, environment)
         _refuse_second_launch(plan)
         ensure_rank_job(
             plan.store,
@@ -276,7 +277,7 @@ def serve_ranks(signals: Signals, start: Callable[[Plan], StartedCollectors]) ->
             command=plan.command or (),
             boundary=plan.boundary,
             own_job=own_job,
-            nodes=names_of_nodes(os.environ, own_job),
+            nodes=names_of_nodes(environment, own_job),
             host=describe(MonotonicClock(), plan.root),
         )
         with start(plan) as readers:

@@ -28,12 +28,14 @@ from typing import Any
 
 from energybench.cluster.messages import Lines, Message, line
 from energybench.errors import brief
-from energybench.launch import job, launch_name, node_name
+from energybench.launch import job, node_name
+from energybench.launch_name import launch_name
 from energybench.measuring import abstract_socket
 from energybench.measuring.program import CannotStart, Program
 from energybench.measuring.signals import Signals, wait
 from energybench.measuring.spawning import spawn
 from energybench.model import Job
+from energybench.own_step import own_environment
 from energybench.store.liveness import boot_id
 
 _GO_PATIENCE_S = 60.0  # for the sensors; the program then starts unmeasured
@@ -45,11 +47,11 @@ _CONNECT_PATIENCE_S = 5.0
 _LONGEST_WAIT_S = 60.0
 
 
-def socket_name(environment: Mapping[str, str], own_job: Job | None) -> str:
+def socket_name(environment: Mapping[str, str], own_job: Job | None, launch: str) -> str:
     """Name of the node's reader among all readers of this node: by user, job, launch and host."""
     key = own_job.name if own_job is not None else "no job"
     node = node_name(environment)
-    words = (str(os.getuid()), key, launch_name(environment), node, boot_id() or "")
+    words = (str(os.getuid()), key, launch, node, boot_id() or "")
     digest = hashlib.blake2b("\0".join(words).encode(), digest_size=12).hexdigest()
     return f"energybench-rank-{digest}"
 
@@ -70,6 +72,8 @@ class Rank:
         heard_s: float = _HEARD_PATIENCE_S,
         result_s: float = _BYE_PATIENCE_S,
     ) -> None:
+        self._environment = own_environment()
+        self._launch = launch_name(self._environment)
         self._plan, self._signals = plan, signals
         self._heard_s, self._result_s = heard_s, result_s
         self._connection: socket.socket | None = None
@@ -128,15 +132,15 @@ class Rank:
             self._refuse(f"the reader of this node cannot be reached: {error.strerror or error}")
             return
         self._lines = Lines(self._connection.fileno())
-        self._tell("join", **self._plan)
+        self._tell("join", launch=self._launch, **self._plan)
         answer = self._await("go", _GO_PATIENCE_S)
         if answer is None:
             self._refuse(f"the reader of this node did not answer within {_GO_PATIENCE_S:.0f} s")
 
     def _connected(self) -> socket.socket:
         """A connection to the reader, which is started if there is none. Raises OSError."""
-        own_job = job(os.environ)
-        name = socket_name(os.environ, own_job)
+        own_job = job(self._environment)
+        name = socket_name(self._environment, own_job, self._launch)
         until_s = time.monotonic() + _CONNECT_PATIENCE_S
         while True:
             connection = abstract_socket.new()

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
 from energybench.cluster.accounts import Row
-from energybench.cluster.node_names import expanded
+from energybench.node_names import expanded
 
 RowKind = Literal["job", "batch", "extern", "step"]
 # Start and end are cut to whole seconds: both lie in the second that begins then.

@@ -34,6 +34,7 @@ from energybench.measuring.session import ranges
 from energybench.measuring.signals import Signals
 from energybench.measuring.workload import run_workload
 from energybench.model import Job, Measurement
+from energybench.own_step import own_environment
 from energybench.store.job_files import JobWriter
 from energybench.store.job_header import JobHeader, new_job_id
 from energybench.store.job_parts import node_folder
@@ -122,7 +123,7 @@ def _merged(
 
 
 def _header(plan: Plan, names: tuple[str, ...]) -> JobHeader:
-    own = job(os.environ) or Job(launcher="torchrun", nodes=len(names))
+    own = job(own_environment()) or Job(launcher="torchrun", nodes=len(names))
     return JobHeader(
         id=new_job_id(plan.label, own),
         label=plan.label,

@@ -6,11 +6,11 @@ solve the whole problem and call the energy of its own node that of the work.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 
 from energybench.errors import BadInput
 from energybench.launch import job, tasks
+from energybench.own_step import own_environment
 
 
 def refuse_copies(
@@ -21,7 +21,7 @@ def refuse_copies(
     work         the command without its options, such as "run milc"
     spans_nodes  whether the command can work on several nodes with one task on each
     """
-    environment = os.environ if environment is None else environment
+    environment = own_environment() if environment is None else environment
     own, count = job(environment), tasks(environment)
     if own is None or count is None or count.total < 2:
         return

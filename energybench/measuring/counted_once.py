@@ -8,24 +8,29 @@ are looked for while the run goes on:
 - slurmstepd, the process of Slurm that holds a job step, shows job and step as its command line:
   "slurmstepd: [123.batch]".
 
-Outside a job, as on a log-in node, a program that starts a job of its own works on other nodes.
+Outside a job, as on a log-in node, a program that starts a job of its own works on other nodes. So
+does a program in a job step with some of the job's nodes, or in the shell of salloc on a log-in
+node, if it starts a step of its own.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import platform
 import re
 import socket
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from energybench.collectors.process_tree import stat
+from energybench.ancestor_processes import ancestors
 from energybench.collectors.sysfs import link
-from energybench.launch import job, node_name, slurm_numbers
+from energybench.launch import job, node_name, rank_launcher
 from energybench.measuring import abstract_socket
-from energybench.measuring.started_launchers import names_among
+from energybench.measuring.started_launchers import LAUNCHERS, names_among, of_launched_nodes
 from energybench.model import Doubt, Job
+from energybench.node_names import expanded
+from energybench.slurm_job import node_lists, nodes_of_job, slurm_numbers
 from energybench.store.liveness import boot_id
 from energybench.units import counted
 
@@ -54,7 +59,9 @@ class CountedOnce:
     ) -> None:
         self.job = job(environment)
         self._work_pid = work_pid
-        self._started_by = {Path(program).name} & _STARTS_A_JOB
+        # programs of the work that start processes on nodes which nobody reads
+        self._looked_for = self._launchers_in_doubt(environment)
+        self._started_by = {Path(program).name} & self._looked_for
         self._own_numbers = slurm_numbers(environment)
         self._proc = root / "proc"
         self._held: socket.socket | None = None
@@ -71,9 +78,10 @@ class CountedOnce:
 
     def look(self) -> None:
         """Look once; a process or job that was ever seen beside the run counts."""
+        looks = bool(self._looked_for) and not self._started_by
+        if looks and (pid := self._work_pid()) is not None:
+            self._started_by = names_among(self._proc, [pid], self._looked_for)
         if self.job is None:
-            if not self._started_by and (pid := self._work_pid()) is not None:
-                self._started_by = names_among(self._proc, [pid], _STARTS_A_JOB)
             return
         others = self._others()
         family = _family(others) if others else set()
@@ -99,9 +107,25 @@ class CountedOnce:
 
     # ------------------------------------------------------------ what the doubts are
 
+    def _launchers_in_doubt(self, environment: Mapping[str, str]) -> frozenset[str]:
+        """Outside a job those that start one; inside a step those that reach the job's other nodes.
+
+        A job of several nodes, and a step of several, are doubted without a look.
+        """
+        self._nodes_of_job = nodes_of_job(environment) or 1
+        self._beside_the_job = self.job is not None and _beside_the_job(environment)
+        if self.job is None:
+            return _STARTS_A_JOB
+        beyond = (self.job.nodes or 1) < self._nodes_of_job
+        return LAUNCHERS if beyond or self._beside_the_job else frozenset()
+
     def _of_unread_nodes(self) -> list[Doubt]:
         assert self.job is not None
         nodes = self.job.nodes
+        if self._started_by and self._beside_the_job:
+            return self._of_started_job()
+        if self._started_by:
+            return [of_launched_nodes(self._started_by, self._nodes_of_job)]
         if nodes is None or nodes < 2:
             return []
         held = "step" if self.job.step is not None else "job"
@@ -121,9 +145,9 @@ class CountedOnce:
         return [
             Doubt(
                 code="nodes-unread",
-                message=f"the program started {', '.join(sorted(self._started_by))} outside a "
-                "job: the energy is that of this node, and nothing of the nodes on which Slurm "
-                "runs the job is in it",
+                message=f"the program started {', '.join(sorted(self._started_by))} on a node "
+                "outside the job: the energy is that of this node, and nothing of the nodes on "
+                "which Slurm runs the job is in it",
                 remedy="`energybench measure --nodes job -- PROGRAM` in the job's own script",
             )
         ]
@@ -203,6 +227,17 @@ class CountedOnce:
         return jobs - self._own_numbers
 
 
+def _beside_the_job(environment: Mapping[str, str]) -> bool:
+    """Whether this is the shell that salloc starts where it was called, on no node of the job.
+
+    slurmd tells every process that it starts the name of its node.
+    """
+    names = [name for short in node_lists(environment) for name in expanded(short)]
+    host = platform.node()
+    tells = "SLURMD_NODENAME" in environment or rank_launcher(environment) is not None
+    return bool(names) and not tells and not {host, host.partition(".")[0]} & set(names)
+
+
 def _place(job: Job, node: str) -> str:
     """Names a start of a job on a node, in a few characters: a socket's name has 107 bytes. The
     node's name tells apart the nodes of a simulated cluster, which share a kernel.
@@ -215,19 +250,12 @@ def _family(pids: Iterable[int]) -> set[int]:
     """Those of the processes that are ancestors or descendants of this process: a measured program
     may itself measure parts of its work.
     """
-    mine = _ancestors(os.getpid())
-    return {pid for pid in pids if pid in mine or os.getpid() in _ancestors(pid)}
+    mine = _numbers_above(os.getpid())
+    return {pid for pid in pids if pid in mine or os.getpid() in _numbers_above(pid)}
 
 
-def _ancestors(pid: int) -> set[int]:
-    ancestors: set[int] = set()
-    while pid > 1:
-        process = stat(f"/proc/{pid}/stat")
-        if process is None or int(process[1][1]) in ancestors:
-            break
-        pid = int(process[1][1])  # the parent
-        ancestors.add(pid)
-    return ancestors
+def _numbers_above(pid: int) -> set[int]:
+    return {ancestor.pid for ancestor in ancestors(pid)}
 
 
 def _numbers(proc: Path) -> set[str]:

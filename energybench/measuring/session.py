@@ -43,6 +43,7 @@ from energybench.model import (
     Work,
     WorkRecord,
 )
+from energybench.own_step import own_environment
 from energybench.plugins import Clock, Context
 from energybench.store.layout import new_id
 from energybench.store.liveness import process_started
@@ -185,7 +186,7 @@ class Session:
     def counted_once(self) -> CountedOnce:
         """Looks whether this node is counted once in its job; a replay belongs to no job."""
         program = self.plan.command[0] if self.plan.command else ""
-        return CountedOnce(os.environ, self.plan.root, self._pid, program)
+        return CountedOnce(own_environment(), self.plan.root, self._pid, program)
 
     def run_files(self, header: Header) -> RunFiles:
         """The files of the run."""

@@ -5,6 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from energybench.model import Doubt
+
+# As the kernel names them (15 characters): srun(1), mpirun of Open MPI (3, 4 and 5) and of MPICH,
+# ssh(1), pdsh(1).
+LAUNCHERS = frozenset(
+    {
+        *("srun", "mpirun", "orterun", "prterun", "mpiexec", "mpiexec.hydra", "hydra_pmi_proxy"),
+        *("ssh", "pdsh", "clush"),
+    }
+)
+
 
 def names_among(proc: Path, pids: Iterable[int], wanted: frozenset[str]) -> set[str]:
     """Which of some programs are among processes and their descendants, as the kernel names them
@@ -19,6 +30,21 @@ def names_among(proc: Path, pids: Iterable[int], wanted: frozenset[str]) -> set[
         for task in _folders(proc / str(pid) / "task"):
             waiting += map(int, _text(task / "children").split())
     return names
+
+
+def of_launched_nodes(names: Iterable[str], nodes: int) -> Doubt:
+    """A doubt about the nodes of the job on which the launchers that the program started may work.
+
+    nodes  number of the job's nodes
+    """
+    return Doubt(
+        code="nodes-unread",
+        message=f"the program started {', '.join(sorted(names))}, and not all of the {nodes} nodes "
+        "of this job were read: if the work uses all of them, its energy is up to about "
+        f"{nodes} times as large",
+        remedy="`energybench measure --nodes job -- PROGRAM` in the batch script, or `energybench "
+        "rank` behind srun or mpirun, before each rank",
+    )
 
 
 def _folders(folder: Path) -> list[Path]:

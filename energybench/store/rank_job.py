@@ -74,12 +74,16 @@ def ensure_rank_job(
 
 def unread_nodes(own_job: Job, parts: Sequence[Measurement]) -> int:
     """How many nodes with ranks of the launch have no part, if the names of the nodes are not
-    known: those that it takes for the ranks that no part knows, as many on each as on the fullest.
+    known: those that it takes for the ranks that no part knows, as many on each as on the fullest,
+    and no more than the job has.
     """
     known = [part.job.ranks_here for part in parts if part.job is not None and part.job.ranks_here]
     if own_job.ranks is None or not known:
         return 0
-    return -(-max(own_job.ranks - sum(known), 0) // max(known))
+    missing = -(-max(own_job.ranks - sum(known), 0) // max(known))
+    if own_job.launcher == "slurm" and own_job.nodes is not None:
+        missing = min(missing, max(own_job.nodes - len(parts), 0))
+    return missing
 
 
 def nodes_apart(by_folder: Mapping[str, Measurement], host: Host) -> dict[str, Apart]:

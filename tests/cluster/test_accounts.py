@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from energybench.cluster.accounts import FIELDS, Row, quantity, rows, time_s
-from energybench.cluster.node_names import expanded
 from energybench.cluster.row_windows import overlap_s, starts, window
 from energybench.cluster.slurm_configuration import configuration, version
 from energybench.cluster.slurm_queries import rows_between
 from energybench.errors import BadInput
+from energybench.node_names import expanded
 
 SAVED = Path(__file__).parent / "saved"
 HEAD = "|".join(FIELDS)

@@ -14,6 +14,7 @@ import pytest
 from energybench.cluster.messages import Lines, line
 from energybench.cluster.rank_run import Rank, socket_name
 from energybench.launch import job
+from energybench.launch_name import launch_name
 from energybench.measuring import abstract_socket
 from energybench.measuring.signals import Signals
 from energybench.measuring.spawning import wait_for
@@ -46,7 +47,8 @@ def hear(lines: Lines) -> str:
 @contextmanager
 def reader(answers: Answers) -> Iterator[None]:
     """A stand-in for the reader of this node, which talks to one rank as `answers` says."""
-    listening = abstract_socket.bound(socket_name(os.environ, job(os.environ)))
+    name = socket_name(os.environ, job(os.environ), launch_name(os.environ))
+    listening = abstract_socket.bound(name)
     assert listening is not None
     listening.listen(1)
 

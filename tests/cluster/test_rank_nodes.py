@@ -11,7 +11,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from energybench.cluster.rank_nodes import Launches, launched_alone, names_of_nodes
+from energybench.cluster.rank_nodes import (
+    Launches,
+    launched_alone,
+    names_of_nodes,
+    nodes_beyond,
+)
 from energybench.launch import job, node_name
 from energybench.model import Job
 from energybench.store.rank_job import unread_nodes
@@ -38,11 +43,26 @@ STEP = {
 }
 
 
+HET = {
+    **STEP,
+    "SLURM_HET_SIZE": "2",
+    "SLURM_JOB_ID_HET_GROUP_0": "7",
+    "SLURM_JOB_ID_HET_GROUP_1": "8",
+    "SLURM_JOB_NUM_NODES_HET_GROUP_0": "1",
+    "SLURM_JOB_NUM_NODES_HET_GROUP_1": "1",
+    "SLURM_JOB_NODELIST_HET_GROUP_0": "n1",
+    "SLURM_JOB_NODELIST_HET_GROUP_1": "n2",
+}
+BOTH = {"SLURM_STEP_NUM_NODES": "2", "SLURM_STEP_NODELIST": "n1,n2"}
+
+
 @pytest.mark.parametrize(
     ("added", "names"),
     [
         ({}, ("n1",)),  # a serial program of the batch script
         (STEP, ("n2",)),  # a step on one node of two
+        (HET, ("n2",)),  # a step in one component of two
+        ({**HET, **BOTH}, ("n1", "n2")),
         (RANKS, ()),  # mpirun says how many ranks there are, and not where
         ({**STEP, **RANKS}, ()),  # its ranks on another node are children of a step of its own
         ({"RANK": "0", "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "1", "LOCAL_RANK": "0"}, ()),
@@ -65,6 +85,27 @@ def test_nodes_of_a_launch(
     assert launched_alone(environment) is (not added)
 
 
+@pytest.mark.parametrize(
+    ("added", "nodes"),
+    [
+        ({}, 2),
+        (STEP, 2),
+        (HET, 2),
+        ({**STEP, **BOTH}, None),
+        ({**HET, **BOTH}, None),
+        (RANKS, None),  # two nodes of two
+        ({**RANKS, "OMPI_COMM_WORLD_SIZE": "2"}, 2),
+        ({**STEP, **RANKS, "OMPI_COMM_WORLD_SIZE": "2"}, 2),
+        ({"SLURM_JOB_NUM_NODES": "1"}, None),
+    ],
+)
+def test_nodes_of_the_job_beyond_a_launch(added: Mapping[str, str], nodes: int | None) -> None:
+    environment = {**BATCH, **added}
+    own_job = job(environment)
+    assert own_job is not None
+    assert nodes_beyond(environment, own_job) == nodes
+
+
 def test_the_node_s_name_is_slurm_s_unless_hydra_copied_the_head_node_s() -> None:
     assert node_name(BATCH) == "n1"
     hydra = {"MPI_LOCALNRANKS": "2", "MPI_LOCALRANKID": "0", "PMI_SIZE": "4"}
@@ -85,16 +126,17 @@ def test_ranks_that_no_part_knows_are_of_missing_nodes(
         for count in here
     ]
     assert unread_nodes(Job(launcher="openmpi", ranks=ranks), parts) == missing
+    of_slurm = Job(launcher="slurm", ranks=ranks, nodes=len(parts) + 1)
+    assert unread_nodes(of_slurm, parts) == min(missing, 1)
 
 
 def test_a_program_that_launches_on_other_nodes_is_noticed(tmp_path: Path) -> None:
     """The launcher may be a grandchild. A program that starts none has no doubt."""
     launcher = shutil.copy("/bin/sleep", tmp_path / "srun")
-    own_job = Job(launcher="slurm", nodes=2)
     for words, found in ((launcher, {"srun"}), ("sleep", set())):
         program = subprocess.Popen(["bash", "-c", f"{words} 60 & wait"])
         try:
-            launches, now_s = Launches(), iter(range(1000))
+            launches, now_s = Launches(2), iter(range(1000))
 
             def started(pid: int = program.pid) -> bool:
                 return bool(Path(f"/proc/{pid}/task/{pid}/children").read_text().strip())
@@ -107,10 +149,8 @@ def test_a_program_that_launches_on_other_nodes_is_noticed(tmp_path: Path) -> No
                 ),
                 "the launcher",
             )
-            assert [doubt.code for doubt in launches.doubts(own_job)] == ["nodes-unread"] * len(
-                found
-            )
-            assert launches.doubts(Job(launcher="slurm", nodes=1)) == []
+            codes = [doubt.code for doubt in launches.doubts()]
+            assert codes == ["nodes-unread"] * len(found)
         finally:
             for child in (
                 Path(f"/proc/{program.pid}/task/{program.pid}/children").read_text().split()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import signal
 import subprocess
@@ -13,7 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from energybench.ancestor_processes import PROC
 from energybench.measuring.counted_once import CountedOnce
+from energybench.measuring.started_launchers import names_among
 from tests.simulators.slurm.processes import wait_until
 
 ROOT = Path("/")
@@ -94,6 +97,56 @@ def test_a_job_that_is_started_outside_a_job_is_not_read(
     inside = CountedOnce(JOB, ROOT, lambda: None, words[0])
     assert codes(inside) == []
     inside.close()
+
+
+STEP = {"SLURM_STEP_ID": "4", "SLURM_STEP_NUM_NODES": "1", "SLURM_STEP_NODELIST": "n1"}
+
+
+@pytest.mark.parametrize("name", ["srun", "mpirun", "ssh", "sleep"])
+@pytest.mark.parametrize("wrapped", [False, True])
+@pytest.mark.parametrize("nodes", [1, 3])
+def test_a_step_of_one_node_may_start_work_on_the_others(
+    job: dict[str, str], tmp_path: Path, name: str, wrapped: bool, nodes: int
+) -> None:
+    """`srun -N1 -n1 energybench measure -- srun -N3 app`, and the shell of salloc."""
+    program = shutil.copy("/bin/sleep", tmp_path / name)
+    words = ["sh", "-c", f"{program} 60 & wait"] if wrapped else [program, "60"]
+    environment = {**job, **STEP, "SLURM_JOB_NUM_NODES": str(nodes)}
+    with subprocess.Popen(words, start_new_session=True) as work:
+        try:
+            counted = CountedOnce(environment, ROOT, lambda: work.pid, words[0])
+            if wrapped:
+                wait_until(lambda: names_among(PROC, [work.pid], frozenset({name})), "the child")
+            counted.look()
+        finally:
+            os.killpg(work.pid, signal.SIGKILL)
+    doubts = counted.doubts()
+    counted.close()
+    assert [doubt.code for doubt in doubts] == ["nodes-unread"] * (name != "sleep" and nodes > 1)
+    if doubts:
+        assert "of the 3 nodes" in doubts[0].message
+
+
+@pytest.mark.parametrize("nodes", ["here", "nid[001-002]", "nid001"])
+@pytest.mark.parametrize("by", ["salloc", "slurmd"])
+def test_the_shell_of_salloc_may_be_on_a_log_in_node(
+    job: dict[str, str], nodes: str, by: str
+) -> None:
+    """`salloc -N1`, and in its shell `energybench measure -- srun app`."""
+    here = platform.node().partition(".")[0]
+    names = here if nodes == "here" else nodes
+    environment = {**job, "SLURM_JOB_NODELIST": names}
+    if by == "slurmd":
+        environment["SLURMD_NODENAME"] = "nid001"
+    counted = CountedOnce(environment, ROOT, lambda: None, "/usr/bin/srun")
+    doubts = counted.doubts()
+    counted.close()
+    outside = by == "salloc" and nodes != "here"
+    assert [doubt.code for doubt in doubts] == ["nodes-unread"] * outside
+    assert all("outside the job" in doubt.message for doubt in doubts)
+    counted = CountedOnce(environment, ROOT, lambda: None, "/usr/bin/python")
+    assert codes(counted) == []
+    counted.close()
 
 
 def test_a_second_process_of_the_job_is_seen_even_after_it_ended(

@@ -1,6 +1,6 @@
 """Names of nodes in Slurm's short form, "cpu[1-2,07],gpu7" (scontrol(1), "show hostnames").
 
-Slurm's own program does the same for one job (`slurm_programs.host_names`). A statement of
+Slurm's own program does the same for one job (`cluster.slurm_programs.host_names`). A statement of
 thousands of jobs cannot start a program for each.
 """
 

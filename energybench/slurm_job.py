@@ -1,0 +1,55 @@
+"""The Slurm job of a process, from its variables: numbers and nodes of all components together.
+
+Source: sbatch(1), "Output environment variables".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+def nodes_of_job(environment: Mapping[str, str]) -> int | None:
+    """Nodes of the whole Slurm job, all components together, also inside a step that has fewer;
+    None: no Slurm job, or not known.
+    """
+    groups = components(environment)
+    if groups == 1:
+        return whole_number(environment.get("SLURM_JOB_NUM_NODES", ""))
+    names = [f"SLURM_JOB_NUM_NODES_HET_GROUP_{group}" for group in range(groups)]
+    counts = [whole_number(environment.get(name, "")) for name in names]
+    return sum(count for count in counts if count is not None) if all(counts) else None
+
+
+def node_lists(environment: Mapping[str, str]) -> list[str]:
+    """Names of the nodes of each component of a Slurm job, in Slurm's own short form."""
+    groups = components(environment)
+    if groups == 1:
+        names = [environment.get("SLURM_JOB_NODELIST", "")]
+    else:
+        names = [environment.get(f"SLURM_JOB_NODELIST_HET_GROUP_{i}", "") for i in range(groups)]
+    return [entry for entry in names if entry]
+
+
+def slurm_numbers(environment: Mapping[str, str]) -> frozenset[str]:
+    """Slurm's own numbers of the job: each component of a heterogeneous job has one."""
+    return frozenset({environment.get("SLURM_JOB_ID", ""), *_numbers_of_components(environment)})
+
+
+def components(environment: Mapping[str, str]) -> int:
+    """Number of the components of a heterogeneous job; 1 for every other job."""
+    groups = whole_number(environment.get("SLURM_HET_SIZE", "")) or 1
+    return groups if _numbers_of_components(environment) else 1
+
+
+def whole_number(text: str) -> int | None:
+    """A number of at most eight digits; None: the text is none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else None
+
+
+def _numbers_of_components(environment: Mapping[str, str]) -> set[str]:
+    """Empty if the job has one component. sbatch inside a heterogeneous job passes the variables of
+    that other job on.
+    """
+    prefix = "SLURM_JOB_ID_HET_GROUP_"
+    numbers = {value for name, value in environment.items() if name.startswith(prefix)}
+    return numbers if environment.get("SLURM_JOB_ID") in numbers else set()
