@@ -42,7 +42,7 @@ def check(
     here = {channel.id for channel in sensors.channels}
 
     rows = [
-        *(row for profile in channels for row in _channel_rows(profile, host, here)),
+        *(row for profile in channels for row in channel_rows(profile, host, here)),
         *(_limits_row(device, host) for device in limits),
     ]
     if file is not None:
@@ -59,7 +59,7 @@ def check(
     }
 
 
-def _channel_rows(profile: ChannelProfile, host: Host, here: set[str]) -> Iterator[dict[str, Any]]:
+def channel_rows(profile: ChannelProfile, host: Host, here: set[str]) -> Iterator[dict[str, Any]]:
     """Rows of a channel's timing and gain; `here`: ids of the machine's channels."""
     from energybench.analysis.measurement.profiles import (
         AGAIN,
