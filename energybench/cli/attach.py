@@ -38,7 +38,7 @@ def attach(
         typer.Option(
             "--name",
             help="Name of the meter, the same in every run that it is attached to; default: the "
-            "name of the file.",
+            "name of the file, which is another meter on every host and for every --select.",
         ),
     ] = None,
     board: Annotated[
@@ -149,6 +149,7 @@ def attach(
         averaging_s=averaging,
         holds=holds,
         max_offset_s=max_offset,
+        named=name is not None,
     )
     try:
         attached = attach_meter(run, store, stated_meter, ranges())

@@ -69,6 +69,7 @@ def _profiles(
     from datetime import UTC, datetime
 
     from energybench.analysis.measurement.profiles import state
+    from energybench.meters.gain_effects import error_of
     from energybench.model import ChannelProfile, SiteGain
     from energybench.units import counted
 
@@ -87,7 +88,13 @@ def _profiles(
     for finding in findings.channels:
         driver, clocks = state(finding.channel.device, measured.host)
         gain = SiteGain(
-            value=finding.gain.value, u_rel=finding.u_rel, reference=source, made_utc=now
+            value=finding.gain.value,
+            u_rel=finding.u_rel,
+            reference=source,
+            meter=error_of(reference),
+            driver=driver,
+            clocks=clocks,
+            made_utc=now,
         )
         gains.append(
             ChannelProfile(

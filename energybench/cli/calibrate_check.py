@@ -10,6 +10,8 @@ from energybench.foreign_text import visible
 from energybench.units import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from energybench.model import ChannelProfile, DeviceLimits, Host
 
 
@@ -20,7 +22,6 @@ def check(
 
     Raises BadInput if the single file does not fit.
     """
-    from energybench.analysis.measurement.profiles import AGAIN
     from energybench.cli.calibrate import open_sensors
     from energybench.store import profiles
 
@@ -41,13 +42,13 @@ def check(
     here = {channel.id for channel in sensors.channels}
 
     rows = [
-        *(_channel_row(profile, host, here) for profile in channels),
+        *(row for profile in channels for row in channel_rows(profile, host, here)),
         *(_limits_row(device, host) for device in limits),
     ]
     if file is not None:
         for row in rows:
             if row["refused"]:
-                raise BadInput(f"{file}: {row['channel']}", row["refused"], AGAIN)
+                raise BadInput(f"{file}: {row['channel']}", row["refused"], row["remedy"])
     return {
         "schema": "energybench/1",
         "kind": "profile-check",
@@ -58,29 +59,50 @@ def check(
     }
 
 
-def _channel_row(profile: ChannelProfile, host: Host, here: set[str]) -> dict[str, Any]:
-    """Row of a channel's profile; `here`: ids of the machine's channels."""
-    from energybench.analysis.measurement.profiles import age_days, belongs, refusal
+def channel_rows(profile: ChannelProfile, host: Host, here: set[str]) -> Iterator[dict[str, Any]]:
+    """Rows of a channel's timing and gain; `here`: ids of the machine's channels."""
+    from energybench.analysis.measurement.profiles import (
+        AGAIN,
+        AGAINST_AGAIN,
+        age_days,
+        belongs,
+        gain_refusal,
+        has_timing,
+        refusal,
+    )
     from energybench.measuring.calibrated_sensors import now_utc
 
+    misplaced: str | None = None
     if not belongs(profile, host):
-        refused: str | None = _elsewhere("is", profile, host)
-    else:
-        refused = refusal(profile, host)
-        if not refused and profile.channel not in here:
-            refused = "no sensor here has that channel"
-    return {
-        "channel": profile.channel,
-        "device": profile.device,
-        "host": profile.host,
-        "refused": refused,
-        "age_days": age_days(profile.made_utc, now_utc()),
-    }
+        misplaced = _elsewhere("is", profile, host)
+    elif profile.channel not in here:
+        misplaced = "no sensor here has that channel"
+    gain = profile.gain
+    parts = []
+    if has_timing(profile) or gain is None:
+        parts.append((profile.channel, refusal(profile, host), profile.made_utc, AGAIN))
+    if gain is not None:
+        name = f"gain of {profile.channel}"
+        parts.append((name, gain_refusal(profile, host), gain.made_utc, AGAINST_AGAIN))
+    for name, refused, made_utc, remedy in parts:
+        yield {
+            "channel": name,
+            "device": profile.device,
+            "host": profile.host,
+            "refused": misplaced or refused,
+            "remedy": remedy,
+            "age_days": age_days(made_utc, now_utc()),
+        }
 
 
 def _limits_row(limits: DeviceLimits, host: Host) -> dict[str, Any]:
     """Row of a device's measured limits."""
-    from energybench.analysis.measurement.profiles import age_days, belongs, limits_refusal
+    from energybench.analysis.measurement.profiles import (
+        LIMITS_AGAIN,
+        age_days,
+        belongs,
+        limits_refusal,
+    )
     from energybench.measuring.calibrated_sensors import now_utc
 
     refused = limits_refusal(limits, host)
@@ -91,6 +113,7 @@ def _limits_row(limits: DeviceLimits, host: Host) -> dict[str, Any]:
         "device": limits.device,
         "host": limits.host,
         "refused": refused,
+        "remedy": LIMITS_AGAIN,
         "age_days": age_days(limits.made_utc, now_utc()),
     }
 

@@ -26,6 +26,7 @@ from energybench.model import (
     Channel,
     Doubt,
     Gain,
+    Host,
     Measurement,
     Trace,
     Window,
@@ -41,6 +42,8 @@ from energybench.store.writer import RunWriter
 class Meter(NamedTuple):
     """A person's statements about a meter. accuracy_rel: the maker's limit of error. averaging_s:
     None if a reading averages over all of its spacing. holds: the meter logs changes alone.
+    named: a person stated the name, so that it is one meter in all runs; otherwise the name is that
+    of the file.
     """
 
     path: Path
@@ -53,6 +56,21 @@ class Meter(NamedTuple):
     averaging_s: float | None = None
     holds: bool = False
     max_offset_s: float = MAX_OFFSET_S
+    named: bool = True
+
+    def key_on(self, host: Host) -> str:
+        """Values with the same key share the error of the meter.
+
+        Files of several nodes and outlets may have one name. Therefore a name that nobody stated is
+        that of another meter on every host, and for every choice of rows, series and column.
+        """
+        if self.named:
+            return f"gain:meter:{self.name}"
+        choice = self.choice
+        rows = sorted("=".join(pair) for pair in choice.select)
+        column = [f"column {choice.column}"] if choice.column is not None else []
+        parts = " ".join([f"file {self.name}", *rows, *column])
+        return f"gain:meter:{parts}@{host.identity}"
 
 
 class FinishedRun(NamedTuple):
@@ -103,7 +121,7 @@ def write(
 
     Raises BadInput; then nothing was written.
     """
-    channel = _channel(meter, readings)
+    channel = _channel(meter, readings, run.measurement.host)
     doubts = (*_doubts_of_the_run(run, ranges), *of_meter)
     writer = RunWriter(run.directory.parent, _header(run, meter, channel, doubts))
     if writer.directory.exists():
@@ -172,7 +190,7 @@ def _copy_lines(run: FinishedRun, writer: RunWriter) -> None:
         writer.window(window)
 
 
-def _channel(meter: Meter, readings: Readings) -> Channel:
+def _channel(meter: Meter, readings: Readings, host: Host) -> Channel:
     series = readings.series
     node = meter.scope == "node"
     component, device = GPU, meter.device or ""
@@ -190,7 +208,7 @@ def _channel(meter: Meter, readings: Readings) -> Channel:
         gain=Gain(  # a maker's limit of error, taken as rectangular: GUM 4.3.7
             u_rel=meter.accuracy_rel / math.sqrt(3),
             distribution="rectangular",
-            key=f"gain:meter:{meter.name}",
+            key=meter.key_on(host),
             source=f"{meter.name}: limit of error ±{meter.accuracy_rel:.3g} of the reading, as "
             "stated; rectangular (GUM 4.3.7)",
         ),

@@ -18,9 +18,8 @@ from energybench.analysis.sensors.counter_kinds import informed
 from energybench.analysis.traces.curve import Curve
 from energybench.analysis.traces.trace_curve import curve
 from energybench.analysis.uncertainty.coverage_factors import Z95
-from energybench.analysis.uncertainty.effect_kinds import Place
-from energybench.analysis.uncertainty.effects import effect, scaled
-from energybench.model import Channel, Effect, Estimate, Trace, Window
+from energybench.analysis.uncertainty.effects import meter_error, scaled
+from energybench.model import Channel, Effect, Estimate, MeterError, Trace, Window
 
 
 class Energies(NamedTuple):
@@ -106,16 +105,20 @@ def relative(measured: Energies, value: float, *, random: bool = False) -> tuple
     return tuple(means)
 
 
+def error_of(reference: Channel) -> MeterError:
+    """The error of a reference meter, which every gain found with the meter has."""
+    gain = reference.gain
+    return MeterError(
+        name=reference.quantity or reference.device,
+        key=gain.own_key,
+        u_rel=gain.u_rel,
+        distribution=gain.distribution,
+    )
+
+
 def limit_of_error(reference: Channel, value: float) -> Effect:
     """The limit of error of the reference meter, as an effect on a gain of this value."""
-    gain = reference.gain
-    return effect(
-        "limit-of-error",
-        gain.u_rel * value,
-        Place("meter", reference.quantity or reference.device, "meter"),
-        distribution=gain.distribution,
-        key=gain.key,
-    )
+    return scaled((meter_error(error_of(reference)),), value)[0]
 
 
 def raw_gain(gain: Estimate, earlier: float) -> Estimate:

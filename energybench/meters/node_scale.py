@@ -105,22 +105,30 @@ def prior(channels: Sequence[Channel], shares: Floats) -> float:
     """
     keys: dict[str, float] = {}
     for channel, share in zip(channels, shares.tolist(), strict=True):
-        keys[channel.gain.key] = keys.get(channel.gain.key, 0.0) + channel.gain.u_rel * share
+        gain = channel.gain
+        keys[gain.own_key] = keys.get(gain.own_key, 0.0) + gain.own_u_rel * share
+        if gain.meter is not None:
+            keys[gain.meter.key] = keys.get(gain.meter.key, 0.0) + gain.meter.u_rel * share
     return math.sqrt(sum(u * u for u in keys.values()))
 
 
-def channel_uncertainties(channels: Sequence[Channel], shares: Floats, sum_u: float) -> list[float]:
-    """Relative uncertainty of every channel's gain, given the sum's scale (known to sum_u).
+def channel_uncertainties(
+    channels: Sequence[Channel], shares: Floats, sum_u: float, meter_u: float
+) -> list[float]:
+    """Relative uncertainty of every channel's gain, given the sum's scale (known to sum_u, of which
+    meter_u is the error of the meter).
 
-    Channels keep keys of their own, so their errors add in squares. A channel has at least the
-    uncertainty that makes the sum's uncertainty right, and at least the part of its prior that is
-    left once the sum is known: a small part of the sum is hardly known better than before.
+    The meter's error is common to the channels and adds linearly. The rest has keys of the
+    channels, so that it adds in squares. A channel has at least the uncertainty that makes the
+    sum's uncertainty right, and at least the part of its prior that is left once the sum is known:
+    a small part of the sum is hardly known better than before.
     """
     weighted = [
         share * channel.gain.u_rel for channel, share in zip(channels, shares.tolist(), strict=True)
     ]
     total = sum(u**2 for u in weighted) + sum_u**2
-    even = sum_u / math.sqrt(float((shares**2).sum()))
+    rest_u = math.sqrt(max(0.0, sum_u**2 - meter_u**2))
+    even = math.hypot(meter_u, rest_u / math.sqrt(float((shares**2).sum())))
     return [
         max(even, channel.gain.u_rel * math.sqrt(1 - u**2 / total))
         for channel, u in zip(channels, weighted, strict=True)

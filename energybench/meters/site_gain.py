@@ -169,7 +169,9 @@ def of_node(
     # the scale as the gain of every channel
     joules = np.array([sum(channel.joules) for channel in sensors])
     shares = joules / joules.sum()
-    alone = node_scale.channel_uncertainties(sources, shares, relative_u(scale))
+    alone = node_scale.channel_uncertainties(
+        sources, shares, relative_u(scale), reference.gain.u_rel
+    )
     findings = [
         Finding(channel, raw_gain(scale, channel.gain.value), u_rel, channel.gain.u_rel)
         for channel, u_rel in zip(sources, alone, strict=True)

@@ -9,24 +9,31 @@ from typing import Literal
 
 from energybench.model.base import NonNegative, Noun, Positive
 from energybench.model.limits import DeviceLimits
+from energybench.model.sensing import MeterError
 
 
 class SiteGain(Noun, frozen=True, kw_only=True):
-    """Scale of a sensor against a reference meter.
+    """Scale of a sensor against a reference meter, valid for the driver and the clocks below.
 
     value      value shown by the sensor over the true value
-    u_rel      relative standard uncertainty of the value
+    u_rel      relative standard uncertainty of the value, the meter's error included
     reference  name and accuracy of the meter, and the run in which the two were compared
+    meter      the meter's part of the uncertainty; None in profiles of older versions
+    clocks     power limit and maximum clocks, in words
     """
 
     value: Positive
     u_rel: NonNegative
     reference: str
+    meter: MeterError | None = None
+    driver: str | None = None
+    clocks: str | None = None
     made_utc: str
 
 
 class ChannelProfile(Noun, frozen=True, kw_only=True):
-    """The calibration of a channel of a board or socket, valid for the driver and the clocks below.
+    """The calibration of a channel of a board or socket. The timing is valid for the driver and the
+    clocks below; the gain states its own.
 
     channel          Channel.id
     device           Channel.device: GPU UUID, "package-0"

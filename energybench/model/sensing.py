@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
@@ -19,13 +20,33 @@ IDLE = "idle"  # label of the window of an idle phase
 UNRANKED = 100  # rank of a channel whose collector states no rank
 
 
+class MeterError(Noun, frozen=True, kw_only=True):
+    """Error of the reference meter with which a gain was found: the same error for every sensor
+    that was compared with the meter.
+
+    name   name of the meter, for people
+    key    values with the same key share the error: the key of the meter's own scale
+    u_rel  relative standard uncertainty of the meter's scale
+    """
+
+    name: str
+    key: str
+    u_rel: NonNegative
+    distribution: Distribution = "normal"
+
+
 class Gain(Noun, frozen=True, kw_only=True):
     """Scale of a sensor, with an uncertainty that belongs to one board or socket.
 
-    value  value shown by the sensor over the true value, from a calibration; readings are divided
-           by it
-    u_rel  relative standard uncertainty of the scale
-    key    values with the same key share the error, which cancels in their ratio
+    value         value shown by the sensor over the true value, from a calibration; readings are
+                  divided by it
+    u_rel         relative standard uncertainty of the scale, the meter's error included
+    key           name of the sensor's scale: under one calibration, or without any, values with
+                  the same key share the error, which cancels in their ratio
+    distribution  of the error without the meter's
+    calibration   name of the calibration that found the value; "" for a prior. The errors of two
+                  calibrations differ, even those of one sensor
+    meter         the meter's part of the uncertainty; None for a prior
     """
 
     value: Positive = 1.0
@@ -33,6 +54,20 @@ class Gain(Noun, frozen=True, kw_only=True):
     key: str
     distribution: Distribution = "normal"
     source: str = ""
+    calibration: str = ""
+    meter: MeterError | None = None
+
+    @property
+    def own_u_rel(self) -> float:
+        """Relative standard uncertainty without the meter's error."""
+        meter_u = self.meter.u_rel if self.meter else 0.0
+        return math.sqrt(max(0.0, self.u_rel**2 - meter_u**2))
+
+    @property
+    def own_key(self) -> str:
+        """Values with the same key share the error without the meter's."""
+        # the end of a key may be the host, which stays the end
+        return f"calibrated {self.calibration}/{self.key}" if self.calibration else self.key
 
 
 class Channel(Noun, frozen=True, kw_only=True):

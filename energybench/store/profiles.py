@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from energybench.analysis.measurement.profiles import BOARD
+from energybench.analysis.measurement.profiles import BOARD, has_timing
 from energybench.errors import BadInput
 from energybench.model import ChannelProfile, DeviceLimits, Host, Profile, same_identity
 from energybench.store import strict, unknown_fields
@@ -239,7 +239,7 @@ def _read_to_replace(path: Path) -> Profile:
 def merged(old: ChannelProfile | None, new: ChannelProfile) -> ChannelProfile:
     """The new profile, completed by the old profile's timing or gain.
 
-    Driver and clocks stay those of the timing.
+    Driver, clocks and date of the profile are those of the timing; the gain states its own.
     """
     if old is None:
         return new
@@ -248,13 +248,6 @@ def merged(old: ChannelProfile | None, new: ChannelProfile) -> ChannelProfile:
     if has_timing(old):
         return msgspec.structs.replace(old, gain=new.gain or old.gain)
     return new if new.gain is not None else old
-
-
-def has_timing(profile: ChannelProfile) -> bool:
-    """Whether a load was driven for the profile (even without result), or a timing is stated."""
-    return bool(profile.load) or any(
-        figure is not None for figure in (profile.update_period_s, profile.window_s, profile.lag_s)
-    )
 
 
 def _files(folder: Path) -> list[Path]:

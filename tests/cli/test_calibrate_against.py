@@ -4,14 +4,18 @@ known.
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
+from energybench.cli.calibrate_check import channel_rows
 from energybench.model import Trace
 from energybench.store import reader
+from energybench.store.profiles import read_file
 from tests.cli import process
 from tests.cli.metered_runs import (
     BOARD,
@@ -20,6 +24,7 @@ from tests.cli.metered_runs import (
     PSU,
     Run,
     attach,
+    copied,
     energybench,
     mean_j,
     measured,
@@ -68,7 +73,7 @@ def test_a_board_calibrated_against_its_meter_gives_the_true_energy(tmp_path: Pa
         assert one["gain"] == pytest.approx(0.9, rel=0.005)
         assert 0.004 < one["u_rel"] < 0.012
     traces, _ = reader.read_traces(run.directory)
-    again = _remeasured(run, traces, tmp_path / "profiles")
+    again = _remeasured(run, traces, tmp_path / "profiles").components_j["gpu.board"]
     assert again.low <= mean_j(GPU.energy_j) <= again.high
     assert again.half_width < 0.025 * again.value
 
@@ -98,7 +103,69 @@ def _remeasured(run: Run, traces: Any, folder: Path) -> Any:
     )
     works = tuple(repeat.work for repeat in old.repeats)
     record = Record(old.id, old.label, None, None, "compute", old.host, windows, works, ())
-    return measure(record, profiles_made, ranges()).components_j["gpu.board"]
+    return measure(record, profiles_made, ranges())
+
+
+def test_runs_under_two_calibrations_do_not_share_the_error(tmp_path: Path) -> None:
+    """A board is calibrated against a meter that shows 1.4 % too much, and between two runs against
+    one that shows 1.4 % too little: by their ratio the runs do not differ. Each profile names the
+    meter, its part of the uncertainty, and the driver and date of the gain.
+    """
+    from energybench.analysis.comparison.compare import compare
+    from energybench.store import profiles
+
+    run = measured(tmp_path, 1.0, gpu=True)
+    traces, _ = reader.read_traces(run.directory)
+    sides = []
+    for name, off in (("first", 1.014), ("second", 0.986)):
+        copy = copied(run, tmp_path / name)
+        file = meter(copy.folder / "riser.csv", lambda t, off=off: off * GPU.energy_j(t), 0.0, 0.1)
+        stated = ("--board", BOARD, "--accuracy", "2%", "--name", name)
+        assert attach(copy, file, *stated, scope="gpu").code == 0
+        against = energybench(
+            *("calibrate", "--against", f"{run.id}_attached", "--out", "profiles"), cwd=copy.folder
+        )
+        assert against.code == 0, against.err
+        for profile in profiles.read(copy.folder / "profiles"):
+            gain = profile.gain
+            assert gain is not None
+            assert gain.meter is not None
+            assert (gain.meter.name, gain.meter.key) == (name, f"gain:meter:{name}")
+            assert gain.meter.u_rel == pytest.approx(0.02 / math.sqrt(3))
+            assert gain.meter.u_rel < gain.u_rel < 0.013
+            assert (gain.driver, gain.clocks) == (profile.driver, profile.clocks)
+            assert (gain.driver, gain.made_utc) == ("570.1", profile.made_utc)
+        result = _remeasured(run, traces, copy.folder / "profiles")
+        sides.append(replace(result, id=name, label=name))
+    ratio = compare(*sides).energy_ratio
+    assert ratio is not None
+    assert abs(ratio.value - 1) > 0.015
+    assert ratio.low <= 1 <= ratio.high
+
+
+def test_check_judges_a_gain_apart_from_the_timing(tmp_path: Path) -> None:
+    """A gain of another driver is named as a gain, and its remedy is a meter."""
+    run = measured(tmp_path, 1.0, gpu=True)
+    file = meter(tmp_path / "riser.csv", GPU.energy_j, 0.0, 0.1)
+    assert attach(run, file, "--board", BOARD, scope="gpu").code == 0
+    against = energybench(
+        *("calibrate", "--against", f"{run.id}_attached", "--out", "profiles"), cwd=tmp_path
+    )
+    assert against.code == 0, against.err
+    (written,) = (tmp_path / "profiles").iterdir()
+    host = reader.read_run(run.directory).host
+    for driver, refused in (("570.1", None), ("580.1", "made with driver 570.1, this is 580.1")):
+        gpus = tuple(replace(gpu, driver=driver) for gpu in host.gpus)
+        rows = [
+            row
+            for profile in read_file(written).channels
+            for row in channel_rows(profile, replace(host, gpus=gpus), {profile.channel})
+        ]
+        assert {row["channel"].split(" ")[0] for row in rows} == {"gain"}
+        for row in rows:
+            assert (row["refused"] or "").startswith(refused or "")
+            assert (row["refused"] is None) == (refused is None)
+            assert "--against" in row["remedy"]
 
 
 def test_a_node_meter_tells_the_common_scale_where_the_supply_is_known(node: Run) -> None:

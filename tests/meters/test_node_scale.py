@@ -94,14 +94,18 @@ def test_a_scale_that_no_node_has_is_refused(gain: float) -> None:
 
 
 def test_four_boards_share_a_scale_and_each_is_known_less_well() -> None:
-    """Applied as errors of their own, they make the sum as uncertain as the scale: no better."""
+    """The meter's error in common and the rest as errors of their own make the sum as uncertain as
+    the scale: no better.
+    """
     findings = scale(*node([0.9, 0.94, 0.96, 1.0], component="node", efficiency=1.0))
     assert findings.scale is not None
     u_scale = findings.scale.half_width / 1.96 / findings.scale.value
     assert len({one.gain.value for one in findings.channels}) == 1
     assert findings.scale.low <= 0.95 <= findings.scale.high
-    alone = [one.u_rel for one in findings.channels]
-    assert math.sqrt(sum((u / 4) ** 2 for u in alone)) >= u_scale * 0.999
+    meter_u = 0.01 / math.sqrt(3)
+    rest = [one.u_rel**2 - meter_u**2 for one in findings.channels]
+    assert min(rest) > 0
+    assert math.sqrt(sum(rest) / 16 + meter_u**2) >= u_scale * 0.999
 
 
 def test_a_power_reading_beside_a_counter_keeps_its_ratio() -> None:

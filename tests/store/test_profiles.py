@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from energybench.errors import BadInput
-from energybench.model import ChannelProfile, SiteGain
+from energybench.model import ChannelProfile, MeterError, SiteGain
 from energybench.store import profiles
 
 TIMING = ChannelProfile(
@@ -23,7 +23,14 @@ TIMING = ChannelProfile(
     load="kernel",
     made_utc="2026-01-01T00:00:00Z",
 )
-GAIN = SiteGain(value=0.97, u_rel=0.01, reference="meter", made_utc="2026-02-01T00:00:00Z")
+GAIN = SiteGain(
+    value=0.97,
+    u_rel=0.01,
+    reference="meter",
+    meter=MeterError(name="m", key="gain:meter:m", u_rel=0.008, distribution="rectangular"),
+    driver="560",
+    made_utc="2026-02-01T00:00:00Z",
+)
 ONLY_GAIN = ChannelProfile(
     channel=TIMING.channel,
     device="GPU-1",
@@ -87,7 +94,7 @@ def test_a_machine_has_one_file_under_whatever_name(tmp_path: Path) -> None:
 
 
 def test_a_new_timing_keeps_the_gain_and_a_new_gain_the_timing(tmp_path: Path) -> None:
-    """In either order; driver and date stay those of the timing, the gain has its own."""
+    """In either order; driver and date stay those of the timing, the gain keeps its own."""
     profiles.save([TIMING], tmp_path)
     profiles.save([ONLY_GAIN], tmp_path)
     assert profiles.read(tmp_path) == (replace(TIMING, gain=GAIN),)

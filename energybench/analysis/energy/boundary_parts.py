@@ -16,7 +16,7 @@ from energybench.analysis.energy.window_energy import WindowEnergy, energy
 from energybench.analysis.traces.curve import Curve
 from energybench.analysis.traces.plausible import limit_w
 from energybench.analysis.uncertainty.effect_kinds import Place, place_of, scale_kind
-from energybench.analysis.uncertainty.effects import bound, effect, rectangular
+from energybench.analysis.uncertainty.effects import bound, effect, meter_error, rectangular
 from energybench.model import Channel, Distribution, Effect, EffectKind, Part, Window
 
 
@@ -24,12 +24,13 @@ class Row(NamedTuple):
     """One part of the boundary.
 
     cells      one energy for each window, in the order of the windows
-    scale_rel  error of the sensor's scale, relative to the energy; None for a part without a sensor
+    scale_rel  errors of the sensor's scale, relative to the energy; none for a part without a
+               sensor
     """
 
     part: Part
     cells: tuple[WindowEnergy, ...]
-    scale_rel: Effect | None
+    scale_rel: tuple[Effect, ...]
 
     @property
     def component(self) -> str:
@@ -156,15 +157,17 @@ def _down_to_nothing(cell: WindowEnergy, place: Place) -> WindowEnergy:
     return cell._replace(effects=(*cell.effects, bound("same-register", -cell.energy_j, place)))
 
 
-def _scale_rel(channel: Channel) -> Effect:
+def _scale_rel(channel: Channel) -> tuple[Effect, ...]:
+    """The error of the sensor's own scale, and that of the meter it was calibrated against."""
     gain = channel.gain
-    return effect(
+    own = effect(
         scale_kind(channel),
-        gain.u_rel,
+        gain.own_u_rel,
         place_of(channel),
         distribution=gain.distribution,
-        key=gain.key,
+        key=gain.own_key,
     )
+    return (own,) if gain.meter is None else (own, meter_error(gain.meter))
 
 
 def _with_range(
@@ -191,7 +194,7 @@ def _silent(source: Source, row: Row, windows: Sequence[Window]) -> Row:
     )
     cells = _upper_bounds("no-reading", part, place_of(source.channel), windows)
     doubts = row.cells[0].doubts if row.cells else ()
-    return Row(part, tuple(cell._replace(doubts=doubts) for cell in cells), None)
+    return Row(part, tuple(cell._replace(doubts=doubts) for cell in cells), ())
 
 
 def _modelled(model: Model, windows: Sequence[Window]) -> Row:
@@ -200,7 +203,7 @@ def _modelled(model: Model, windows: Sequence[Window]) -> Row:
     place = Place(part.component, part.device, "model")
     low, high = part.low_w or 0.0, part.high_w or 0.0
     if part.state == "missing":
-        return Row(part, _upper_bounds("missing", part, place, windows), None)
+        return Row(part, _upper_bounds("missing", part, place, windows), ())
     # Half of the range's variance belongs to the installed hardware and is the same in every run on
     # the machine; the other half belongs to the load.
     half_w = (high - low) / 2 / math.sqrt(2.0)
@@ -210,7 +213,7 @@ def _modelled(model: Model, windows: Sequence[Window]) -> Row:
         hardware = rectangular("model", half_w * seconds, place, key=model.key, detail="hardware")
         load = rectangular("model", half_w * seconds, place, detail="load")
         cells.append(WindowEnergy((low + high) / 2 * seconds, (hardware, load)))
-    return Row(part, tuple(cells), None)
+    return Row(part, tuple(cells), ())
 
 
 def _upper_bounds(

@@ -37,9 +37,9 @@ def common(rows: Sequence[Row], complete: Sequence[int]) -> tuple[Effect, ...]:
     for row in rows:
         cells = [row.cells[i] for i in complete]
         effects += mean_effects(cells)
-        if row.scale_rel is not None and cells:
+        if row.scale_rel and cells:
             mean_j = arithmetic_mean([cell.energy_j or 0.0 for cell in cells])
-            effects += scaled((row.scale_rel,), mean_j)
+            effects += scaled(row.scale_rel, mean_j)
     return tuple(effects)
 
 

@@ -25,7 +25,7 @@ from energybench.analysis.traces.plausible import limit_w
 from energybench.analysis.traces.unwrap import Span
 from energybench.analysis.uncertainty.effect_kinds import KINDS, place_of
 from energybench.analysis.uncertainty.effects import bound, normal, rectangular
-from energybench.model import Doubt, Effect, EffectKind, Window
+from energybench.model import Channel, Doubt, Effect, EffectKind, Window
 
 # Share of an edge's uncertainty that comes from the shape of the load and is alike at every edge,
 # as `energybench simulate` finds it for loads of one shape.
@@ -215,7 +215,18 @@ def _lag(curve: Curve, start: float, end: float) -> tuple[Effect, ...]:
     if not u:
         return ()
     kind: EffectKind = "clock-offset" if channel.sort == "meter" else "lag"
-    return (normal(kind, u, place_of(channel), key=f"lag:{channel.device}"),)
+    return (normal(kind, u, place_of(channel), key=_lag_key(channel)),)
+
+
+def _lag_key(channel: Channel) -> str:
+    """Values with the same key share the error of the lag: those of one meter's clock, of one
+    calibration of a device, or of a device without a calibration.
+    """
+    if channel.sort == "meter":
+        return f"lag:{channel.gain.key}"
+    if channel.timing == "profile":
+        return f"lag:calibrated {channel.calibrated_utc}/{channel.device}"
+    return f"lag:{channel.device}"
 
 
 def _above_readings(curve: Curve, start: float, end: float) -> tuple[Effect, ...]:

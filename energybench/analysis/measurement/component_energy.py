@@ -93,7 +93,7 @@ class NodeSamples:
             return None
         window = Window(label="row", start_s=start, end_s=end)
         rows = [
-            row._replace(scale_rel=None)
+            row._replace(scale_rel=())
             for source in self._sources
             for row in sensor_rows(source, self._curves, [[window]])
         ]

@@ -26,10 +26,15 @@ from energybench.model import (
 CPU = "cpu"  # device name of all CPUs of a host together
 BOARD = "GPU-"  # begins the names of devices that are unique
 _UNIDENTIFIED = "made by an older version, which did not identify its machine: calibrate again"
+_WITHOUT_METER = (
+    "made by an older version, which did not record the meter's part of the uncertainty: "
+    "calibrate again"
+)
 # Age of a calibration that is worth a doubt: half a year holds two or three updates of drivers and
 # firmware in a centre, which a version string need not show.
 OLD_DAYS = 180
 AGAIN = "energybench calibrate"
+AGAINST_AGAIN = "energybench attach, then energybench calibrate --against"
 LIMITS_AGAIN = "energybench calibrate --limits-only, on an idle machine"
 
 
@@ -39,11 +44,12 @@ LIMITS_AGAIN = "energybench calibrate --limits-only, on an idle machine"
 def apply(
     profiles: Iterable[ChannelProfile], channels: Sequence[Channel], host: Host, now_utc: str
 ) -> tuple[tuple[Channel, ...], tuple[Doubt, ...]]:
-    """The channels with the profiles applied, and a doubt for each device whose profile is refused
-    or old.
+    """The channels with the profiles applied, and a doubt for each device whose timing or gain is
+    refused or old.
 
-    A profile of another device, or of another host's socket, is passed over. Of several profiles
-    of a channel the newest is used.
+    Timing and gain have a date and conditions each, and are judged apart. A profile of another
+    device, or of another host's socket, is passed over. Of several profiles of a channel the newest
+    is used.
     """
     by_channel = {
         profile.channel: profile
@@ -51,34 +57,76 @@ def apply(
         if belongs(profile, host)
     }
     calibrated: list[Channel] = []
-    doubts: dict[tuple[str, str], Doubt] = {}  # one doubt for all channels of a device
+    doubts: dict[Doubt, None] = {}  # one doubt for all channels of a device with the same reason
     for channel in channels:
         profile = by_channel.get(channel.id)
-        if profile is None or profile.device != channel.device:
-            calibrated.append(channel)
-            continue
+        if profile is not None and profile.device == channel.device:
+            usable, about = usable_parts(profile, host, now_utc)
+            doubts |= dict.fromkeys(about)
+            channel = _with_profile(channel, usable)
+        calibrated.append(channel)
+    return tuple(calibrated), tuple(doubts)
+
+
+def usable_parts(
+    profile: ChannelProfile, host: Host, now_utc: str
+) -> tuple[ChannelProfile, tuple[Doubt, ...]]:
+    """The profile without the timing or the gain that does not hold now, and a doubt for each of
+    the two that is refused or old.
+    """
+    doubts: list[Doubt] = []
+    usable = profile
+    if has_timing(profile):
+        name = f"the calibration profile of {profile.device}"
         reason = refusal(profile, host)
-        days = age_days(profile.made_utc, now_utc)
-        if reason is None and days is None:
-            reason = f"its date {profile.made_utc!r} is not a date"
-        if reason is not None:
-            doubts[profile.device, "profile-refused"] = Doubt(
-                code="profile-refused",
-                message=f"the calibration profile of {profile.device} is not used: {reason}",
-                remedy=AGAIN,
-                subject=profile.device,
+        refused, about = _judged(profile, name, reason, profile.made_utc, now_utc, AGAIN)
+        doubts += about
+        if refused:
+            usable = msgspec.structs.replace(
+                usable, update_period_s=None, window_s=None, lag_s=None, lag_u_s=None
             )
-            calibrated.append(channel)
-            continue
-        if days is not None and days > OLD_DAYS:
-            doubts[profile.device, "profile-old"] = Doubt(
-                code="profile-old",
-                message=f"the calibration profile of {profile.device} is {days:.0f} days old",
-                remedy=AGAIN,
-                subject=profile.device,
-            )
-        calibrated.append(_with_profile(channel, profile))
-    return tuple(calibrated), tuple(doubts.values())
+    if profile.gain is not None:
+        name = f"the gain of {profile.device} against a meter"
+        reason = gain_refusal(profile, host)
+        made_utc = profile.gain.made_utc
+        refused, about = _judged(profile, name, reason, made_utc, now_utc, AGAINST_AGAIN)
+        doubts += about
+        if refused:
+            usable = msgspec.structs.replace(usable, gain=None)
+    return usable, tuple(doubts)
+
+
+def _judged(
+    profile: ChannelProfile,
+    name: str,
+    reason: str | None,
+    made_utc: str,
+    now_utc: str,
+    remedy: str,
+) -> tuple[bool, tuple[Doubt, ...]]:
+    """Whether a part of a profile is refused, and the doubt if it is refused or old.
+
+    reason  why the part does not hold under the present conditions; None if it holds
+    """
+    days = age_days(made_utc, now_utc)
+    if reason is None and days is None:
+        reason = f"its date {made_utc!r} is not a date"
+    code: DoubtCode
+    if reason is not None:
+        code, message = "profile-refused", f"{name} is not used: {reason}"
+    elif days is not None and days > OLD_DAYS:
+        code, message = "profile-old", f"{name} is {days:.0f} days old"
+    else:
+        return False, ()
+    doubt = Doubt(code=code, message=message, remedy=remedy, subject=profile.device)
+    return reason is not None, (doubt,)
+
+
+def has_timing(profile: ChannelProfile) -> bool:
+    """Whether a load was driven for the profile (even without result), or a timing is stated."""
+    return bool(profile.load) or any(
+        figure is not None for figure in (profile.update_period_s, profile.window_s, profile.lag_s)
+    )
 
 
 def belongs(found: ChannelProfile | DeviceLimits, host: Host) -> bool:
@@ -97,19 +145,37 @@ def belongs(found: ChannelProfile | DeviceLimits, host: Host) -> bool:
 
 
 def refusal(profile: ChannelProfile, host: Host) -> str | None:
-    """The reason why a profile of this host does not hold now; None if it holds.
+    """The reason why the timing of a profile of this host does not hold now; None if it holds.
 
     A condition that the profile does not state is not tested.
     """
+    return _other_conditions(profile, profile.driver, profile.clocks, host)
+
+
+def gain_refusal(profile: ChannelProfile, host: Host) -> str | None:
+    """The reason why the gain of a profile of this host does not hold now; None if it holds, or if
+    the profile has no gain.
+
+    A condition that the gain does not state is not tested.
+    """
+    gain = profile.gain
+    if gain is None:
+        return None
+    if gain.meter is None:
+        return _WITHOUT_METER
+    return _other_conditions(profile, gain.driver, gain.clocks, host)
+
+
+def _other_conditions(
+    profile: ChannelProfile, made_driver: str | None, made_clocks: str | None, host: Host
+) -> str | None:
     if not profile.host_ids and not profile.device.startswith(BOARD):
         return _UNIDENTIFIED
     driver, clocks = state(profile.device, host)
-    if profile.driver is not None and profile.driver != driver:
-        return (
-            f"made with driver {profile.driver}, this is {driver or 'not known'}: calibrate again"
-        )
-    if profile.clocks is not None and profile.clocks != clocks:
-        return f"made at {profile.clocks}, this is {clocks or 'not known'}: calibrate again"
+    if made_driver is not None and made_driver != driver:
+        return f"made with driver {made_driver}, this is {driver or 'not known'}: calibrate again"
+    if made_clocks is not None and made_clocks != clocks:
+        return f"made at {made_clocks}, this is {clocks or 'not known'}: calibrate again"
     return None
 
 
@@ -167,7 +233,12 @@ def _with_profile(channel: Channel, profile: ChannelProfile) -> Channel:
         channel = msgspec.structs.replace(
             channel,
             gain=Gain(
-                value=gain.value, u_rel=gain.u_rel, key=channel.gain.key, source=gain.reference
+                value=gain.value,
+                u_rel=gain.u_rel,
+                key=channel.gain.key,
+                source=gain.reference,
+                calibration=gain.made_utc,
+                meter=gain.meter,
             ),
             calibrated_utc=channel.calibrated_utc or gain.made_utc,
         )

@@ -26,7 +26,7 @@ from energybench.analysis.uncertainty.draws import (
 )
 from energybench.analysis.uncertainty.effect_kinds import NOWHERE, Place, effect_name
 from energybench.analysis.uncertainty.folding import FOLD_ABOVE, normal_u, replaceable
-from energybench.model import Distribution, Effect, EffectKind, Estimate, RangeMeaning
+from energybench.model import Distribution, Effect, EffectKind, Estimate, MeterError, RangeMeaning
 
 
 def normal(
@@ -98,6 +98,17 @@ def effect(
         component=place.component,
         device=place.device,
         sensor=place.sensor,
+    )
+
+
+def meter_error(error: MeterError) -> Effect:
+    """The limit of error of a reference meter, relative to a value that rests on the meter."""
+    return effect(
+        "limit-of-error",
+        error.u_rel,
+        Place("meter", error.name, "meter"),
+        distribution=error.distribution,
+        key=error.key,
     )
 
 

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from energybench.analysis.measurement.profiles import OLD_DAYS, age_days, apply, state
-from energybench.model import ChannelProfile, Gpu, Host, SiteGain
+from energybench.analysis.energy.window_energy import energy as window_energy
+from energybench.analysis.measurement.profiles import (
+    AGAINST_AGAIN,
+    OLD_DAYS,
+    age_days,
+    apply,
+    state,
+)
+from energybench.analysis.traces.trace_curve import curve
+from energybench.model import ChannelProfile, Gpu, Host, MeterError, SiteGain, Window
 from tests.analysis import truth
 
 NOW, UUID = "2026-11-23T10:00:00+00:00", "GPU-5eed0000-0000-0000-0000-000000000000"
@@ -46,6 +56,18 @@ def profile(of: object = BOARD, **changes: object) -> ChannelProfile:
     return ChannelProfile(**{**stated, **changes})  # type: ignore[arg-type]
 
 
+METER = MeterError(name="LMG671", key="gain:meter:LMG671", u_rel=0.006)
+GAIN = SiteGain(
+    value=0.96,
+    u_rel=0.008,
+    reference="ZES LMG671, 0.1 %, run 4f2a",
+    meter=METER,
+    driver="550.54",
+    made_utc="2026-11-20T10:00:00+00:00",
+)
+ONLY_GAIN = profile(gain=GAIN, update_period_s=None, window_s=None, lag_s=None)
+
+
 def test_a_profile_that_fits_is_used() -> None:
     """Period, window, lag and its uncertainty come from the profile, and the channel says so."""
     (channel, other), doubts = apply([profile()], [BOARD, PACKAGE], HOST, NOW)
@@ -74,20 +96,86 @@ def test_what_could_not_be_found_out_stays_as_it_was_believed() -> None:
 
 
 def test_a_gain_of_the_site_replaces_the_prior() -> None:
-    """Its value and uncertainty, under the key that the board's gain has anyway, and with the meter
-    as its source.
+    """Its value and uncertainty, with the meter as its source. The error without the meter's has
+    the key of this calibration of the board.
     """
-    gain = SiteGain(value=0.96, u_rel=0.008, reference="ZES LMG671, 0.1 %, run 4f2a", made_utc=NOW)
-    ((channel,), _) = apply([profile(gain=gain)], [BOARD], HOST, NOW)
-    assert (channel.gain.value, channel.gain.u_rel, channel.gain.key, channel.gain.source) == (
+    ((channel,), doubts) = apply([profile(gain=GAIN)], [BOARD], HOST, NOW)
+    assert doubts == ()
+    assert (channel.gain.value, channel.gain.u_rel, channel.gain.source, channel.gain.meter) == (
         0.96,
         0.008,
-        BOARD.gain.key,
-        gain.reference,
+        GAIN.reference,
+        METER,
     )
-    alone = profile(gain=gain, update_period_s=None, window_s=None, lag_s=None)
-    ((channel,), _) = apply([alone], [BOARD], HOST, NOW)
-    assert (channel.timing, channel.calibrated_utc, channel.gain.value) == ("prior", NOW, 0.96)
+    assert channel.gain.own_u_rel == pytest.approx(math.sqrt(0.008**2 - 0.006**2))
+    assert channel.gain.own_key == f"calibrated {GAIN.made_utc}/{BOARD.gain.key}"
+    assert BOARD.gain.own_key == BOARD.gain.key
+    ((channel,), _) = apply([ONLY_GAIN], [BOARD], HOST, NOW)
+    assert (channel.timing, channel.calibrated_utc, channel.gain.value) == (
+        "prior",
+        GAIN.made_utc,
+        0.96,
+    )
+
+
+@pytest.mark.parametrize(
+    ("timing", "gain", "used", "doubted"),
+    [
+        ({}, {}, ("profile", 0.96), []),
+        ({}, {"driver": "535.104"}, ("profile", 1.0), ["profile-refused"]),
+        ({}, {"clocks": "power limit 300 W"}, ("profile", 1.0), ["profile-refused"]),
+        ({}, {"made_utc": "2026-01-01T00:00:00Z"}, ("profile", 0.96), ["profile-old"]),
+        ({}, {"made_utc": "yesterday"}, ("profile", 1.0), ["profile-refused"]),
+        ({}, {"meter": None}, ("profile", 1.0), ["profile-refused"]),
+        ({"driver": "535.104"}, {}, ("prior", 0.96), ["profile-refused"]),
+        ({"made_utc": "2026-01-01T00:00:00Z"}, {}, ("profile", 0.96), ["profile-old"]),
+        (
+            {"driver": "535.104"},
+            {"driver": "535.104"},
+            ("prior", 1.0),
+            ["profile-refused", "profile-refused"],
+        ),
+    ],
+)
+def test_timing_and_gain_are_judged_apart(
+    timing: dict[str, str], gain: dict[str, Any], used: tuple[str, float], doubted: list[str]
+) -> None:
+    """Each by its own driver, clocks and date: a new timing does not revive an old gain, and an old
+    timing does not cost a new gain. The remedies say which of the two to find anew.
+    """
+    found = profile(gain=replace(GAIN, **gain), **timing)
+    ((channel,), doubts) = apply([found], [BOARD], HOST, NOW)
+    assert (channel.timing, channel.gain.value) == used
+    assert [doubt.code for doubt in doubts] == doubted
+    assert [doubt.remedy == AGAINST_AGAIN for doubt in doubts] == [
+        part is gain for part in (timing, gain) if part
+    ]
+
+
+def test_two_calibrations_of_a_lag_are_two_errors() -> None:
+    """The lag of a board has the error of the calibration that found it."""
+    t = np.arange(0.0, 12.0, 0.05)
+    energy = truth.square(100.0, 400.0, 6.0)
+    channels = [
+        BOARD,
+        *(
+            apply([profile(lag_u_s=0.02, made_utc=made)], [BOARD], HOST, NOW)[0][0]
+            for made in ("2026-11-13T10:00:00Z", "2026-11-13T10:00:00Z", "2026-11-14T10:00:00Z")
+        ),
+    ]
+    keys = []
+    for channel in channels:
+        channel = replace(channel, lag_u_s=0.02)
+        watts = truth.Sensor(energy).watts(t, channel.resolution)
+        points = curve(truth.trace(channel, t, watts))
+        assert points is not None
+        window = Window(label="repeat", start_s=2.0, end_s=4.0)
+        keys += [
+            effect.key for effect in window_energy(points, window).effects if effect.kind == "lag"
+        ]
+    prior, first, again, second = keys
+    assert first == again
+    assert len({prior, first, second}) == 3
 
 
 @pytest.mark.parametrize(
