@@ -13,8 +13,8 @@ from energybench.store.reader import read_run
 from tests.cli.process import energybench
 from tests.simulators import live_node
 
-# Adds joules to the counter of the package, one every 5 ms, and waits until the counter shows them: a
-# busy machine makes the command longer and its energy no other.
+# Adds joules to the counter of the package, one every 5 ms, and waits until the counter shows them:
+# a busy machine makes the command longer and its energy no other.
 SPEND = """
 import os, sys, time
 def counted_j():
