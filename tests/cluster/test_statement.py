@@ -20,6 +20,7 @@ from energybench.errors import BadInput
 from tests.cluster.test_accounts import HEAD, line, saved
 
 CPUS = {"n1": 8, "n2": 8, "n3": 8}
+TWO = {"NodeList": "n[1-2]", "NNodes": "2", "AllocTRES": "cpu=16,node=2"}
 SINCE_S, UNTIL_S = 0, 2_000_000_000
 
 
@@ -69,17 +70,14 @@ def test_an_exclusive_job_is_summed() -> None:
         # two nodes without Contain: the row is a sum of steps
         (
             [
-                line(NodeList="n[1-2]", NNodes="2", AllocTRES="cpu=16,node=2"),
+                line(**TWO),
                 step("0", NodeList="n[1-2]"),
                 step("1", NodeList="n[1-2]"),
             ],
             ("exclusive", "overlapping-steps"),
         ),
         (
-            [
-                line(NodeList="n[1-2]", NNodes="2", AllocTRES="cpu=16,node=2"),
-                step("0", NodeList="n2"),
-            ],
+            [line(**TWO), step("0", NodeList="n2")],
             ("exclusive", "time-without-step"),
         ),
         ([line(State="RUNNING", End="Unknown"), extern(End="Unknown")], ("partial",)),
@@ -87,7 +85,7 @@ def test_an_exclusive_job_is_summed() -> None:
         ([line(), extern(End="150")], ("exclusive", "extern-ended-early")),
         (
             [
-                line(NodeList="n[1-2]", NNodes="2", AllocTRES="cpu=16,node=2"),
+                line(**TWO),
                 extern(NodeList="n[1-2]", End="250"),
                 step("batch", NodeList="n1"),
             ],
@@ -96,7 +94,7 @@ def test_an_exclusive_job_is_summed() -> None:
         # the step extern counted nothing, so that the job's row is the sum of its steps
         (
             [
-                line(NodeList="n[1-2]", NNodes="2", AllocTRES="cpu=16,node=2"),
+                line(**TWO),
                 extern(NodeList="n[1-2]", ConsumedEnergyRaw="0", ConsumedEnergy="0"),
                 step("0", NodeList="n[1-2]"),
                 step("1", NodeList="n[1-2]"),
@@ -105,7 +103,7 @@ def test_an_exclusive_job_is_summed() -> None:
         ),
         (
             [
-                line(NodeList="n[1-2]", NNodes="2", AllocTRES="cpu=16,node=2"),
+                line(**TWO),
                 extern(NodeList="n[1-2]", ConsumedEnergyRaw="", ConsumedEnergy=""),
                 step("0", NodeList="n1"),
             ],
@@ -137,7 +135,7 @@ def test_what_is_not_summed(text: list[str], flags: tuple[str, ...]) -> None:
 def test_steps_one_after_the_other_are_summed() -> None:
     """Two nodes without Contain, whose steps fill the job's time once."""
     answer = one(
-        line(NodeList="n[1-2]", NNodes="2", AllocTRES="cpu=16,node=2"),
+        line(**TWO),
         step("0", NodeList="n[1-2]", End="200"),
         step("1", NodeList="n[1-2]", Start="200"),
     )
