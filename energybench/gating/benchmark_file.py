@@ -88,7 +88,7 @@ def complete(
     statistics. Changes a JSON of pytest-benchmark that is about to be written.
 
     documents  the document of each test, by its full name
-    unpassed   why a test has no energy although it was measured: it, or its gate, did not pass
+    unpassed   why a test has no energy although it was measured: it did not pass
     Returns the tests that wrote a value of their own under the name of ours.
     """
     facts: dict[str, Any] = {}

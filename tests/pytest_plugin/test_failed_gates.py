@@ -36,8 +36,8 @@ def test_a_regression_that_fails_is_no_baseline(spending: Pytest) -> None:
 
 
 def test_a_limit_that_fails_is_no_baseline(newest: Pytest) -> None:
-    """Neither in the history nor in the JSON of pytest-benchmark; the line of the gate says that
-    the limit was exceeded twice, and the table shows both measurements.
+    """It is not in the history, and its energy is in the JSON, for the summary of the job; the line
+    of the gate says that the limit was exceeded twice, and the table shows both measurements.
     """
     newest.write(
         """
@@ -57,10 +57,7 @@ def test_a_limit_that_fails_is_no_baseline(newest: Pytest) -> None:
     assert session.row("    measured once more for its gate: ").endswith(again[1])
     assert "the history stays as it was" in session.out
     assert not (newest.folder / ".energybench").exists()
-    assert session.energies["test_over"] == {
-        "v": 2,
-        "why": "its energy gate failed: its energy is no baseline",
-    }
+    assert session.energies["test_over"]["energy_j"][0] > 0.1
 
 
 def test_gates_stop_nothing(alone: Pytest) -> None:
