@@ -64,9 +64,13 @@ class History:
         return not self.read()
 
     def of(self, name: str, last: int = LAST) -> tuple[Record, ...]:
-        """The records of a test in the last sessions, the oldest first. Files are read once."""
+        """The records of a test in the last sessions in which its gate did not fail, the oldest
+        first. Files are read once.
+        """
         records = (session.of(name) for session in self.read())
-        return tuple(record for record in records if record is not None)[-last:]
+        return tuple(record for record in records if record is not None and not record.gate_failed)[
+            -last:
+        ]
 
     def add(self, session: Session) -> Path:
         """Save a session. Raises BadInput for a session without energy, StorageFailed."""

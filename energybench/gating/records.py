@@ -58,6 +58,8 @@ class Record(Noun, frozen=True, kw_only=True, omit_defaults=True):
     failed      whether the run failed a check of its own: its energy is not that of the work
     cut         whether the run ended before its work was done: it has the energy of a part of the
                 work, which is left out
+    gate_failed whether its gate failed in its session: the record is no baseline, for a regression
+                would hide itself
     parts       state of each component of the boundary: "missing" if no part of the component
                 gave energy, "modelled" if at least one part is modelled
     sensors     by measured component, the sensors by digest, each with the relative standard
@@ -80,6 +82,7 @@ class Record(Noun, frozen=True, kw_only=True, omit_defaults=True):
     work: str = ""
     failed: bool = False
     cut: bool = False
+    gate_failed: bool = False
     quality: Quality | None = None
     boundary: BoundaryName = "compute"
     parts: dict[str, PartState] = {}

@@ -175,22 +175,32 @@ class Gates:
     def saved_to(self, records: Sequence[Record], failed: Collection[str] = ()) -> str:
         """Add the session to the history; what came of it, in one line.
 
-        failed  tests whose gates failed. They are left out: as a baseline, the regression would
-                hide itself.
+        failed  tests whose gates failed. They are marked as no baseline: the regression would hide
+                itself.
 
         Of a test that was measured once more the second measurement is saved: the first was chosen
         for being high.
         """
+        import msgspec
+
         from energybench.gating.history import History
         from energybench.gating.records import Session
+        from energybench.units import counted
 
-        passed = [record for record in records if record["test"] not in failed]
-        candidates = [_candidate(record, CI_AGAIN) or _candidate(record) for record in passed]
-        tests = [candidate for candidate in candidates if candidate is not None]
-        number = f"{len(failed)} test" + "s" * (len(failed) != 1)
-        without = f", without {number} whose gate failed" if failed else ""
+        candidates = [
+            (record["test"], _candidate(record, CI_AGAIN) or _candidate(record))
+            for record in records
+        ]
+        tests = [
+            msgspec.structs.replace(candidate, gate_failed=test in failed)
+            for test, candidate in candidates
+            if candidate is not None
+        ]
+        without = (
+            f"; no baseline: {counted(len(failed), 'test')} whose gate failed" if failed else ""
+        )
         if not tests:
-            return f"no energy of any test{without}: the history stays as it was"
+            return "no energy of any test: the history stays as it was"
         session = Session(session=tests[0].session, time_utc=tests[0].time_utc, tests=tuple(tests))
         try:
             return f"saved as {History(self._place).add(session)}{without}"

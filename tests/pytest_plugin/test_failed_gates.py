@@ -10,8 +10,8 @@ from tests.pytest_plugin.spending import GATE, SIX, SPENDS, verdict
 
 
 def test_a_regression_that_fails_is_no_baseline(spending: Pytest) -> None:
-    """A session that is judged and saved in one command leaves the test out whose gate failed, so
-    that the gate fails by the same energy as often as it is measured; the other tests are saved.
+    """A session that is judged and saved in one command marks the test whose gate failed, so that
+    the gate fails by the same energy as often as it is measured.
     """
     spending.write(SPENDS.format(fixture="energy_benchmark"))
     spending.write(
@@ -28,16 +28,19 @@ def test_a_regression_that_fails_is_no_baseline(spending: Pytest) -> None:
         assert "5 saved sessions" in verdict(risen)
         assert "confirmed" in verdict(risen)
         assert risen.row("    measured once more for its gate: ")
-        assert re.search(r"energybench: saved as .*, without 1 test whose gate failed", risen.out)
+        assert re.search(r"energybench: saved as .*; no baseline: 1 test whose gate", risen.out)
         history = sorted((spending.folder / ".energybench" / "history").iterdir())
         assert len(history) == saved
-        (other,) = json.loads(history[-1].read_text())["tests"]
-        assert other["name"] == "test_other.py::test_it"
+        tests = json.loads(history[-1].read_text())["tests"]
+        assert {test["name"]: test.get("gate_failed", False) for test in tests} == {
+            "test_it.py::test_it": True,
+            "test_other.py::test_it": False,
+        }
 
 
 def test_a_limit_that_fails_is_no_baseline(newest: Pytest) -> None:
-    """It is not in the history, and its energy is in the JSON, for the summary of the job; the line
-    of the gate says that the limit was exceeded twice, and the table shows both measurements.
+    """It is marked in the history, and its energy is in the JSON, for the summary of the job; the
+    gate's line says that the limit was exceeded twice, and the table shows both measurements.
     """
     newest.write(
         """
@@ -55,8 +58,9 @@ def test_a_limit_that_fails_is_no_baseline(newest: Pytest) -> None:
     again = re.search(r"over limit: (.*) for a limit", verdict(session))
     assert again is not None
     assert session.row("    measured once more for its gate: ").endswith(again[1])
-    assert "the history stays as it was" in session.out
-    assert not (newest.folder / ".energybench").exists()
+    (saved,) = (newest.folder / ".energybench" / "history").iterdir()
+    (test,) = json.loads(saved.read_text())["tests"]
+    assert test["gate_failed"]
     assert session.energies["test_over"]["energy_j"][0] > 0.1
 
 
