@@ -119,7 +119,8 @@ def test_a_heterogeneous_job_holds_the_nodes_of_all_components() -> None:
     assert found is not None
     assert (found.nodes, found.het_groups, found.node_names) == (4, 2, "cpu1,gpu[1-3]")
     assert slurm_numbers(environment) == {"71", "72"}
-    # a job that was submitted inside this one has its variables, and one component
+    # a second job that was submitted inside the first job inherits the variables of the first job;
+    # the second job has one component
     inner = {**environment, "SLURM_JOB_ID": "90"}
     found = job(inner)
     assert found is not None

@@ -186,7 +186,7 @@ class Block(Answers):
 
     @property
     def _lies_inside(self) -> bool:
-        """Whether the blocks around this one are still those in which it began."""
+        """Whether the outer block is open, in the same turn as when this block began."""
         outer = self._outer
         return outer is None or (outer.run_is_open and outer._start_s == self._outer_start_s)
 

@@ -319,10 +319,10 @@ class CallerRun:
         else:
             store = self.options.store
             remedy = f"samples taken before stay in {store}: energybench recover {store}"
+            if not self.elsewhere:
+                # a process that goes on must not hold the block open
+                self._link.owe(do="finish", run=self.number, n=None)
         self._refuse("sampler-gone", str(gone), remedy)
-        if self._link is not None and not self.elsewhere:
-            # a process that goes on must not hold the block open
-            self._link.owe(do="finish", run=self.number, n=None)
 
     def _refuse(self, code: str, message: str, remedy: str) -> None:
         if self.refusal is None:

@@ -96,7 +96,7 @@ class Link:
                 self._owed.append(message)
 
     def _send(self, message: dict[str, Any]) -> bool:
-        """Send a message after those that wait; whether it was taken."""
+        """Send the waiting messages, then this one; whether the process took this message."""
         return self._send_owed() and self._packet(message)
 
     def _send_owed(self) -> bool:

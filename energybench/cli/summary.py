@@ -20,6 +20,7 @@ from energybench.model import (
     Measurement,
     Roofline,
     WorkRecord,
+    has_stamp,
     stamp_words,
 )
 from energybench.units import percent, relative, show, show_value
@@ -255,7 +256,7 @@ def _verdict(result: Comparison) -> str:
         return "none: a side has no energy sensor"
     if not result.scatter_known:
         return f"{result.verdict}: {SCATTER_UNKNOWN}"
-    replayed = any(stamp.code == "replayed" for stamp in result.stamps)
+    replayed = has_stamp(result.stamps, "replayed")
     return f"{result.verdict}, of a recording" if replayed else result.verdict
 
 

@@ -108,7 +108,8 @@ class CountedOnce:
     # ------------------------------------------------------------ what the doubts are
 
     def _launchers_in_doubt(self, environment: Mapping[str, str]) -> frozenset[str]:
-        """Outside a job those that start one; inside a step those that reach the job's other nodes.
+        """Programs whose start is doubted: outside a job, programs that start a job; inside a step,
+        programs that start processes on other nodes of the job.
 
         A job of several nodes, and a step of several, are doubted without a look.
         """

@@ -96,7 +96,7 @@ from energybench.model.sensing import (
     Trace,
     Window,
 )
-from energybench.model.stamps import EvidenceCount, Stamp, StampCode, stamp_words
+from energybench.model.stamps import EvidenceCount, Stamp, StampCode, has_stamp, stamp_words
 from energybench.model.study import (
     Absent,
     Axes,
@@ -255,6 +255,7 @@ __all__ = [
     "WorkloadRef",
     "base_inputs",
     "carbon_basis",
+    "has_stamp",
     "quality_of",
     "same_identity",
     "stamp_words",

@@ -160,6 +160,11 @@ def _chosen(*candidates: tuple[Stamp, bool]) -> tuple[Stamp, ...]:
     return tuple(stamp for stamp, holds in candidates if holds)
 
 
+def has_stamp(stamps: Iterable[Stamp], *codes: StampCode) -> bool:
+    """Whether one of the stamps has one of the codes."""
+    return any(stamp.code in codes for stamp in stamps)
+
+
 def stamp_words(stamps: Iterable[Stamp]) -> str:
     """The stamps before a line of text: '[claim, not a measurement] '; empty without a stamp."""
     return "".join(f"[{stamp.words}] " for stamp in stamps)

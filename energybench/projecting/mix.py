@@ -12,7 +12,15 @@ from energybench.analysis.comparison.node_time import node_time_ratio
 from energybench.analysis.uncertainty.effects import exact
 from energybench.errors import BadInput
 from energybench.formula import Step
-from energybench.model import TIME_X_ASSUMED_POWER, Comparison, Doubt, Estimate, Evidence, Input
+from energybench.model import (
+    TIME_X_ASSUMED_POWER,
+    Comparison,
+    Doubt,
+    Estimate,
+    Evidence,
+    Input,
+    has_stamp,
+)
 from energybench.projecting.mix_lines import mean_lines, quantity_line
 
 QUANTITIES = {
@@ -155,7 +163,7 @@ def _source(comparison: Comparison) -> str:
 def _evidence(comparison: Comparison) -> Evidence:
     if assumed(comparison):
         return "estimated"
-    replayed = any(stamp.code == "replayed" for stamp in comparison.stamps)
+    replayed = has_stamp(comparison.stamps, "replayed")
     return "replayed" if replayed else "measured"
 
 

@@ -268,32 +268,26 @@ class EnergySession:
         """Judge the energies, before the summary is printed and JUnit's file is written."""
         if self._worker or self.off is not None:
             return
-        verdicts, faults = self._judged()
-        self._notices += faults
+        for record in self._records:
+            if record["test"] in self._unpassed:
+                record["unpassed"] = self._unpassed[record["test"]]
+        verdicts: Sequence[GateVerdict] = ()
+        if self._gates.wanted(self._records):
+            verdicts, faults = self._gates.judged(self._records)
+            self._notices += faults
         self._verdicts = [
             ("FAILED " if verdict.fails else "") + visible(verdict.line) for verdict in verdicts
         ]
-        failed = self._failed(verdicts)
+        failed: set[str] = set()
         for verdict in verdicts:
             if verdict.fails:
-                summary.fail(session, self._test_of(verdict), visible(verdict.line))
+                test = self._test_of(verdict)
+                summary.fail(session, test, visible(verdict.line))
+                failed.add(test)
         if failed and not session.exitstatus:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         if self._gates.saves and not self._gates.off:
             self._notices.append(self._gates.saved_to(self._records, failed))
-
-    def _judged(self) -> tuple[Sequence[GateVerdict], list[str]]:
-        """The verdicts of the gates, and lines about their baselines."""
-        for record in self._records:
-            if record["test"] in self._unpassed:
-                record["unpassed"] = self._unpassed[record["test"]]
-        if not self._gates.wanted(self._records):
-            return (), []
-        return self._gates.judged(self._records)
-
-    def _failed(self, verdicts: Sequence[GateVerdict]) -> set[str]:
-        """The tests whose gates failed."""
-        return {self._test_of(verdict) for verdict in verdicts if verdict.fails}
 
     def _test_of(self, verdict: GateVerdict) -> str:
         tests = (one["test"] for one in self._records if records.full_name(one) == verdict.name)

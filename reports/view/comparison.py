@@ -13,7 +13,7 @@ from energybench.model import (
     Comparison,
     Estimate,
     Measurement,
-    StampCode,
+    has_stamp,
     stamp_words,
 )
 from energybench.units import show
@@ -60,11 +60,7 @@ def pair(comparison: Comparison) -> tuple[str, str]:
 
 def assumed(comparison: Comparison) -> bool:
     """Whether a power was assumed: then the ratio is not an energy ratio and has no verdict."""
-    return _has_stamp(comparison, "estimated")
-
-
-def _has_stamp(comparison: Comparison, *codes: StampCode) -> bool:
-    return any(stamp.code in codes for stamp in comparison.stamps)
+    return has_stamp(comparison.stamps, "estimated")
 
 
 def title_of(comparison: Comparison) -> str:
@@ -90,7 +86,7 @@ def _verdict(comparison: Comparison) -> str:
     """The verdict, and that it is of a recording; "" if there is none."""
     if comparison.verdict is None or assumed(comparison):
         return ""
-    of_recording = ", of a recording" if _has_stamp(comparison, "replayed") else ""
+    of_recording = ", of a recording" if has_stamp(comparison.stamps, "replayed") else ""
     return f"{comparison.verdict}{of_recording}"
 
 
@@ -195,7 +191,7 @@ def _verdict_words(comparison: Comparison) -> str:
         "inconclusive": "These runs do not decide the question: the interval of the ratio allows "
         f"more than one verdict (margin {margin}).",
     }[comparison.verdict]
-    if _has_stamp(comparison, "replayed"):
+    if has_stamp(comparison.stamps, "replayed"):
         words += " The verdict is that of a recording: nothing was measured here."
     return words
 

@@ -15,6 +15,7 @@ from energybench.model import (
     MeanValue,
     Projection,
     carbon_basis,
+    has_stamp,
     stamp_words,
 )
 from energybench.units import show, show_beside, show_range
@@ -64,7 +65,7 @@ def answer(projection: Projection) -> Answer:
     """
     title = heading(projection)
     energy = projection.saved_mwh_per_month
-    assumed = any(stamp.code == "estimated" for stamp in projection.stamps)
+    assumed = has_stamp(projection.stamps, "estimated")
     name = "energy saved a month"
     if assumed:
         name += ", from assumed powers"

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from energybench.grading.facts import facts
 from energybench.grading.statable import recorded_days
-from energybench.model import Measurement, PartState
+from energybench.model import Measurement, PartState, has_stamp
 from energybench_reports.view.wording import component_words, counted, listed, ordered, plain
 
 # Energy outside each boundary, in words and in few words.
@@ -105,7 +105,7 @@ def accuracy(runs: Sequence[Measurement]) -> str:
 
 def is_replayed(run: Measurement) -> bool:
     """Whether the run comes from a recording."""
-    return any(stamp.code == "replayed" for stamp in run.stamps)
+    return has_stamp(run.stamps, "replayed")
 
 
 def quality(runs: Sequence[Measurement]) -> str:

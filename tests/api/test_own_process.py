@@ -8,7 +8,7 @@ import pytest
 
 from tests.api.callers import Node
 
-# A caller that reports whether its blocks ran, and what they say.
+# Begin of a program: `told` gives "measured", or the reason why a block was not measured.
 _TELLING = """
 def told(block):
     return "measured" if block.energy_j else block.doubts[0].message

@@ -72,7 +72,7 @@ def test_files_of_one_name_on_two_nodes_are_two_meters(
 
 
 def test_a_stated_name_is_one_meter_on_two_nodes(nodes: tuple[Run, Run], tmp_path: Path) -> None:
-    """The person says that one meter was moved: its error cancels."""
+    """One name on both nodes stands for one meter, whose error cancels in the ratio."""
     named = ratio(nodes, tmp_path, ("--name", "pdu"), ("--name", "pdu"))
     assert named.half_width < 0.02
 

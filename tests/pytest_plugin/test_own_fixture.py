@@ -172,7 +172,7 @@ def test_without_sensors_every_line_is_marked_estimated(alone: Pytest) -> None:
 
 
 def test_a_long_name_stands_in_a_line_of_its_own(alone: Pytest) -> None:
-    """It makes no other line longer, and its figures follow it."""
+    """The figures stand in the line after the name, and the name widens no other line."""
     alone.write(
         """
         def test_it(energy_benchmark):

@@ -22,7 +22,8 @@ from energybench.analysis.traces.plausible import limit_w
 # Spans less than this apart follow one another at once, s: leaving a block of a Python program and
 # entering the next one takes some 0.02 ms, and a garbage collection between them about 1 ms.
 _AT_ONCE_S = 1e-3
-# Spans at one time that are analysed with their neighbours; further ones are analysed alone.
+# Of spans that overlap in time, at most this many are analysed together with the spans before and
+# after them; each further span is analysed alone.
 _MOST_LAYERS = 8
 
 
