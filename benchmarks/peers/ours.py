@@ -61,7 +61,9 @@ def measured(
     )
     rows = table(*covered(record, traces, ranges()), repeats)
     energies = {
-        row.part.device: row.cells[0].energy_j or 0.0 for row in rows if row.scale_rel is not None
+        row.part.device: row.cells[0].energy_j or 0.0
+        for row in rows
+        if row.scale_rel  # it has a sensor
     }
     printed = sum(
         joules
@@ -69,7 +71,5 @@ def measured(
         if name in ("cpu.package", "gpu.board")
     )
     if not math.isclose(sum(energies.values()), printed, rel_tol=1e-9):
-        raise SystemExit(
-            f"energybench: its parts are {sum(energies.values())} J, it printed {printed} J"
-        )
+        raise RuntimeError(f"its parts are {sum(energies.values())} J, it printed {printed} J")
     return repeats[0].start_s, repeats[0].end_s, energies
