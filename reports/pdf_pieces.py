@@ -4,6 +4,7 @@ text of all pages, and digests of everything that is drawn or runs beside the te
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 from collections import Counter
@@ -32,7 +33,7 @@ def pieces(rendered: bytes) -> Sequence[str]:
     """
     try:
         opened = _reader(rendered)
-        lines = [line for page in opened.pages for line in page.extract_text().splitlines()]
+        lines = [line for text in _texts(rendered) for line in text.splitlines()]
         drawn = [
             f"page {number}, whose drawing has the SHA-256 {_digest(page)}"
             for number, page in enumerate(opened.pages, 1)
@@ -61,7 +62,7 @@ def words(rendered: bytes) -> Counter[str]:
     the hyphens of words that go on in the next line. Of a damaged file none.
     """
     try:
-        texts = [page.extract_text() for page in _reader(rendered).pages]
+        texts = _texts(rendered)
     except NotInstalled:
         raise
     except Exception:  # as above
@@ -92,6 +93,12 @@ def _reader(rendered: bytes) -> Any:
     except ImportError:
         raise NotInstalled("pypdf") from None
     return pypdf.PdfReader(BytesIO(rendered))
+
+
+@functools.lru_cache(maxsize=4)  # a page takes pypdf 0.1 s, and a check asks twice for both files
+def _texts(rendered: bytes) -> tuple[str, ...]:
+    """The text of each page of a PDF."""
+    return tuple(page.extract_text() for page in _reader(rendered).pages)
 
 
 def _digest(content: Any) -> str:

@@ -21,6 +21,13 @@ FILES = ("LiberationSans-Regular.ttf", "DejaVuSans.ttf")
 _MISSING_EM = 1.0  # width of the box in place of a character that no font has
 
 
+class _Widths(dict[int, float]):
+    """A code point that no font has counts as a box."""
+
+    def __missing__(self, code: int) -> float:
+        return _MISSING_EM
+
+
 class Glyphs(NamedTuple):
     """Widths of characters, em, by code point."""
 
@@ -28,8 +35,7 @@ class Glyphs(NamedTuple):
 
     def width(self, text: str) -> float:
         """Width of a text on one line, in em."""
-        widths = self.widths
-        return sum(widths.get(ord(character), _MISSING_EM) for character in text)
+        return sum(map(self.widths.__getitem__, map(ord, text)))
 
 
 def font_tools() -> Any:
@@ -47,7 +53,7 @@ def glyphs() -> Glyphs:
     the package cannot be read.
     """
     library = font_tools()
-    widths: dict[int, float] = {}
+    widths = _Widths()
     for name in reversed(FILES):
         try:
             font = library.TTFont(FOLDER / name, lazy=True)
@@ -57,7 +63,7 @@ def glyphs() -> Glyphs:
             raise BadInput(
                 str(FOLDER / name), f"cannot be read: {error}", "install energybench again"
             ) from None
-        widths |= found
+        widths.update(found)
     return Glyphs(widths)
 
 
