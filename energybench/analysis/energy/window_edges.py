@@ -285,7 +285,8 @@ def _outside_holds(segment: _Segment, t: float, side: Side, inside_w: Floats) ->
         return True
     implied_w = (segment.mean_w * segment.length_s - outside_w * outside_s) / rest_s
     low_w, high_w = min(outside_w, float(inside_w.min())), max(outside_w, float(inside_w.max()))
-    slack_w = PLATEAU * (high_w - low_w)
+    # a few percent for a soft step, and the error of the ticks' times
+    slack_w = min(PLATEAU, SOFT + 2 * segment.fuzz_s / rest_s) * (high_w - low_w)
     return low_w - slack_w <= implied_w <= high_w + slack_w
 
 

@@ -18,6 +18,8 @@ from energybench.analysis.traces.ticks import Ticks
 # A period that is longer than stated by less than this factor is not told from the late readings of
 # a busy machine; the spacings of the changes refine a stated period anyway.
 _LONGER = 1.2
+# Pairs of changes as far apart as stated, at most, that a slower counter shows by a glitch.
+_AS_STATED = 2
 # Updates that the stated period asks for and that did not come; fewer may be late or lost.
 _LEAST = 3
 # A stretch without a new value that is longer than this many periods is a counter that stopped, and
@@ -48,6 +50,12 @@ def slower_period_s(
     if changes.size == 1:
         return _single_change_s(t_s, int(changes[0]), stated_s)
     if changes.size < 2 or changes.size == new.size:
+        return None
+
+    # Each change is an update: changes that follow each other as fast as stated contradict a longer
+    # period. A reading in step with the updates may miss many of them.
+    apart = t_s[changes[1:] + 1] - t_s[changes[:-1]]
+    if np.count_nonzero(apart <= _LONGER * stated_s) >= _AS_STATED:
         return None
 
     # Only the time between the first and the last change counts: a counter may start or stop.

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from energybench.analysis.arrays import Floats
 from energybench.analysis.quantiles import median
-from energybench.analysis.traces.update_period import counted_period, update_period
+from energybench.analysis.traces.update_period import counted_period, is_confirmed, update_period
 
 # a tick is located if the readings around it lie closer than this share of the update period
 LOCATED = 0.3
@@ -98,6 +98,8 @@ def _period(t_s: Floats, gaps: Floats, stated_s: float | None) -> tuple[float, b
         guess = median(np.diff(t_s)) if t_s.size > 1 else 0.0
     if guess <= 0:
         return guess, False
+    if guess == stated_s and is_confirmed(t_s - gaps / 2, gaps / 2, gaps <= LOCATED * guess, guess):
+        return guess, True
     measured = update_period(t_s - gaps / 2, gaps / 2, guess)
     return (measured.value_s, True) if measured is not None else (guess, False)
 
@@ -123,12 +125,16 @@ def _placed(
         return points, fuzz, period
     beat = _strict_beat(sharp_t, sharp, period, stated_s)
     if beat is not None:
-        return (*_on_strict_beat(points, fuzz, beat, float(sharp.max())), beat.period_s)
+        return (*_on_strict_beat(points, fuzz, located, beat, float(sharp.max())), beat.period_s)
     return (*_on_nearest(points, fuzz, located, period), period)
 
 
 def _on_strict_beat(
-    points: Floats, fuzz: Floats, beat: _Beat, sharpest: float
+    points: Floats,
+    fuzz: Floats,
+    located: npt.NDArray[np.bool_],
+    beat: _Beat,
+    sharpest: float,
 ) -> tuple[Floats, Floats]:
     """A beat through the whole trace: every tick lies on the beat, if its interval allows it.
 
@@ -136,7 +142,11 @@ def _on_strict_beat(
     away from them. Such ticks stay where they are.
     """
     period = beat.period_s
-    numbers = np.round((points - beat.origin_s) / period)
+    numbers = _numbers(points - beat.origin_s, fuzz, period)
+    nearest = _nearest_located(points, located)
+    numbers = np.where(
+        _one_by_one(numbers, located), numbers[nearest] + np.arange(points.size) - nearest, numbers
+    )
     on_beat = beat.origin_s + numbers * period
     beyond = np.maximum(np.maximum(-numbers, numbers - beat.last), 0.0)
     drift_s = beyond * beat.u_period_s
@@ -149,16 +159,44 @@ def _on_strict_beat(
     )
 
 
+def _numbers(points: Floats, fuzz: Floats, period: float) -> Floats:
+    """Number of the tick that each change shows: the nearest to the middle of the interval, or the
+    last in the interval, for a reading shows the last update.
+    """
+    return np.maximum(np.round(points / period), np.floor((points + fuzz) / period))
+
+
+def _one_by_one(numbers: Floats, located: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Mask of the ticks that are numbered one by one: as many changes as periods lie between the
+    located ticks beside them, so that each change is the next tick. Readings about as far apart as
+    the ticks do not tell by their times which tick they saw.
+
+    numbers  numbers of the ticks by their times
+    """
+    anchors = np.flatnonzero(located)
+    counted = np.diff(numbers[anchors]) == np.diff(anchors)
+    before = np.searchsorted(anchors, np.arange(numbers.size), side="right") - 1
+    within = (before >= 0) & (before < counted.size)
+    within[within] = counted[before[within]]
+    return np.asarray(within, dtype=np.bool_)
+
+
 def _on_nearest(
     points: Floats, fuzz: Floats, located: npt.NDArray[np.bool_], period: float
 ) -> tuple[Floats, Floats]:
     """A beat that wanders: every tick lies whole periods from the nearest located tick, trusted the
     less the further away.
     """
-    anchors = _nearest_located(points, located)
-    away = points - anchors
-    on_beat = anchors + np.round(away / period) * period
-    del anchors  # of a long run much memory
+    nearest = _nearest_located(points, located)
+    away = points - points[nearest]
+    numbers = _numbers(points - points[located][0], fuzz, period)
+    steps = np.where(
+        _one_by_one(numbers, located),
+        np.arange(points.size) - nearest,
+        _numbers(away, fuzz, period),
+    )
+    on_beat = points[nearest] + steps * period
+    del nearest, numbers, steps  # of a long run much memory
     on_beat = np.clip(on_beat, points - fuzz, points + fuzz)
     # the period is known to a few percent only
     trust = np.exp(-np.maximum(np.abs(away) / period - _BEATS, 0) / _FADING)
@@ -169,14 +207,13 @@ def _on_nearest(
     )
 
 
-def _nearest_located(points: Floats, located: npt.NDArray[np.bool_]) -> Floats:
-    """For each tick, the time of the nearest located tick; of two the earlier one."""
-    times = points[located]
-    right = np.minimum(
-        np.searchsorted(np.flatnonzero(located), np.arange(points.size)), times.size - 1
-    )
-    before, after = times[np.maximum(right - 1, 0)], times[right]
-    return np.where(np.abs(after - points) < np.abs(before - points), after, before)
+def _nearest_located(points: Floats, located: npt.NDArray[np.bool_]) -> npt.NDArray[np.intp]:
+    """For each tick, the index of the nearest located tick; of two the earlier one."""
+    anchors = np.flatnonzero(located)
+    right = np.minimum(np.searchsorted(anchors, np.arange(points.size)), anchors.size - 1)
+    before, after = anchors[np.maximum(right - 1, 0)], anchors[right]
+    closer = np.abs(points[after] - points) < np.abs(points[before] - points)
+    return np.where(closer, after, before)
 
 
 def _alone(on_beat: Floats, fuzz: Floats, period: float) -> npt.NDArray[np.bool_]:

@@ -42,8 +42,12 @@ _NEARLY = 0.9
 # changes whose number tells the period, and how much longer than the spacing of the readings the
 # period has to be: of a faster sensor every reading is new, and updates are missed
 _COUNTED, _SLOWER = 20, 1.05
+# two changes or more located to this share of a counted period, and closer together than this share
+_SHARP, _FEW, _FASTER = 0.1, 2, 0.9
 # a spacing located three times worse than the typical one does not enter the period's mean
 _TYPICAL = 3.0
+# shares of the spacings, from the best located ones, that the period's mean may be taken of
+_SHARES = (0.25, 0.5, 0.75)
 
 
 class UpdatePeriod(NamedTuple):
@@ -86,7 +90,10 @@ def update_period(
     period = _beat(spacings)
     if period is None:
         return _middle(spacings.steps_s, scatter_allowed=stated_s is not None)
-    return _refined(spacings, period)
+    refined = _refined(spacings, period)
+    # each change is an update, so that all of them together bound the period
+    longest_s = float(t_s[-1] - t_s[0] + half_s[0] + half_s[-1]) / (t_s.size - 1)
+    return refined._replace(value_s=min(refined.value_s, longest_s))
 
 
 def counted_period(t_s: Floats, changed: npt.NDArray[np.intp]) -> UpdatePeriod | None:
@@ -112,8 +119,30 @@ def counted_period(t_s: Floats, changed: npt.NDArray[np.intp]) -> UpdatePeriod |
         return None
     if float(np.abs(number * period - middles).max()) > period / 2:
         return None
+    # changes that are located well follow each other faster: between others, updates were missed
+    sharp = np.maximum(gaps[1:], gaps[:-1]) <= _SHARP * period
+    apart_s = np.diff(middles)[sharp]
+    if apart_s.size >= _FEW and float(apart_s.mean()) < _FASTER * period:
+        return None
     u_s = float(gaps.max()) / math.sqrt(12.0) * math.sqrt(12.0 / changed.size) / changed.size
     return UpdatePeriod(period, u_s)
+
+
+def is_confirmed(
+    t_s: Floats, half_s: Floats, located: npt.NDArray[np.bool_], stated_s: float
+) -> bool:
+    """Whether located ticks are as far apart as a stated period says, and as many changes came
+    between the first and the last of them: with one more or one less, the period would be another.
+    """
+    places = np.flatnonzero(located)
+    if places.size < _LEAST_STATED or places[-1] - places[0] < _LEAST:
+        return False
+    beside = places[:-1][np.diff(places) == 1]
+    for first, last in ((beside, beside + 1), (places[:1], places[-1:])):
+        off_s = np.abs(t_s[last] - t_s[first] - (last - first) * stated_s)
+        if first.size == 0 or (off_s > half_s[first] + half_s[last]).any():
+            return False
+    return True
 
 
 def _located(spacings: _Spacings, stated_s: float | None) -> npt.NDArray[np.bool_]:
@@ -170,7 +199,7 @@ def _refined(spacings: _Spacings, period: float) -> UpdatePeriod:
     periods, known as well as these changes are. Within that the median is as likely, and exact if
     the polls keep step with the sensor.
     """
-    spacings = spacings.where(spacings.fuzz_s <= _TYPICAL * median(spacings.fuzz_s))
+    spacings = _best_known(spacings, period)
     for _ in range(3):
         near = spacings.where(spacings.steps_s <= (_MULTIPLES + 0.5) * period)
         counts = np.maximum(np.round(near.steps_s / period), 1.0)
@@ -181,6 +210,25 @@ def _refined(spacings: _Spacings, period: float) -> UpdatePeriod:
     middle = median(near.steps_s / counts)
     ends = median(near.fuzz_s) * near.chains**0.5 / counts.sum()
     return UpdatePeriod(middle if abs(middle - period) <= ends else period, u)
+
+
+def _best_known(spacings: _Spacings, period: float) -> _Spacings:
+    """The spacings whose mean is known best: many that are located badly, as the readings between
+    two bursts locate them, or a few that are located well.
+    """
+    chosen = spacings.where(spacings.fuzz_s <= _TYPICAL * median(spacings.fuzz_s))
+    least = _mean_u(chosen, period)
+    for limit in quantiles_of_values(spacings.fuzz_s, *_SHARES):
+        few = spacings.where(spacings.fuzz_s <= limit)
+        if (u := _mean_u(few, period)) < least:
+            chosen, least = few, u
+    return chosen
+
+
+def _mean_u(spacings: _Spacings, period: float) -> float:
+    """How well the mean of spacings is known, s: only the ends of the chains enter the sum."""
+    periods = float(np.maximum(np.round(spacings.steps_s / period), 1.0).sum())
+    return float(spacings.fuzz_s.max()) * math.sqrt(spacings.chains) / periods
 
 
 def _middle(steps: Floats, scatter_allowed: bool) -> UpdatePeriod | None:
