@@ -26,8 +26,8 @@ _LINEAR = 1 / (4 * math.sqrt(3.0))
 # alike in each repeat.
 _ROUGH = 0.15
 # Two updates that are further apart than this many periods enclose a gap, which may contain more
-# than a single step.
-_LONG = 1.5
+# than a single step. Below the second number, one update was missed.
+_LONG, _TWO = 1.5, 2.5
 # Fewer updates inside a window than this do not show which powers the load has.
 _FEW = 3
 
@@ -190,10 +190,18 @@ def _beyond(curve: Curve, segment: _Segment, t: float, inside_w: Floats) -> _Val
 
 
 def _in_gap(curve: Curve, segment: _Segment, t: float) -> _Value:
-    """In a gap the energy is known, but not the time at which it was spent."""
+    """In a gap the energy is known, but not the time at which it was spent. Where one update was
+    missed between two steady powers, a single step is the best guess.
+    """
     share = (t - segment.low_s) / segment.length_s
     shape_j = segment.mean_w * segment.length_s * math.sqrt(share * (1 - share) / 3.0)
-    return _Value(curve.at(t), 0.0, 0.0, shape_j)
+    energy_j = curve.at(t)
+    beside = segment.neighbour_before and segment.neighbour_after
+    if beside and segment.length_s < _TWO * curve.period_s:
+        step_s = _single_step(segment)
+        if step_s is not None:
+            energy_j = segment.from_low(t) if t <= step_s else segment.from_high(t)
+    return _Value(energy_j, 0.0, 0.0, shape_j)
 
 
 def _steady_outside(segment: _Segment, t: float, side: Side) -> _Value:

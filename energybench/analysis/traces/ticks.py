@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from energybench.analysis.arrays import Floats
 from energybench.analysis.quantiles import median
+from energybench.analysis.traces.seen_beat import SeenBeat, seen_beat
 from energybench.analysis.traces.update_period import counted_period, is_confirmed, update_period
 
 # a tick is located if the readings around it lie closer than this share of the update period
@@ -84,8 +85,22 @@ def ticks(
         period, measured = counted.value_s, True
     located = gaps <= LOCATED * period
     half = np.where(located, gaps, np.minimum(gaps, period)) / 2
+    if every_update_changes and period > 0 and not (measured and period == stated_s):
+        beat = seen_beat(t_s, changed, located, period, stated_s)
+        if beat is not None:
+            return _as_seen(changed, t_s[changed], gaps, half, beat)
     points, fuzz, period = _placed(t_s[changed] - half, half, located, period, stated_s)
     return Ticks(changed, points, fuzz, period, measured)
+
+
+def _as_seen(
+    changed: npt.NDArray[np.intp], read_s: Floats, gaps: Floats, half: Floats, beat: SeenBeat
+) -> Ticks:
+    """Ticks on a beat that agrees with nearly all readings."""
+    points = np.clip(beat.ticks(read_s, gaps), read_s - 2 * half, read_s)
+    away = np.abs(points - beat.first_s) / beat.period_s
+    fuzz = np.minimum(beat.u_first_s + away * beat.u_period_s, half)
+    return Ticks(changed, points, fuzz, beat.period_s, measured=True)
 
 
 def _period(t_s: Floats, gaps: Floats, stated_s: float | None) -> tuple[float, bool]:
