@@ -12,7 +12,7 @@ import pytest
 
 from energybench.errors import BadInput
 from energybench.grading.statable import check
-from energybench.model import Comparison, Document, Measurement, Publication, Verification
+from energybench.model import Comparison, Document, Doubt, Measurement, Publication, Verification
 from energybench_reports.pdf import Pdf
 from energybench_reports.view.statement import statement
 from energybench_reports.view.statement_sentence import MOST
@@ -233,8 +233,6 @@ def failed() -> Document:
 
 
 def forced() -> Document:
-    from energybench.model import Doubt
-
     cpu, gpu = cpu_node(), gpu_node()
     doubt = Doubt(code="forced-work", message="other work", remedy="the same work")
     pair = compared(cpu, gpu)
@@ -242,8 +240,6 @@ def forced() -> Document:
 
 
 def replayed() -> Document:
-    from energybench.model import Doubt
-
     doubt = Doubt(code="replayed", message="a recording", remedy="measure")
     cpu = replace(cpu_node(), doubts=(doubt,))
     return of([cpu])
@@ -304,8 +300,6 @@ def test_the_publisher_s_date_has_to_be_that_of_the_runs(tested: str, agrees: bo
 @pytest.mark.parametrize("count", [1, 3])
 def test_work_that_nobody_checked_is_named_so(count: int) -> None:
     """On the pages and in both sentences."""
-    from energybench.model import Doubt
-
     doubt = Doubt(code="work-unproven", message="taken on trust", remedy="a workload")
     document = stated(count)
     assert "taken on trust" not in squeezed("".join(front(Pdf().statement(document, draft=False))))
