@@ -9,6 +9,7 @@ evaluates no code and loads nothing.
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import json
 import re
@@ -64,32 +65,28 @@ class Html:
         view = illustrated(shown, build(document))
         embedded = block(document)
         charts = [figure for section in view.sections for figure in section.figures]
-        environment = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(TEMPLATES),
-            autoescape=True,
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
         start = for_script((TEMPLATES / "report.js").read_text("utf-8"))
-        environment.filters["css_text"] = css_text
-        page = environment.get_template("report.html.j2").render(
-            view=view,
-            explained=EXPLAINED,
-            method=method.words(view.terms),
-            pieces=method.pieces,
-            arranged=arranged,
-            folded=FOLDED,
-            # a page without charts does not have the library
-            library=Markup(javascript.packed()) if charts else None,
-            drawn_by=javascript.versions() if charts else (),
-            spec=lambda figure: for_json(spec(figure)),
-            style=Markup((TEMPLATES / "report.css").read_text("utf-8")),
-            chart_style=Markup(theme.style(colours(charts))),
-            script=Markup(start),
-            policy=policy((javascript.code(), start) if charts else (start,)),
-            media_type=embedded.media_type,
-            data=for_data(embedded.text),
+        page = (
+            _environment()
+            .get_template("report.html.j2")
+            .render(
+                view=view,
+                explained=EXPLAINED,
+                method=method.words(view.terms),
+                pieces=method.pieces,
+                arranged=arranged,
+                folded=FOLDED,
+                # a page without charts does not have the library
+                library=Markup(javascript.packed()) if charts else None,
+                drawn_by=javascript.versions() if charts else (),
+                spec=lambda figure: for_json(spec(figure)),
+                style=Markup((TEMPLATES / "report.css").read_text("utf-8")),
+                chart_style=Markup(theme.style(colours(charts))),
+                script=Markup(start),
+                policy=policy((javascript.code(), start) if charts else (start,)),
+                media_type=embedded.media_type,
+                data=for_data(embedded.text),
+            )
         )
         return page.encode()
 
@@ -113,6 +110,19 @@ class Html:
     def has_words_of(self, rendered: bytes, again: bytes) -> bool:
         """True: every word of a page is a piece that is no drawing."""
         return True
+
+
+@functools.cache  # with the compiled templates
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["css_text"] = css_text
+    return environment
 
 
 def for_script(code: str) -> str:

@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from io import BytesIO
-from typing import Any
+from typing import Any, NamedTuple
 
 from energybench.errors import NotInstalled
 from energybench_reports.typesetting.typst_pdf import library_versions
@@ -33,10 +33,11 @@ def pieces(rendered: bytes) -> Sequence[str]:
     """
     try:
         opened = _reader(rendered)
-        lines = [line for text in _texts(rendered) for line in text.splitlines()]
+        pages = _pages(rendered)
+        lines = [line for page in pages for line in page.text.splitlines()]
         drawn = [
-            f"page {number}, whose drawing has the SHA-256 {_digest(page)}"
-            for number, page in enumerate(opened.pages, 1)
+            f"page {number}, whose drawing has the SHA-256 {page.digest}"
+            for number, page in enumerate(pages, 1)
         ]
         catalogue = {
             name: value
@@ -62,12 +63,12 @@ def words(rendered: bytes) -> Counter[str]:
     the hyphens of words that go on in the next line. Of a damaged file none.
     """
     try:
-        texts = _texts(rendered)
+        pages = _pages(rendered)
     except NotInstalled:
         raise
     except Exception:  # as above
         return Counter()
-    lines = [line for text in texts for line in text.splitlines() if not _FOOT.search(line)]
+    lines = [line for page in pages for line in page.text.splitlines() if not _FOOT.search(line)]
     return Counter(_HYPHEN.sub("", "\n".join(lines)).split())
 
 
@@ -87,6 +88,7 @@ def drawn_elsewhere(stated: Sequence[str]) -> bool:
     return not {*library_versions()} <= {*stated}
 
 
+@functools.lru_cache(maxsize=2)  # a check asks several times for the file and for its rendering
 def _reader(rendered: bytes) -> Any:
     try:
         import pypdf
@@ -95,39 +97,72 @@ def _reader(rendered: bytes) -> Any:
     return pypdf.PdfReader(BytesIO(rendered))
 
 
-@functools.lru_cache(maxsize=4)  # a page takes pypdf 0.1 s, and a check asks twice for both files
-def _texts(rendered: bytes) -> tuple[str, ...]:
-    """The text of each page of a PDF."""
-    return tuple(page.extract_text() for page in _reader(rendered).pages)
+class _Page(NamedTuple):
+    digest: str
+    text: str
+
+
+@functools.lru_cache(maxsize=4)
+def _pages(rendered: bytes) -> tuple[_Page, ...]:
+    """The digest and the text of each page of a PDF.
+
+    A page takes pypdf up to 0.5 s: of pages that are drawn from the same objects, which are most
+    pages of a file and of its rendering, the text is read once. pypdf copies what a page inherits,
+    such as fonts, into the page, so that the digest covers the fonts as well.
+    """
+    pages = []
+    for page in _reader(rendered).pages:
+        digest = _digest(page)
+        if digest not in _TEXTS:
+            if len(_TEXTS) >= _MOST_TEXTS:
+                _TEXTS.clear()
+            _TEXTS[digest] = page.extract_text()
+        pages.append(_Page(digest, _TEXTS[digest]))
+    return tuple(pages)
+
+
+_TEXTS: dict[str, str] = {}  # by the digest of the page
+_MOST_TEXTS = 1000
 
 
 def _digest(content: Any) -> str:
+    """A digest of an object and of everything that it refers to. Other objects have another one:
+    each part counts with its length, and each list with its end.
+    """
     digest = hashlib.sha256()
-    for part in _parts(content, set()):
+    for part in _parts(content, {}):
+        digest.update(b"%d:" % len(part))
         digest.update(part)
-        digest.update(b"\0")
     return digest.hexdigest()
 
 
-def _parts(content: Any, known: set[tuple[int, int]]) -> Iterator[bytes]:
-    """The names, values and streams of an object of a PDF and of the objects that it refers to."""
+def _parts(content: Any, known: dict[tuple[int, int], int]) -> Iterator[bytes]:
+    """The names, values and streams of an object of a PDF and of the objects that it refers to.
+
+    known  the objects that were met, by their places, with their numbers
+    """
     place = getattr(content, "idnum", None)
     if place is not None:
         if (place, content.generation) in known:
-            yield b"again"
+            yield b"again %d" % known[place, content.generation]
             return
-        known.add((place, content.generation))
+        known[place, content.generation] = len(known)
         content = content.get_object()
     if isinstance(content, dict):
+        yield b"entries"
         for name in sorted(content):
             if name not in _ABOVE and name != _ATTACHED:
                 yield name.encode("utf-8", "surrogatepass")
                 # `content[name]` would follow a reference
                 yield from _parts(dict.__getitem__(content, name), known)
+        yield b"end of entries"
         if hasattr(content, "get_data"):
+            yield b"stream"
             yield content.get_data()
     elif isinstance(content, list):
+        yield b"list"
         for entry in content:
             yield from _parts(entry, known)
+        yield b"end of list"
     else:
         yield repr(content).encode("utf-8", "surrogatepass")

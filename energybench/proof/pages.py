@@ -100,14 +100,15 @@ def compared(
     measured: tuple[Measurement, ...] = document.of(Measurement)
     if not (getattr(report, "timelines", False) and all(one.id in runs for one in measured)):
         without = _NEEDS_SAMPLES if document.timelines else ""
-        return Compared(_differences(page, report, document), without)
+        return Compared(_differences(page, report, rendered_again(page, report, document)), without)
     charted = msgspec.structs.replace(document, timelines=drawn(document, runs))
-    first = _differences(page, report, charted)
-    if not first or document.timelines:
-        return Compared(first)
-    # a page that was made from files instead of run directories has no charts of power
-    again = _differences(page, report, document)
-    return Compared(min(first, again, key=len))
+    sides = [rendered_again(page, report, charted)]
+    if sides[0] != page and not document.timelines:
+        # a page that was made from files instead of run directories has no charts of power
+        sides.append(rendered_again(page, report, document))
+    if page in sides:
+        return Compared(())
+    return Compared(min((_differences(page, report, side) for side in sides), key=len))
 
 
 def drawn(document: Document, runs: Mapping[str, tuple[Path, Measurement]]) -> tuple[Timeline, ...]:
@@ -131,8 +132,7 @@ def rendered_again(page: bytes, report: Report, document: Document) -> bytes:
 # ---------------------------------------------------------------- pieces
 
 
-def _differences(page: bytes, report: Report, document: Document) -> tuple[PieceDifference, ...]:
-    rendered = rendered_again(page, report, document)
+def _differences(page: bytes, report: Report, rendered: bytes) -> tuple[PieceDifference, ...]:
     if rendered == page:
         return ()
     assert isinstance(report, InPieces)

@@ -106,6 +106,6 @@ def _panel(
             alt.Tooltip("y:Q", title=name, format=".4g"),
         ],
     )
-    bars = base.mark_rule(strokeWidth=1, opacity=0.6).encode(y="low:Q", y2="high:Q")
+    bars = base.mark_rule(strokeWidth=1, opacity=0.6).encode(y=alt.Y("low:Q"), y2=alt.Y2("high:Q"))
     layers = [bars, lines] if any("low" in row for row in rows) else [lines]
     return alt.layer(*layers).properties(width=_WIDTH, height=190)

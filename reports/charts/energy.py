@@ -71,14 +71,16 @@ def _layered(alt: Any, runs: Sequence[str], colours: Any, unit: str) -> Any:
     over = alt.Chart(alt.NamedData("sums"))
     layers = [
         base.mark_bar(height=20, stroke=WHITE, strokeWidth=0.5).encode(
-            x=x, x2="to:Q", y=y, color=colours, tooltip=tip
+            x=x, x2=alt.X2("to:Q"), y=y, color=colours, tooltip=tip
         ),
         base.transform_filter("datum.modelled")
         .mark_bar(height=20, color=HATCH)
-        .encode(x=x, x2="to:Q", y=y),
-        over.mark_rule(strokeWidth=1.5, color=INK).encode(x="low:Q", x2="high:Q", y=y),
-        over.mark_tick(thickness=1.5, size=10, color=INK).encode(x="low:Q", y=y),
-        over.mark_tick(thickness=1.5, size=10, color=INK).encode(x="high:Q", y=y),
+        .encode(x=x, x2=alt.X2("to:Q"), y=y),
+        over.mark_rule(strokeWidth=1.5, color=INK).encode(
+            x=alt.X("low:Q"), x2=alt.X2("high:Q"), y=y
+        ),
+        over.mark_tick(thickness=1.5, size=10, color=INK).encode(x=alt.X("low:Q"), y=y),
+        over.mark_tick(thickness=1.5, size=10, color=INK).encode(x=alt.X("high:Q"), y=y),
     ]
     for field, above_px in (("name", 28), ("energy", 15)):
         text = over.mark_text(
@@ -89,7 +91,7 @@ def _layered(alt: Any, runs: Sequence[str], colours: Any, unit: str) -> Any:
             color=INK,
             limit={"expr": "width"},
         )
-        layers.append(text.encode(x=alt.value(0), y=y, text=f"{field}:N"))
+        layers.append(text.encode(x=alt.XValue(0), y=y, text=alt.Text(f"{field}:N")))
     return alt.layer(*layers).properties(width="container", height=alt.Step(66))
 
 
@@ -197,7 +199,9 @@ def repeats(alt: Any, measurements: Sequence[Measurement], names: Names) -> Figu
         return None
     runs = list(dict.fromkeys(row["run"] for row in rows))
     zero = (
-        alt.Chart(alt.NamedData("mean")).mark_rule(color=INK, strokeDash=[4, 3]).encode(y="off:Q")
+        alt.Chart(alt.NamedData("mean"))
+        .mark_rule(color=INK, strokeDash=[4, 3])
+        .encode(y=alt.Y("off:Q"))
     )
     points = (
         alt.Chart(alt.NamedData("repeats"))

@@ -157,7 +157,7 @@ def _line_layers(alt: Any, lines: Sequence[_Line], axes: _Axes) -> list[Any]:
         low, high = alt.Y("low:Q", **y), alt.Y("high:Q", **y)
         layers.append(
             rows.mark_area(opacity=0.3, invalid=unbroken).encode(
-                x=x, y=low, y2="high:Q", color=tone
+                x=x, y=low, y2=alt.Y2("high:Q"), color=tone
             )
         )
         # the edges show a spike that is narrower than a pixel

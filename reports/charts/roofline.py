@@ -74,7 +74,7 @@ def roofline(
     layers = [
         alt.Chart(alt.NamedData("roofs"))
         .mark_line(strokeWidth=2)
-        .encode(x=x, y=y, color=colour, order="i:Q", tooltip=[alt.Tooltip("device:N")]),
+        .encode(x=x, y=y, color=colour, order=alt.Order("i:Q"), tooltip=[alt.Tooltip("device:N")]),
         base.mark_point(size=90, filled=True, opacity=1).encode(
             x=x,
             y=y,
@@ -83,7 +83,7 @@ def roofline(
             color=alt.condition("datum.device != null", colour, alt.value(INK)),
         ),
         base.mark_text(align="left", dx=9, dy=-2, fontSize=12, color=INK, limit=260).encode(
-            x=x, y=y, text="run:N"
+            x=x, y=y, text=alt.Text("run:N")
         ),
     ]
     chart = alt.layer(*layers).properties(width="container", height=300)

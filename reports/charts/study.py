@@ -175,7 +175,7 @@ def _drawn(
     )
     layers = [
         base.mark_rect(stroke="white").encode(color=colour),
-        base.mark_text(fontSize=12, color=_FIGURES).encode(text="text:N"),
+        base.mark_text(fontSize=12, color=_FIGURES).encode(text=alt.Text("text:N")),
     ]
     header = alt.Header(labelColor=INK, labelFontSize=13)
     return (

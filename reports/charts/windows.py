@@ -26,11 +26,13 @@ def window_layers(
     tints = alt.Scale(domain=[True, False], range=[BAND, IDLE_BAND])
     layers = [
         base.mark_rect().encode(
-            x="from:Q", x2="to:Q", fill=alt.Fill("repeat:N", scale=tints, legend=None)
+            x=alt.X("from:Q"),
+            x2=alt.X2("to:Q"),
+            fill=alt.Fill("repeat:N", scale=tints, legend=None),
         ),
         base.transform_calculate(middle="(datum.from + datum.to) / 2")
         .mark_text(baseline="top", dy=3, fontSize=11, color=INK, limit=120)
-        .encode(x="middle:Q", y=alt.value(0), text="label:N"),
+        .encode(x=alt.X("middle:Q"), y=alt.YValue(0), text=alt.Text("label:N")),
     ]
     return layers, {"windows": rows}
 

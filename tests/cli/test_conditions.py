@@ -18,12 +18,14 @@ from tests.cli.process import batches, energybench, in_process, partial, python_
 from tests.simulators import nvml_environment
 
 BUSY = "while True: pass"
-# threads without the interpreter's lock: on a busy machine too, a share of a core that counts
+# Half of a core: the other half is for the tests that run at the same time, and on a busy machine
+# too, a process that sleeps often gets a share that counts.
 NEIGHBOUR = (
-    "import hashlib, threading\n"
-    "for _ in range(2):\n"
-    "    work = lambda: hashlib.pbkdf2_hmac('sha256', b'', b'', 1 << 30)\n"
-    "    threading.Thread(target=work).start()\n"
+    "import hashlib, time\n"
+    "while True:\n"
+    "    begin = time.process_time()\n"
+    "    hashlib.pbkdf2_hmac('sha256', b'', b'', 1 << 14)\n"
+    "    time.sleep(time.process_time() - begin)\n"
 )
 SPIN = """
 import os, time
@@ -48,7 +50,7 @@ UUIDS = [f"GPU-5eed{i:04x}-0000-0000-0000-{i:012x}" for i in range(2)]
 
 @contextmanager
 def beside() -> Iterator[int]:
-    """The number of a process outside the work's tree that keeps the cores busy."""
+    """The number of a process outside the work's tree that keeps half of a core busy."""
     process = subprocess.Popen([sys.executable, "-c", NEIGHBOUR])
     try:
         yield process.pid

@@ -19,7 +19,8 @@ from tests.cli.process import command, partial, until
 SMALLEST = """
 from energybench.cli.quickstart import STORE, VARIANTS, Shape, everything
 
-LESS = {"milc": {"kernels": "eager", "lattice": "4x4x4x16", "mass": "0.1"}, "sdpa": {}}
+MILC = {"kernels": "eager", "lattice": "4x4x4x8", "mass": "0.5", "threads": "1"}
+LESS = {"milc": MILC, "sdpa": {}}
 
 
 def smallest(trial):

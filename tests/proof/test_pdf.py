@@ -11,6 +11,7 @@ import pytest
 
 from energybench.measuring.session import ranges
 from energybench.proof.checking import check
+from energybench_reports import pdf_pieces
 from tests.cli.process import in_process
 from tests.proof.conftest import DATE, Results
 
@@ -115,6 +116,35 @@ def runs(writer: Any) -> None:
     writer._root_object[name("/OpenAction")] = generic.DictionaryObject(
         {name("/S"): name("/JavaScript"), name("/JS"): text("app.alert(1)")}
     )
+
+
+def test_pieces_that_are_arranged_otherwise_have_another_digest() -> None:
+    """Also with the same bytes in the same order: in one stream or two, in one list or two, from
+    the first object or the second.
+    """
+
+    def stream(data: bytes) -> Any:
+        made = generic.DecodedStreamObject()
+        made.set_data(data)
+        return made
+
+    def shared(number: int) -> Any:
+        """Two streams, and once more the one with this number."""
+        writer = pypdf.PdfWriter()
+        streams = [writer._add_object(stream(data)) for data in (b"a", b"b")]
+        return generic.ArrayObject([*streams, streams[number]])
+
+    one, two = generic.NumberObject(1), generic.NumberObject(2)
+    arrays = generic.ArrayObject
+    kinds = [
+        arrays([stream(b"a\0b")]),
+        arrays([stream(b"a"), stream(b"b")]),
+        arrays([arrays([one]), arrays([two])]),
+        arrays([arrays([one, two]), arrays()]),
+        shared(0),
+        shared(1),
+    ]
+    assert len({pdf_pieces._digest(kind) for kind in kinds}) == len(kinds)
 
 
 @pytest.mark.parametrize(

@@ -118,10 +118,7 @@ def a_doubt(results: list[Any]) -> None:
     results[0]["doubts"].pop()
 
 
-@pytest.mark.parametrize("change", [a_claim, a_doubt])
-def test_a_shipped_scenario_alone_is_made_again_as_a_whole(
-    tmp_path: Path, change: Callable[[list[Any]], None]
-) -> None:
+def test_a_shipped_scenario_alone_is_made_again_as_a_whole(tmp_path: Path) -> None:
     """Claims and doubts follow from the scenario, without any comparison."""
     names = ("nersc-2023", "ai-inference-2023")
     for name in names:
@@ -132,4 +129,5 @@ def test_a_shipped_scenario_alone_is_made_again_as_a_whole(
     (tmp_path / "document.json").write_text(in_process(*words, cwd=tmp_path).out)
     document = tmp_path / "document.json"
     assert proof_of(document, tmp_path, lambda results: None).outcome == "verified"
-    assert proof_of(document, tmp_path, change).outcome == "differs"
+    for change in (a_claim, a_doubt):
+        assert proof_of(document, tmp_path, change).outcome == "differs", change.__name__

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
@@ -26,6 +27,9 @@ LABELS = {
 }
 
 
+_kinds_of = functools.cache(get_type_hints)  # evaluates the annotations of a class
+
+
 def with_texts(value: Any, kind: Any, change: Callable[[str], str]) -> Any:
     """A copy of a noun in which every text that is not from a closed list is changed.
 
@@ -37,7 +41,7 @@ def with_texts(value: Any, kind: Any, change: Callable[[str], str]) -> Any:
     if isinstance(value, msgspec.Struct):
         changes = {
             name: with_texts(getattr(value, name), field, change)
-            for name, field in get_type_hints(type(value)).items()
+            for name, field in _kinds_of(type(value)).items()
             # a picture has to stay a picture
             if (type(value), name) not in ((Image, "png"), (Logo, "data"))
         }

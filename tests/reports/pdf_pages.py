@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Collection
 from typing import Any
@@ -34,16 +35,24 @@ class Pages:
 
     def __init__(self, content: bytes) -> None:
         pdfium = pytest.importorskip("pypdfium2")
+        self.content = content
         self._pages: Any = pdfium.PdfDocument(content)
+        self._letters: dict[int, Any] = {}
 
     def __len__(self) -> int:
         return len(self._pages)
 
+    def _of(self, number: int) -> Any:
+        """The letters of a page, which PDFium reads once."""
+        if number not in self._letters:
+            self._letters[number] = self._pages[number].get_textpage()
+        return self._letters[number]
+
     def text(self, number: int) -> str:
-        words: str = self._pages[number].get_textpage().get_text_bounded()
+        words: str = self._of(number).get_text_bounded()
         return words.replace("\x02", "-")  # PDFium's mark for a hyphen at the end of a line
 
-    @property
+    @functools.cached_property
     def texts(self) -> list[str]:
         return [self.text(number) for number in range(len(self))]
 
@@ -57,7 +66,7 @@ class Pages:
 
         foot_pt  height of the page's own foot, which does not count
         """
-        words = self._pages[number].get_textpage()
+        words = self._of(number)
         boxes = [words.get_rect(index) for index in range(words.count_rects())]
         shown = [box for box in boxes if box[1] >= foot_pt and words.get_text_bounded(*box).strip()]
         if not shown:
@@ -78,9 +87,8 @@ class Pages:
         """
         found = []
         for number in range(len(self) if most is None else most):
-            page = self._pages[number]
-            width, _ = page.get_size()
-            words = page.get_textpage()
+            width, _ = self.size(number)
+            words = self._of(number)
             for index in range(words.count_rects()):
                 left, bottom, right, top = words.get_rect(index)
                 if left < margin_pt or right > width - margin_pt or bottom < margin_pt / 2:

@@ -32,6 +32,9 @@ MARGIN_PT = 40  # 18 mm are 51 pt
 replace = msgspec.structs.replace
 
 
+of_the_samples = pytest.mark.xdist_group("PDFs of the samples")
+
+
 @pytest.fixture(scope="module")
 def pages() -> dict[str, Pages]:
     return {name: Pages(Pdf().render(sample())) for name, sample in SAMPLES.items()}
@@ -45,6 +48,7 @@ def words_of(table: Table) -> list[str]:
     ]
 
 
+@of_the_samples
 @pytest.mark.parametrize("sample", [name for name in SAMPLES if name != "hostile"])
 def test_holds_every_word_of_the_view(pages: dict[str, Pages], sample: str) -> None:
     """Headlines, stamps, doubts, and every cell of every table, as text."""
@@ -63,20 +67,19 @@ def test_holds_every_word_of_the_view(pages: dict[str, Pages], sample: str) -> N
     assert absent == []
 
 
-def test_the_same_document_gives_the_same_bytes() -> None:
-    document = SAMPLES["comparison"]()
-    assert Pdf().render(document) == Pdf().render(document)
+@of_the_samples
+def test_the_same_document_gives_the_same_bytes(pages: dict[str, Pages]) -> None:
+    assert Pdf().render(SAMPLES["comparison"]()) == pages["comparison"].content
 
 
+@of_the_samples
 @pytest.mark.parametrize("sample", ["comparison", "hostile", "study", "empty"])
-def test_holds_its_document(sample: str) -> None:
+def test_holds_its_document(pages: dict[str, Pages], sample: str) -> None:
     """The attachment is the JSON of the whole document."""
     pytest.importorskip("pypdf")
-    document = SAMPLES[sample]()
-    text = document_text(Pdf().render(document), "test.pdf")
+    text = document_text(pages[sample].content, "test.pdf")
     assert text is not None
-    held = json.loads(text)
-    assert held == json.loads(embedded_json(document))
+    assert json.loads(text) == json.loads(embedded_json(SAMPLES[sample]()))
 
 
 # ---------------------------------------------------------------- metadata, paper
@@ -110,11 +113,13 @@ def test_paper(paper: str, size: tuple[int, int]) -> None:
 # ---------------------------------------------------------------- layout
 
 
+@of_the_samples
 @pytest.mark.parametrize("sample", SAMPLES)
 def test_nothing_stands_outside_the_margins(pages: dict[str, Pages], sample: str) -> None:
     assert pages[sample].outside(MARGIN_PT) == []
 
 
+@of_the_samples
 @pytest.mark.parametrize("sample", SAMPLES)
 def test_no_heading_stands_alone_at_the_foot_of_a_page(
     pages: dict[str, Pages], sample: str
