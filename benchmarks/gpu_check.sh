@@ -116,8 +116,10 @@ trap 'rm -rf "$SCRATCH"' EXIT
 
 # ---------------------------------------------------------------- the project, installed beside the machine's torch
 
-installed() { "$1" -P -c 'import sys, energybench, energybench_workloads, opacus, torch
-sys.exit(not energybench.__file__.startswith(sys.argv[1]))' "$PWD/" >/dev/null 2>&1; }
+installed() { "$1" -P -c 'import sys, energybench, energybench_workloads
+from importlib.util import find_spec
+there = all(map(find_spec, ("opacus", "torch")))  # importing both takes seconds
+sys.exit(not (there and energybench.__file__.startswith(sys.argv[1])))' "$PWD/" >/dev/null 2>&1; }
 
 # The machine's python may itself be a virtual environment, whose packages --system-site-packages would not show: a
 # .pth file names its folders.

@@ -5,7 +5,9 @@ from __future__ import annotations
 import compileall
 import contextlib
 import os
+import shutil
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -43,6 +45,7 @@ def pytest_configure(config: pytest.Config) -> None:
     sys.dont_write_bytecode = False  # pytest keeps the modules of the tests: half of the collection
     if not hasattr(config, "workerinput"):  # the process that starts the workers, or the only one
         _compile_the_tree()
+        _trust_the_compiler()
     # A busy machine makes an example take any time, and drawing it as well.
     hypothesis.settings.register_profile(
         "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
@@ -66,6 +69,21 @@ def _compile_the_tree() -> None:
     root = Path(__file__).parents[1]
     for folder in ("energybench", "reports", "workloads"):
         compileall.compile_dir(root / folder, quiet=2)
+
+
+def _trust_the_compiler() -> None:
+    """torch need not try each set of vector instructions with the compiler, which takes seconds on
+    a new machine, and a second in every process that compiles.
+    """
+    flags = ("-mavx2", "-mavx512f", "-mavx512vnni", "-mamx-tile", "-mamx-bf16")
+    compiler = shutil.which(os.environ.get("CXX") or "g++")
+    if compiler is None:
+        return
+    tried = subprocess.run(
+        [compiler, *flags, "-fsyntax-only", "-x", "c++", os.devnull], capture_output=True
+    )
+    if tried.returncode == 0:
+        os.environ.setdefault("TORCHINDUCTOR_VEC_ISA_OK", "1")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -59,10 +59,10 @@ def test_thirty_percent_more_work_is_found(project: Project) -> None:
     project.git("stash", "push", "-q")
     project.git("stash", "apply", "-q")
     before = project.state
-    words = ("--baseline", "before", "--fail", "5%", "--pairs", "4", "--")
+    words = ("--baseline", "before", "--fail", "5%", "--pairs", "3", "--")
     ran = project.ab(*words, *PYTEST, *LONG, "-k", "work")
     assert ran.code == 1, ran.err + ran.out
-    assert "the 4 pairs of pytest will take about" in ran.err
+    assert "the 3 pairs of pytest will take about" in ran.err
     assert "B is the working tree as it is, with 1 changed file" in ran.err
     assert "1 test would fail (tests/test_shop.py::test_work); measuring once more" in ran.err
     assert "tests/test_shop.py::test_work: regressed: " in ran.out

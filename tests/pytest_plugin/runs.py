@@ -31,6 +31,10 @@ QUICK = ("--benchmark-max-time=0.05", "--benchmark-min-rounds=2")
 # An energy and its interval in a line of the table. A busy machine changes the prefix of the unit.
 ENERGY_CELLS = re.compile(r"\d [a-zµA-Z]?J +\[[-.\d]+, [-.\d]+\]")
 
+# The plugin of in_sessions
+KNOWN_MACHINE = ("-p", "known_machine")
+IN_SESSIONS = Path(__file__).parent / "in_sessions"
+
 ENTRY = {
     "METADATA": "Metadata-Version: 2.1\nName: energybench-of-the-tree\nVersion: 0\n",
     "entry_points.txt": "[pytest11]\nenergybench = energybench.pytest_plugin.plugin\n",
@@ -115,7 +119,7 @@ class Pytest(NamedTuple):
 
     def surroundings(self, **environment: str) -> dict[str, str]:
         """The environment of a session."""
-        paths = [*map(str, self.packages), os.environ.get("PYTHONPATH", "")]
+        paths = [*map(str, self.packages), str(IN_SESSIONS), os.environ.get("PYTHONPATH", "")]
         return {
             **{key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")},
             "PYTHONPATH": os.pathsep.join(filter(None, paths)),
@@ -131,7 +135,8 @@ class Pytest(NamedTuple):
         return self._begun(
             *("pytest", "-c", os.devnull, "--rootdir=.", "-p", "no:cacheprovider"),
             # hypothesis takes longer to load than pytest, and no session here uses it or anyio
-            *("-p", "no:timeout", "-p", "no:hypothesispytest", "-p", "no:anyio", *options),
+            *("-p", "no:timeout", "-p", "no:hypothesispytest", "-p", "no:anyio", *KNOWN_MACHINE),
+            *options,
             **environment,
         )
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import msgspec
+
+from energybench.gating.history import History
 from tests.pytest_plugin.runs import Finished, Pytest
 from tests.simulators import live_node
 
@@ -31,6 +34,20 @@ def verdict(session: Finished) -> str:
     """The only line below the title of the gates."""
     at = next(i for i, line in enumerate(session.lines) if " energy gates " in line)
     return session.lines[at + 1]
+
+
+def five_sessions(sessions: Pytest) -> None:
+    """The only session of the history five times, which is enough for a gate."""
+    add_copies(History(sessions.folder / ".energybench"), 4)
+
+
+def add_copies(history: History, count: int) -> None:
+    """The only session of a history once more and once more, as earlier ones."""
+    (session,) = history.sessions()
+    for i in range(count):
+        name = f"earlier {i}"
+        tests = tuple(msgspec.structs.replace(test, session=name) for test in session.tests)
+        history.add(msgspec.structs.replace(session, session=name, tests=tests))
 
 
 @contextmanager

@@ -10,12 +10,20 @@ from energybench.pytest_plugin.options import budget, count, patience, percent, 
 from tests.pytest_plugin.runs import Pytest
 
 MARKED = """
-    import pytest
-
-    @pytest.mark.energy({words})
-    def test_it(energy_benchmark):
-        energy_benchmark(int)
+@pytest.mark.energy({words})
+def test_{number}(energy_benchmark):
+    energy_benchmark(int)
 """
+REFUSED = {
+    "max_joules=2": "(max_joules=…): unknown keyword",
+    "max_j='2 J'": "(max_j='2 J'): not an energy; a number in J without a unit",
+    "max_j=-1": "(max_j=-1): not an energy",
+    "max_j=float('nan')": "(max_j=nan): not an energy",
+    "max_j=True": "(max_j=True): not an energy",
+    "max_regression=5": "has no percent sign",
+    "max_regression='-5%'": "not between 0 and 100 %",
+    "3": "takes keywords only",
+}
 
 
 @pytest.mark.parametrize(("text", "share"), [("5%", 0.05), (" 0.5 %", 0.005), ("100%", 1.0)])
@@ -67,26 +75,16 @@ def test_option_is_refused_in_one_line(alone: Pytest) -> None:
     assert "'2' has no percent sign: write 2%" in session.out
 
 
-@pytest.mark.parametrize(
-    ("words", "line"),
-    [
-        ("max_joules=2", "(max_joules=…): unknown keyword"),
-        ("max_j='2 J'", "(max_j='2 J'): not an energy; a number in J without a unit"),
-        ("max_j=-1", "(max_j=-1): not an energy"),
-        ("max_j=float('nan')", "(max_j=nan): not an energy"),
-        ("max_j=True", "(max_j=True): not an energy"),
-        ("max_regression=5", "has no percent sign"),
-        ("max_regression='-5%'", "not between 0 and 100 %"),
-        ("3", "takes keywords only"),
-    ],
-)
-def test_marker_is_refused_in_one_line(alone: Pytest, words: str, line: str) -> None:
+def test_markers_are_refused_in_one_line_each(alone: Pytest) -> None:
     """A gate that would silently not hold is an error of its test, measured or not."""
-    alone.write(MARKED.format(words=words))
+    tests = [MARKED.format(words=words, number=number) for number, words in enumerate(REFUSED)]
+    alone.write("import pytest\n" + "".join(tests))
     session = alone.measure()
     assert session.code == 1
-    (reason,) = [text for text in session.lines if text.startswith("energybench: @pytest.mark")]
-    assert line in reason
+    assert f"{len(REFUSED)} error" in session.lines[-1]
+    reasons = [text for text in session.lines if text.startswith("energybench: @pytest.mark")]
+    for reason, line in zip(reasons, REFUSED.values(), strict=True):
+        assert line in reason
     assert "Traceback" not in session.out
     assert "another exception occurred" not in session.out
 
@@ -95,9 +93,11 @@ def test_labels_are_one_line(alone: Pytest) -> None:
     """A label with newlines and control characters is one line, and no other use's name."""
     alone.write(
         r"""
+        import time
+
         def test_it(energy_benchmark):
             for label in ("two\nlines", "two lines", "\x1b[31mred"):
-                energy_benchmark.use(label)(sum, range(100))
+                energy_benchmark.use(label)(time.sleep, 0.001)
         """
     )
     session = alone.measure("--junitxml=junit.xml")
@@ -116,19 +116,20 @@ def test_a_folder_for_runs_that_goes_away(alone: Pytest) -> None:
         """
         import os
         import shutil
+        import time
 
         def test_before(energy_benchmark):
-            energy_benchmark(sum, range(100))
+            energy_benchmark(time.sleep, 0.001)
 
         def test_without(energy_benchmark):
             shutil.rmtree("kept")
             open("kept", "w").close()
-            energy_benchmark(sum, range(100))
+            energy_benchmark(time.sleep, 0.001)
             assert energy_benchmark.energy is None
 
         def test_again(energy_benchmark):
             os.remove("kept")
-            energy_benchmark(sum, range(100))
+            energy_benchmark(time.sleep, 0.001)
             assert energy_benchmark.energy is not None
         """
     )

@@ -7,7 +7,6 @@ import re
 import shutil
 from pathlib import Path
 
-import msgspec
 import pytest
 import typer
 
@@ -16,13 +15,14 @@ from energybench.gating.history import History
 from tests.cli.process import energybench
 from tests.pytest_plugin import ci_files
 from tests.pytest_plugin.runs import WATTS, Finished, Pytest
+from tests.pytest_plugin.spending import add_copies
 from tests.simulators import powercap_tree
 
 # Short windows: the promise is not about lengths. The fail-safe timeout of the outer pytest and its
 # plugins are not the project's.
 SHORT = (
-    "-p no:cacheprovider --benchmark-energy-min-time=0.1 --benchmark-energy-windows=3 "
-    "--benchmark-max-time=0.05 --benchmark-min-rounds=2"
+    "-p no:cacheprovider -p known_machine --benchmark-energy-min-time=0.1 "
+    "--benchmark-energy-windows=3 --benchmark-max-time=0.05 --benchmark-min-rounds=2"
 )
 NAMES = ("test_count", "test_most_common", "test_more_text_costs_more")
 PAGES = [ci_files.EXAMPLE / "README.md", ci_files.ROOT / "docs/ci.md"]
@@ -64,11 +64,7 @@ def test_the_three_commands_of_the_readme(project: Pytest) -> None:
         *NAMES,
         NAMES[2],
     ]
-    for i in range(4):
-        tests = tuple(
-            msgspec.structs.replace(test, session=f"earlier {i}") for test in session.tests
-        )
-        history.add(msgspec.structs.replace(session, session=f"earlier {i}", tests=tests))
+    add_copies(history, 4)
 
     (project.folder / "wordcount.py").write_text(SLOW)
     slow = run(project, judging)
@@ -107,10 +103,10 @@ def test_one_saved_run_of_the_readme(project: Pytest) -> None:
     assert any("::test_count: regressed" in line and "saved run" in line for line in failed)
 
 
-@pytest.mark.parametrize("job", ["measure", "measure-in-container"])
-def test_steps_of_github_run(job: str, project: Pytest) -> None:
+def test_steps_of_github_run(project: Pytest) -> None:
     """Every step that needs no network runs on simulated sensors: main makes history, the summary
-    names every test, and the files for other tools hold them.
+    names every test, and the files for other tools hold them. The job in a container asks its own
+    sensors, and has no other command.
     """
     summary = project.folder.parent / "summary.md"
     environment = {
@@ -119,7 +115,7 @@ def test_steps_of_github_run(job: str, project: Pytest) -> None:
         "ENERGYBENCH_HOST_ID": "runner-7",
     }
     ran = []
-    for step in ci_files.github_steps(job):
+    for step in ci_files.github_steps("measure"):
         if ci_files.runnable([step["run"]]):
             finished = run(project, step["run"], **environment)
             assert finished.code == 0, finished.out
@@ -129,18 +125,26 @@ def test_steps_of_github_run(job: str, project: Pytest) -> None:
     assert session.tests[0].host.ids[0].startswith("stated:")
     page = summary.read_text()
     assert all(test.name.split("::")[1].replace("_", "&#95;") in page for test in session.tests)
-    if job == "measure":
-        entries = json.loads((project.folder / "action-benchmark.json").read_text())
-        assert {entry["name"] for entry in entries} == {test.name for test in session.tests}
-        assert (project.folder / "metrics.txt").read_text().endswith("# EOF\n")
+    entries = json.loads((project.folder / "action-benchmark.json").read_text())
+    assert {entry["name"] for entry in entries} == {test.name for test in session.tests}
+    assert (project.folder / "metrics.txt").read_text().endswith("# EOF\n")
+
+    beside = {step["name"]: step["run"] for step in ci_files.github_steps("measure")}
+    inside = {step["name"]: step["run"] for step in ci_files.github_steps("measure-in-container")}
+    assert list(inside) == list(beside)
+    assert inside["Measure"] == beside["Measure"]
+    assert inside["Summary"] in beside["Summary"].splitlines()
+    sensors = run(project, inside["Sensors"], **environment)
+    assert sensors.code == 0, sensors.out
 
 
-@pytest.mark.parametrize("job", ["energy", "energy-in-container"])
-def test_script_of_gitlab_runs(job: str, project: Pytest) -> None:
+def test_script_of_gitlab_runs(project: Pytest) -> None:
     """The script runs on simulated sensors as for a merge request, whose first session has no
-    baseline; it leaves every artefact and report that the file names.
+    baseline; it leaves every artefact and report that the file names. The job in a container has
+    the same commands.
     """
-    content = ci_files.gitlab_job(job)
+    content, inside = map(ci_files.gitlab_job, ("energy", "energy-in-container"))
+    assert all(inside[key] == content[key] for key in ("before_script", "script", "artifacts"))
     lines = ci_files.runnable([*content["before_script"], *content["script"]])
     gate = content["rules"][0]["variables"]["GATE"]
     finished = run(project, "\n".join(lines), GATE=gate, CI_RUNNER_ID="7")

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import pytest
 
 from tests.pytest_plugin.runs import QUICK, Pytest
-from tests.pytest_plugin.spending import GATE, SIX, SPENDS, counting, verdict
+from tests.pytest_plugin.spending import GATE, SIX, SPENDS, counting, five_sessions, verdict
 
 SLEEPS = """
     import os
@@ -38,8 +38,7 @@ def test_history_fails_a_build_and_one_saved_run_does_not(spending: Pytest) -> N
     assert verdict(single).startswith("FAILED ")
     assert single.code == 1
 
-    for _ in range(4):
-        assert spending.measure(SIX, "--benchmark-energy-save", JOULES="1").code == 0
+    five_sessions(spending)
     risen = spending.measure(GATE, SIX, JOULES="10")
     assert verdict(risen).startswith("FAILED ")
     assert "5 saved sessions" in verdict(risen)

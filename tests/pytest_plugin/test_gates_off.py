@@ -223,16 +223,17 @@ def test_the_marker_s_group_is_that_of_the_energies(newest: Pytest) -> None:
     """Without it, the group of the times."""
     newest.write(
         """
+        import time
         import pytest
 
         @pytest.mark.benchmark(group="times")
         @pytest.mark.energy(group="mine")
         def test_both(benchmark):
-            benchmark(len, [])
+            benchmark(time.sleep, 0.001)
 
         @pytest.mark.benchmark(group="times")
         def test_times(benchmark):
-            benchmark(len, [])
+            benchmark(time.sleep, 0.001)
         """
     )
     session = newest.measure(*QUICK)
@@ -256,6 +257,7 @@ def test_the_option_for_groups_of_times_is_followed(
     mine = '@pytest.mark.energy(group="mine")' if "," in way else ""
     newest.write(
         f"""
+        import time
         import pytest
 
         sizes = pytest.mark.parametrize("size", ["small", "large"])
@@ -263,12 +265,12 @@ def test_the_option_for_groups_of_times_is_followed(
         @pytest.mark.benchmark(group="times")
         @sizes
         def test_one(benchmark, size):
-            benchmark(len, [])
+            benchmark(time.sleep, 0.001)
 
         @sizes
         {mine}
         def test_two(benchmark, size):
-            benchmark(len, [])
+            benchmark(time.sleep, 0.001)
         """
     )
     session = newest.measure(*QUICK, f"--benchmark-group-by={way}")
@@ -278,9 +280,11 @@ def test_the_option_for_groups_of_times_is_followed(
 def test_both_fixtures_in_one_test_have_records_of_their_own(newest: Pytest) -> None:
     newest.write(
         """
+        import time
+
         def test_both(benchmark, energy_benchmark):
-            benchmark(sum, range(100))
-            energy_benchmark(sum, range(1000))
+            benchmark(time.sleep, 0.001)
+            energy_benchmark(time.sleep, 0.002)
         """
     )
     session = newest.measure(*QUICK, "--benchmark-json=out.json", "--junitxml=junit.xml")
@@ -294,11 +298,13 @@ def test_a_test_that_failed_has_no_energy_in_the_file_of_pytest_benchmark(newest
     """Neither for `ci compare` nor as a baseline."""
     newest.write(
         """
+        import time
+
         def test_fails(benchmark):
-            assert benchmark(sum, range(100)) == 0
+            assert benchmark(time.sleep, 0.001) == 0
 
         def test_passes(benchmark):
-            benchmark(sum, range(100))
+            benchmark(time.sleep, 0.001)
         """
     )
     session = newest.measure(*QUICK, "--benchmark-json=out.json", "--junitxml=junit.xml")

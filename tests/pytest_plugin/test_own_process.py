@@ -124,18 +124,18 @@ def test_replaced_functions_see_the_calls_of_the_test_alone(
 
         def test_no_temporary_folder(benchmark, monkeypatch):
             monkeypatch.setattr(tempfile, "tempdir", "/nonexistent")
-            benchmark(sum, [1])
+            benchmark(time.sleep, 0.001)
 
         def test_environment(benchmark):
             with mock.patch.dict(os.environ, {}, clear=True):
-                benchmark(sum, [1])
+                benchmark(time.sleep, 0.001)
 
         def test_working_directory(benchmark, tmp_path, monkeypatch):
             gone = tmp_path / "gone"
             gone.mkdir()
             monkeypatch.chdir(gone)
             gone.rmdir()
-            benchmark(sum, [1])
+            benchmark(time.sleep, 0.001)
         """
     )
     session = sessions.measure(*QUICK, "-q")
@@ -148,6 +148,7 @@ def test_replaced_functions_see_the_calls_of_the_test_alone(
 
 DESCRIPTORS = """
     import os
+    import time
 
     def descriptors():
         return sorted(os.listdir("/proc/self/fd"))
@@ -163,7 +164,7 @@ def test_a_check_of_descriptors(newest: Pytest) -> None:
         + """
     def test_first(benchmark):
         before = descriptors()
-        benchmark(sum, [1])
+        benchmark(time.sleep, 0.001)
         assert descriptors() == before
 
     def test_closes():
@@ -171,7 +172,7 @@ def test_a_check_of_descriptors(newest: Pytest) -> None:
 
     def test_next(energy_benchmark):
         before = descriptors()
-        energy_benchmark(sum, [1])
+        energy_benchmark(time.sleep, 0.001)
         assert descriptors() == before
     """
     )
@@ -202,10 +203,10 @@ def test_tests_that_close_all_descriptors(newest: Pytest) -> None:
                 pass
 
     def test_before(benchmark):
-        benchmark(sum, [1])
+        benchmark(time.sleep, 0.001)
 
     def test_closes(benchmark):
-        benchmark(sum, [1])
+        benchmark(time.sleep, 0.001)
         os.closerange(10, 200)
         ends = [socket.socketpair() for _ in range(20)]
         benchmark.extra_info["ends"] = len(ends)
@@ -222,18 +223,18 @@ def test_tests_that_close_all_descriptors(newest: Pytest) -> None:
 
     def test_between(energy_benchmark):
         first = energy_benchmark.use("first")
-        first(sum, [1])
+        first(time.sleep, 0.001)
         os.closerange(10, 200)
-        energy_benchmark.use("second")(sum, [1])
+        energy_benchmark.use("second")(time.sleep, 0.001)
 
     def test_fixture(closing, benchmark):
-        benchmark(sum, [1])
+        benchmark(time.sleep, 0.001)
 
     def test_ordinary(closing):
         os.closerange(10, 200)
 
     def test_after(benchmark):
-        benchmark(sum, [1])
+        benchmark(time.sleep, 0.001)
     """
     )
     session = newest.measure(*QUICK, "-p", "no:faulthandler", "-p", "no:logging")

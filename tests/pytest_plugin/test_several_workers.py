@@ -38,11 +38,11 @@ MIXED = """
 
     @pytest.mark.parametrize("n", range(3))
     def test_energy_own(stamp, energy_benchmark, n):
-        energy_benchmark(sum, range(100))
+        energy_benchmark(time.sleep, 0.001)
 
     @pytest.mark.parametrize("n", range(3))
     def test_energy_theirs(stamp, benchmark, n):
-        assert benchmark(sum, range(100)) == 4950
+        assert benchmark(time.sleep, 0.001) is None
 """
 
 
@@ -81,6 +81,7 @@ def test_worker_that_dies_holds_up_nobody(newest: Pytest) -> None:
     newest.write(
         """
         import os
+        import time
         import pytest
 
         def test_dies(energy_benchmark):
@@ -88,7 +89,7 @@ def test_worker_that_dies_holds_up_nobody(newest: Pytest) -> None:
 
         @pytest.mark.parametrize("n", range(2))
         def test_lives(energy_benchmark, n):
-            energy_benchmark(sum, range(100))
+            energy_benchmark(time.sleep, 0.001)
 
         def test_plain():
             pass
@@ -106,6 +107,7 @@ def test_sampling_process_that_is_killed_costs_one_result(alone: Pytest) -> None
         """
         import os
         import signal
+        import time
 
         def kill(box):
             from energybench.api.link import link
@@ -123,13 +125,13 @@ def test_sampling_process_that_is_killed_costs_one_result(alone: Pytest) -> None
             assert energy_benchmark.energy is None
 
         def test_next(energy_benchmark):
-            energy_benchmark(sum, range(100))
+            energy_benchmark(time.sleep, 0.001)
             assert energy_benchmark.energy is not None
 
         def test_killed_between_tests(energy_benchmark):
             from energybench.api.link import link
             os.kill(link().pid, signal.SIGKILL)
-            energy_benchmark(sum, range(100))
+            energy_benchmark(time.sleep, 0.001)
             assert energy_benchmark.energy is not None
         """
     )
@@ -148,6 +150,7 @@ def test_sampling_process_that_is_killed_in_any_phase(newest: Pytest) -> None:
         import os
         import signal
         import sys
+        import time
 
         def kill(calls, at):
             from energybench.api.link import link
@@ -180,7 +183,7 @@ def test_sampling_process_that_is_killed_in_any_phase(newest: Pytest) -> None:
             benchmark(function)
 
         def test_next(benchmark):
-            benchmark(sum, range(100))
+            benchmark(time.sleep, 0.001)
         """
     )
     session = newest.measure(*QUICK, "-W", "error")

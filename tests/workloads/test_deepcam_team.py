@@ -20,6 +20,13 @@ from energybench_workloads.deepcam.place import Place, find_place
 from energybench_workloads.deepcam.spec import Order, Spec, Trained
 from energybench_workloads.deepcam.team import TrainingTeam
 from energybench_workloads.team import quiet
+from tests.workloads.small_deepcam import shrink
+
+
+@pytest.fixture(autouse=True)
+def _small_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    shrink(monkeypatch)
+
 
 TINY = cost.SIZES["smoke"]._replace(height=32, width=48)
 CPU = torch.device("cpu")
@@ -74,9 +81,11 @@ from energybench_workloads.deepcam.place import find_place
 from energybench_workloads.deepcam.spec import Order
 from energybench_workloads.deepcam.team import TrainingTeam
 from energybench_workloads.team import quiet
+from tests.workloads.small_deepcam import shrink_for_good
 from tests.workloads.test_deepcam_team import spec
 
 if __name__ == "__main__":
+    shrink_for_good()
     place = find_place(torch.device("cpu"), 1, os.environ)
     team = TrainingTeam(spec(1, place.world), place)
     team.meet()

@@ -18,7 +18,8 @@ import torch
 
 from energybench.errors import BadInput
 from energybench_workloads.common import cpus, native_bf16
-from energybench_workloads.deepcam import Deepcam, cost, network, picture, quality, record
+from energybench_workloads.deepcam import Deepcam, cost, picture, quality, record
+from tests.workloads.small_deepcam import shrink
 from tests.workloads.test_deepcam_data import write_cam5
 
 # fp32: a processor without AVX-512 takes six times as long in bf16
@@ -42,11 +43,8 @@ class Regions(Counter[str]):
 
 
 @pytest.fixture(autouse=True)
-def _fewer_middle_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One of the sixteen equal blocks: setting, copying and storing 56 million parameters takes
-    most of the time of these tests. tests/workloads/test_deepcam_network.py has all sixteen.
-    """
-    monkeypatch.setattr(network, "MIDDLE_BLOCKS", 1)
+def _small_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    shrink(monkeypatch)
 
 
 def set_up(**settings: str) -> Deepcam:

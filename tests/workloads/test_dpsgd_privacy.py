@@ -71,8 +71,7 @@ def test_without_sampling_rdp_is_the_gaussian_closed_form() -> None:
     assert privacy.epsilon("rdp", 1.0, sigma, 1, delta) == pytest.approx(best, rel=2e-3)
 
 
-@pytest.mark.parametrize("accountant", ["rdp", "pld"])
-@pytest.mark.parametrize("target", [1.0, 3.0])
+@pytest.mark.parametrize(("accountant", "target"), [("rdp", 3.0), ("pld", 1.0)])
 def test_noise_for_a_target_is_the_least_that_suffices(accountant: str, target: float) -> None:
     noise = privacy.noise_for(target, accountant, 0.1, 40, 1e-5)
     assert privacy.epsilon(accountant, 0.1, noise, 40, 1e-5) <= target
@@ -190,8 +189,8 @@ def test_an_accountant_that_did_not_count_is_not_named() -> None:
 
 
 def test_weak_and_careless_values_are_doubted() -> None:
-    spec = read("conv2", {"noise": "0.3", "delta": "0.01", "seed": SECRET})
-    spent = privacy.spent(spec.rate, 0.3, 60, 0.01)
+    spec = read("conv2", {"noise": "0.6", "delta": "0.01", "seed": SECRET})
+    spent = privacy.spent(spec.rate, 0.6, 60, 0.01)
     assert spent.pld > 10
     assert [doubt.code for doubt in of_privacy(spec, spent, None)] == [
         "delta-large",

@@ -20,7 +20,7 @@ from energybench_workloads.milc.source import random_source
 from energybench_workloads.milc.window import Window
 
 LATTICE = Lattice(4, 4, 6, 24)
-SETTINGS = {"threads": "1", "kernels": "eager", "lattice": "4x4x4x16", "mass": "0.1"}
+SETTINGS = {"threads": "1", "kernels": "eager", "lattice": "4x4x4x16", "mass": "0.5"}
 
 
 def test_uniforms_from_any_place_of_a_stream() -> None:

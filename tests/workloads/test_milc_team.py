@@ -21,8 +21,8 @@ from energybench_workloads.milc import Milc
 from energybench_workloads.milc.devices import cpu_list, devices, numa_domains
 from energybench_workloads.milc.lattice import SIZES
 
-# A larger mass than by default: a third of the iterations
-SETTINGS = {"threads": "1", "kernels": "eager", "lattice": "4x4x4x16", "mass": "0.1"}
+# A larger mass than by default: 40 iterations instead of 350
+SETTINGS = {"threads": "1", "kernels": "eager", "lattice": "4x4x4x16", "mass": "0.5"}
 
 
 def region(label: str) -> contextlib.AbstractContextManager[None]:
@@ -59,7 +59,7 @@ def test_processes_give_one_processs_iterates(alone: Milc, ranks: int) -> None:
     with hermiticity over the processes together.
     """
     with set_up(ranks=str(ranks)) as workload:
-        for iterations in (1, 2, 10, 100, 20_000):
+        for iterations in (1, 2, 10, 20_000):
             expected = iterate(alone, iterations)
             actual = iterate(workload, iterations)
             assert float((actual - expected).norm() / expected.norm()) < 1e-12

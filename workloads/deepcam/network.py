@@ -41,7 +41,7 @@ def separable(inputs: int, outputs: int, stride: int = 1, dilation: int = 1) -> 
     return normalised(depthwise, nn.Conv2d(inputs, outputs, 1, bias=False), channels=outputs)
 
 
-def up(outputs: int = ASPP) -> nn.ConvTranspose2d:
+def up(outputs: int) -> nn.ConvTranspose2d:
     """Doubles both extents."""
     return nn.ConvTranspose2d(ASPP, outputs, 3, stride=2, padding=1, output_padding=1, bias=False)
 
@@ -111,14 +111,14 @@ class Decoder(nn.Module):
             *normalised(nn.Conv2d(low, LOW, 1, bias=False), channels=LOW), relu
         )
         self.rise = nn.Sequential(
-            *normalised(up(), channels=ASPP), relu, *normalised(up(), channels=ASPP), relu
+            *normalised(up(ASPP), channels=ASPP), relu, *normalised(up(ASPP), channels=ASPP), relu
         )
         mixed = [
             normalised(nn.Conv2d(width, ASPP, 3, padding=1, bias=False), channels=ASPP)
             for width in (ASPP + LOW, ASPP)
         ]
         self.mix = nn.Sequential(*mixed[0], relu, *mixed[1], relu, nn.Conv2d(ASPP, ASPP, 1))
-        self.to_half = nn.Sequential(*normalised(up(), channels=ASPP), relu)
+        self.to_half = nn.Sequential(*normalised(up(ASPP), channels=ASPP), relu)
         self.to_full = up(CLASSES)
 
     def forward(self, x: torch.Tensor, low: torch.Tensor) -> torch.Tensor:
