@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -106,7 +107,7 @@ def collect(campaign: Campaign, folder: CampaignFolder, where: str, *, local: bo
     found = {key: whole(some) for key, some in read.items()}
     measured = [(run, found[run.key]) for run in runs]
     if not any(found.values()):
-        command = f"energybench campaign submit {where}{' --local' if local else ''}"
+        command = f"energybench campaign submit {shlex.quote(where)}{' --local' if local else ''}"
         raise BadInput(str(folder.store), "holds no run of this campaign yet", command)
     compared, ratios, refused = _comparisons(campaign, found, where)
     comparisons = of_stored(compared, directories)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 from energybench.campaigns.campaign import Campaign
-from energybench.campaigns.campaign_folder import CampaignFolder
+from energybench.campaigns.campaign_folder import CampaignFolder, SubmittedJob, with_job
 from energybench.campaigns.planned_runs import PlannedJob
 from energybench.campaigns.submitting import missing, write_script
 from energybench.errors import BadInput
@@ -41,8 +42,17 @@ def run_here(campaign: Campaign, folder: CampaignFolder, signals: Signals, say: 
                 continue
             say(f"{job.name}: {', '.join(run.name for run in job.runs)}")
             file = write_script(campaign, job, folder, local=True)
-            code = code or _run(file, signals)
+            ended = _run(file, signals)  # a job that fails does not keep the next one from running
+            code = code or ended
+            folder.write(with_job(folder.state(campaign), _ran(job)))
     return code if signals.received is None else 128 + signals.received
+
+
+def _ran(job: PlannedJob) -> SubmittedJob:
+    """A job that ended here: its runs without a result were tried."""
+    keys = tuple(run.key for run in job.runs)
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return SubmittedJob(id=None, name=job.name, keys=keys, submitted_utc=now)
 
 
 def _run(script: Path, signals: Signals) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -95,4 +96,4 @@ def bundle(
             f"  {made.names} names replaced. Keep {salt_file} to yourself: whoever has it can test "
             "guesses of a name, and with it you give the same names the same pseudonyms again"
         )
-    common.say(f"  check it with: energybench verify {out}")
+    common.say(f"  check it with: energybench verify {shlex.quote(str(out))}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -77,7 +78,7 @@ def _run_here(file: Path) -> NoReturn:
 
         campaign, folder = _opened(file, local=True)
         code = run_here(campaign, folder, signals, common.say)
-    common.say(f"see: energybench campaign collect {file} --local")
+    common.say(f"see: energybench campaign collect {shlex.quote(str(file))} --local")
     raise typer.Exit(code)
 
 

@@ -4,6 +4,7 @@ can be resumed.
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -165,8 +166,8 @@ def _show(ended: Ended, workload: str, json: bool) -> None:
             f"{workload} --resume {directory}"
         )
     common.say(
-        f"  written to {directory}   (energybench report {directory} --format html --out "
-        "study.html)"
+        f"  written to {directory}   "
+        f"(energybench report {shlex.quote(str(directory))} --format html --out study.html)"
     )
 
 

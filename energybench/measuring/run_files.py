@@ -5,6 +5,7 @@ samples, and never holds up the sampling or the program.
 from __future__ import annotations
 
 import queue
+import shlex
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -160,7 +161,7 @@ class RunFiles:
         if not self._stopped():
             raise StorageFailed(
                 f"{self.directory}: the storage does not answer; the files so far stay (once it "
-                f"does again: energybench recover {self.directory})"
+                f"does again: energybench recover {shlex.quote(str(self.directory))})"
             )
         with storage_failure(self.directory):
             self._doubt_lost_samples()

@@ -14,6 +14,7 @@ thousand nodes each writes into a directory of its own name.
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -210,7 +211,7 @@ def complete_job(
     except OSError as error:
         raise StorageFailed(
             f"{directory}: cannot be written: {error.strerror or error}; the files so far stay "
-            f"(with space again: energybench recover {directory})"
+            f"(with space again: energybench recover {shlex.quote(str(directory))})"
         ) from None
     return final, measurement
 

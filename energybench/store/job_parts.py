@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -170,7 +171,8 @@ def _attached(entry: Path) -> bool:
 
 def _without_end(part: Path) -> str:
     if (part / HEADER).is_file():
-        return f"its reader ended before it could write its result (energybench recover {part})"
+        command = f"energybench recover {shlex.quote(str(part))}"
+        return f"its reader ended before it could write its result ({command})"
     return f"it has no {RUN}"
 
 

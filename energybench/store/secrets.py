@@ -19,7 +19,7 @@ Scalar = TypeVar("Scalar", bound=str | int | float | bool | None)
 # The words by which programs name their secrets in options, variables and headers. Long words also
 # end a longer word (DBPASSWORD); a short word stands alone (GITHUB_PAT, but not "spat").
 _WORDS = (
-    r"(?:[A-Za-z0-9]*(?:password|passwd|passphrase|passcode|passkey|pwd|token|secret|credentials?|"
+    r"(?:[A-Za-z0-9]*(?:passwords?|passwd|passphrase|passcode|passkey|pwd|token|secrets?|credentials?|"
     r"signature|apikey|privkey|"
     r"(?:api|access|private|secret|session|account|master|shared|encryption|decryption|signing|"
     r"licen[cs]e|client|deploy|service|storage|webhook|ssh|gpg|tls|ssl|host)"
@@ -35,6 +35,10 @@ _ASSIGNED = re.compile(
     r"(?P<scheme>(?:bearer|basic|token)\s+)?(?P<value>\"[^\"]*\"|'[^']*'|[^\s&;,|]+)",
     re.IGNORECASE,
 )
+# The whole argument is a name and its value, which may contain blanks and any sign. An argument
+# after -c is code of a shell or of Python instead.
+_ALL = re.compile(rf"(?P<name>-{{0,2}}{_NAME}(?:=|:\s*))(?P<value>.+)", re.IGNORECASE | re.S)
+_CODE = re.compile(r"-[a-z]*c")
 _OPTION = re.compile(
     rf"(?P<name>(?<![\w-])--?{_NAME}\s+)(?P<value>\"[^\"]*\"|'[^']*'|[^\s&;|-][^\s&;|]*)",
     re.IGNORECASE,
@@ -53,6 +57,9 @@ _PRIVATE_KEY = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*-----|\Z)", re.S
 )
 _USER_OPTIONS = ("-u", "--user", "--proxy-user")  # curl: user:password
+_USER_OPTION = re.compile(
+    r"(?P<name>(?<![\w-])(?:-u\s*|--(?:proxy-)?user[=\s]\s*)[\"']?[^\s:=\"'-][^\s:]*:)(?P<value>[^\s\"']+)"
+)
 _SHORT_VALUE = re.compile(r"true|false|yes|no|on|off|none|0|1", re.IGNORECASE)
 
 
@@ -65,6 +72,8 @@ def without_secrets(argv: Sequence[str]) -> tuple[str, ...]:
             stored.append(NOT_STORED)
         elif before in _USER_OPTIONS and ":" in argument:
             stored.append(f"{argument.partition(':')[0]}:{NOT_STORED}")
+        elif not _CODE.fullmatch(before) and (whole := _ALL.fullmatch(argument)) is not None:
+            stored.append(_without_value(whole))
         else:
             stored.append(_cleaned(argument))
     return tuple(stored)
@@ -100,6 +109,7 @@ def _is_switch(argument: str) -> bool:
 def _cleaned(argument: str) -> str:
     argument = _PRIVATE_KEY.sub(NOT_STORED, argument)
     argument = _USER.sub(_without_user, argument)
+    argument = _USER_OPTION.sub(_without_value, argument)
     argument = _ASSIGNED.sub(_without_value, argument)
     argument = _OPTION.sub(_without_value, argument)
     return _TOKEN.sub(NOT_STORED, argument)

@@ -5,6 +5,7 @@ renamed into place.
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -266,7 +267,7 @@ def storage_failure(directory: Path) -> Iterator[None]:
         path = error.filename if isinstance(error.filename, str) else str(directory)
         raise StorageFailed(
             f"{path}: cannot be written: {error.strerror or error}; the files so far stay (with "
-            f"space again: energybench recover {directory})"
+            f"space again: energybench recover {shlex.quote(str(directory))})"
         ) from None
 
 

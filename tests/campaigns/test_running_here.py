@@ -145,3 +145,33 @@ def test_a_program_that_stays_behind_by_intent_keeps_nobody_from_submitting(
     finally:
         for number in alive(tmp_path):
             os.kill(number, signal.SIGKILL)
+
+
+FAILS = """\
+schema = "energybench-campaign/1"
+name = "fails"
+title = "One case fails on every machine"
+repeats = 1
+idle_s = 0
+[cases.bad]
+command = ["no-such-program-here"]
+[cases.good]
+command = ["sleep", "0.3"]
+[platforms.p1]
+[platforms.p2]
+"""
+
+
+def test_a_case_that_fails_keeps_no_other_platform_from_running(tmp_path: Path) -> None:
+    """Each platform is run, the exit code is that of the failure, and a case that was tried is not
+    called "not submitted". The command of the last line can be copied.
+    """
+    (tmp_path / "one fails.toml").write_text(FAILS)
+    ran = energybench("campaign", "submit", "one fails.toml", "--local", cwd=tmp_path)
+    assert ran.code == 127
+    assert "energybench campaign collect 'one fails.toml' --local" in ran.err
+    shown = in_process("campaign", "status", "one fails.toml", "--local", "--json", cwd=tmp_path)
+    states = {run["run"]: run["state"] for run in json.loads(shown.out)["runs"]}
+    assert {state for run, state in states.items() if run.startswith("good")} == {"done"}
+    tried = {state for run, state in states.items() if run.startswith("bad")}
+    assert tried == {"ended without a result"}

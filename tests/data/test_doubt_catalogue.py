@@ -96,7 +96,7 @@ THRESHOLDS = {
         f"at least {counter_kinds._STEPS}",
     ],
     "sampling-error": [percent(sensor_doubts.TARGET_REL)],
-    "sensor-lost": [f"{window_energy._LATE_S} s"],
+    "sensor-lost": [f"{window_energy._UNREAD} updates", f"{window_energy._LATE_S} s"],
     "short-window": [f"{doubts._SHORT_PERIODS} updates"],
     "stuck-sensor": [f"at least {still_sensors._STUCK}", f"{SLOWEST_S:g} s"],
     "target-missed": [f"({plan.MAX_REPEATS} unless", f"({percent(plan.TARGET_REL)} unless"],

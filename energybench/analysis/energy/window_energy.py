@@ -123,7 +123,7 @@ def energy(curve: Curve, window: Window) -> WindowEnergy:
         unread_s = max(window.end_s - float(curve.t_s[-1]), float(curve.t_s[0]) - window.start_s)
         late_s = _UNREAD * curve.period_s + 2 * float(curve.fuzz_s[-1])
         if unread_s > late_s:
-            doubts.append(_lost(curve, window, unread_s))
+            doubts.append(_unread_edge(curve, window, unread_s))
         elif unread_s > _unread_share(curve, window) * window.duration_s:
             doubts.append(_between_updates(curve, unread_s))
     for span in curve.spans:
@@ -256,6 +256,23 @@ def _lost(curve: Curve, window: Window, lost_s: float) -> Doubt:
         "a window; the interval allows for the power of that time, which is not a zero",
         remedy=remedy,
         subject=place.words,
+    )
+
+
+def _unread_edge(curve: Curve, window: Window, seconds: float) -> Doubt:
+    """A short time without a reading at an edge: more often the sampler had to wait for a core than
+    the device was lost.
+    """
+    if curve.channel.reference or window.cut == "no-end":
+        return _lost(curve, window, seconds)
+    name = place_of(curve.channel).words
+    return Doubt(
+        code="sensor-lost",
+        message=f"{curve.channel.collector} gave no reading of {name} for {seconds:.2g} s at an "
+        "edge of a window; the power beside that time is taken to go on",
+        remedy="leave a core to the sampler, and repeat the run; if it comes again, see the system "
+        "log for the device",
+        subject=name,
     )
 
 

@@ -247,6 +247,10 @@ def _hole(curve: Curve, windows: Sequence[Window], pauses: Sequence[Pause]) -> l
         for low_s, high_s in holes(curve, window.start_s, window.end_s):
             draws = curve.mean_w(curve.segment((low_s + high_s) / 2)) > 0
             if draws and high_s - low_s - paused_s(pauses, low_s, high_s) > longest_s(curve):
-                message = f"no reading of {name} for {high_s - low_s:.1f} s within the work"
+                inside_s = min(high_s, window.end_s) - max(low_s, window.start_s)
+                message = (
+                    f"no reading of {name} for {high_s - low_s:.1f} s, "
+                    f"{max(inside_s, 0.0):.2g} s of them within the work"
+                )
                 return [Doubt(code="reading-gap", message=message, remedy=remedy, subject=name)]
     return []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import queue
+import shlex
 import threading
 import time
 from collections.abc import Callable
@@ -116,7 +117,7 @@ def _finished(run: BesideRun) -> dict[str, Any]:
             "refused": [
                 "block-not-measured",
                 f"the analysis failed: {in_one_line(error)}",
-                f"the samples stay: energybench recover {run.files.directory}",
+                f"the samples stay: energybench recover {shlex.quote(str(run.files.directory))}",
             ]
         }
     finally:
