@@ -25,6 +25,7 @@ from energybench.meters.gain_effects import (
     curves,
     energies,
     limit_of_error,
+    of_one,
     raw_gain,
     relative,
     relative_u,
@@ -37,7 +38,7 @@ class Finding(NamedTuple):
     """The gain of one channel, shown over true, and its relative uncertainty before."""
 
     channel: Channel
-    gain: Estimate
+    gain: Estimate  # its interval is that of the channel used alone
     u_rel: float  # of the channel used alone
     prior_rel: float
 
@@ -188,7 +189,12 @@ def of_node(
         sources, shares, relative_u(scale), reference.gain.u_rel
     )
     findings = [
-        Finding(channel, raw_gain(scale, channel.gain.value), u_rel, channel.gain.u_rel)
+        Finding(
+            channel,
+            raw_gain(of_one(scale, u_rel), channel.gain.value),
+            u_rel,
+            channel.gain.u_rel,
+        )
         for channel, u_rel in zip(sources, alone, strict=True)
     ]
     prior_rel = node_scale.prior(sources, shares)
