@@ -5,6 +5,8 @@ known.
 from __future__ import annotations
 
 import math
+import resource
+import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -213,6 +215,28 @@ def test_a_node_meter_tells_the_common_scale_where_the_supply_is_known(node: Run
     row = text[text.index(memory["channel"]) :].splitlines()[1]
     low, high = (float(word.strip("[],")) for word in row.split("[")[1].split("]")[0].split(","))
     assert (low, high) == pytest.approx((memory["low"], memory["high"]), abs=0.006)
+
+
+@pytest.mark.parametrize("named", ["option", "environment"])
+def test_a_disk_without_space_for_the_profile_is_named(node: Run, named: str) -> None:
+    """The file, and how to name another folder; the code is that of storage that failed."""
+    file = meter(node.folder / "pdu.csv", node_j, 0.8)
+    assert attach(node, file).code == 0
+    out = ("--out", "profiles") if named == "option" else ()
+    words = ("calibrate", "--against", f"{node.id}_attached", "--psu-efficiency", "0.94", *out)
+    done = subprocess.run(
+        process.command(*words),
+        cwd=node.folder,
+        env=process.with_env({"ENERGYBENCH_PROFILES": "profiles"}),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100)),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 125, done.stderr
+    (line,) = done.stderr.strip().splitlines()
+    assert "profiles/n1_package-0.json: the profile cannot be written: File too large" in line
+    assert "ENERGYBENCH_PROFILES=FOLDER" in line
+    assert not list((node.folder / "profiles").iterdir())
 
 
 def test_a_reference_that_tells_nothing_new_is_refused(node: Run) -> None:
