@@ -10,7 +10,8 @@
     [[regions]]       label, start_s, end_s
     [[channels]]      as collectors.replay.SyntheticChannel
 
-All times are virtual seconds from 0. Unknown keys are refused.
+All times are virtual seconds from 0, apart from `started_s` of the host, a time of the run, which
+begins a second earlier: `started_s = 1.0` is the anchor of second 0. Unknown keys are refused.
 """
 
 from __future__ import annotations

@@ -30,6 +30,7 @@ from energybench.meters import (
     outliers,
     power_slope,
     prior_contradiction,
+    recurring_readings,
     single_moments,
     smoothing,
     suggestions,
@@ -145,6 +146,7 @@ def _readings(run: FinishedRun, meter: Meter, ranges: Ranges) -> Readings:
             series, clock_offset.level(by_meter, inside, offset.offset_s), run, meter
         )
     _check_zeros(series, t_s, run)
+    series = recurring_readings.in_repeats(series, by_meter, inside, offset.offset_s, run.repeats)
     if meter.scope == "node":
         doubts += power_slope.doubts(series, by_meter, offset, run, meter, ranges)
     doubts += outliers.doubts(

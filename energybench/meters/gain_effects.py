@@ -132,6 +132,14 @@ def raw_gain(gain: Estimate, earlier: float) -> Estimate:
     )
 
 
+def of_one(gain: Estimate, u_rel: float) -> Estimate:
+    """The gain that several channels share, as that of one of them, which is known to u_rel alone:
+    their sum may be known better than any of its parts.
+    """
+    half = max(gain.half_width, Z95 * u_rel * gain.value)
+    return msgspec.structs.replace(gain, low=gain.value - half, high=gain.value + half, effects=())
+
+
 def relative_u(gain: Estimate) -> float:
     """Relative standard uncertainty of a gain: of the effects, or of a normal effect with the same
     interval, if few repeats make the interval wider.

@@ -21,6 +21,7 @@ _REMEDIES: Mapping[EffectKind, str] = {
     "scatter": "more repeats",
     "slope": effect_kinds.remedy("slope", None),
     "limit-of-error": "a better meter",
+    "fixed-power": effect_kinds.remedy("fixed-power", None),
     "supply-efficiency": effect_kinds.remedy("supply-efficiency", None),
     "clock-offset": "--idle 30, whose step tells the offset of the meter's clock",
     "lag": "`energybench calibrate`, which measures the lag of the sensor",

@@ -109,7 +109,7 @@ def _spike_doubts(readings: Readings) -> tuple[Doubt, ...]:
 
 
 def _recurring_doubts(readings: Readings) -> tuple[Doubt, ...]:
-    """Values that come back during the run exactly alike, far from the readings beside them."""
+    """Values that come back in the repeats exactly alike, far from the readings beside them."""
     series = readings.series
     first, last = _places(readings)
     doubts = []
@@ -119,8 +119,9 @@ def _recurring_doubts(readings: Readings) -> tuple[Doubt, ...]:
             shown = ", ".join(str(place) for place in places[:_SHOWN])
             message = (
                 f"the value {value.text} stands {counted(len(places), 'time')} in {series.where} "
-                "during the run, each time far from the readings beside it, and no other reading "
-                f"is near it; it counts in the energy ({series.word}s {shown}"
+                "during the repeats, the readings before and after it are far from it each time, "
+                "no other reading is near it, and no sensor of the run moves so; it counts in the "
+                f"energy ({series.word}s {shown}"
             )
             doubts.append(
                 Doubt(

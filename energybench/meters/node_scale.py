@@ -19,7 +19,9 @@ from energybench.analysis.arrays import Floats
 from energybench.analysis.energy.boundary import NODE_AC, Cover
 from energybench.analysis.uncertainty.coverage_factors import Z95, student_quantile
 from energybench.analysis.uncertainty.effects import combine, normal, rectangular
+from energybench.errors import BadInput
 from energybench.meters.gain_effects import Energies, limit_of_error
+from energybench.meters.prior_contradiction import MOST_U
 from energybench.model import Channel, Estimate
 
 # 80 PLUS Gold at full load to Titanium at half load, 230 V internal redundant
@@ -32,11 +34,14 @@ FOLLOWS_HIGH = 0.05
 
 
 class Line(NamedTuple):
-    """The meter's power over the sensors' power: slope, its standard uncertainty, and intercept."""
+    """The meter's power over the sensors' power: slope and intercept, each with its standard
+    uncertainty.
+    """
 
     slope: float
     slope_u: float
     fixed_w: float
+    fixed_u_w: float
 
 
 def line(sensors: Sequence[Energies], meter: Energies, seconds: Floats) -> Line:
@@ -67,7 +72,33 @@ def line(sensors: Sequence[Energies], meter: Energies, seconds: Floats) -> Line:
         slope_u = math.hypot(slope_u, high, low)
     # an offset of the meter's clock is the same error in every window
     slope_u += abs(float(weight @ meter.common_u_w(seconds)))
-    return Line(slope, slope_u, fixed_w)
+    mean_u_w = math.sqrt(float((u_y**2 + slope**2 * u_x**2).sum())) / x.size
+    return Line(slope, slope_u, fixed_w, math.hypot(mean_u_w, slope_u * float(x.mean())))
+
+
+def check_fixed_power(fitted: Line, chosen: Cover, low_w: float, rise_w: float, where: str) -> None:
+    """Raises BadInput for a meter that shows less than the parts that the sensors see, by a power
+    that is the same at every load: it does not see the whole node, or its zero is off.
+
+    low_w, rise_w  lowest power of the sensors' sum, and its rise. Parts without a sensor that work
+                   with the load, and fans, make the line steeper and its start lower.
+    """
+    follow_w = unseen_w(chosen) + 2 * FOLLOWS_HIGH * rise_w
+    least_w = -follow_w * low_w / rise_w / PSU_LOW - MOST_U * fitted.fixed_u_w
+    if fitted.fixed_w >= least_w:
+        return
+    raise BadInput(
+        where,
+        f"the meter shows {-fitted.fixed_w:.0f} W less than the sensors inside the node at every "
+        "load, and a whole node has fixed power on top of them",
+        "the meter misses a supply of the node or subtracts something, or its zero is off: correct "
+        "that and attach it again",
+    )
+
+
+def unseen_w(chosen: Cover) -> float:
+    """Power by which the parts without a sensor may rise together, W."""
+    return sum((model.part.high_w or 0.0) - (model.part.low_w or 0.0) for model in chosen.models)
 
 
 def scale(
@@ -79,10 +110,8 @@ def scale(
     rise_w: rise of the sensors' sum; psu: efficiency of the power supply, if a person states it.
     """
     slope = fitted.slope
-    unseen_w = sum(
-        (model.part.high_w or 0.0) - (model.part.low_w or 0.0) for model in chosen.models
-    )
-    follows, half_follows = FOLLOWS_HIGH / 2 + unseen_w / rise_w / 2, FOLLOWS_HIGH / 2
+    without_w = unseen_w(chosen)
+    follows, half_follows = FOLLOWS_HIGH / 2 + without_w / rise_w / 2, FOLLOWS_HIGH / 2
     efficiency, half_psu = 1.0, 0.0
     if reference.component == NODE_AC and psu is not None:
         efficiency, half_psu = psu, PSU_STATED
@@ -94,7 +123,7 @@ def scale(
         limit_of_error(reference, value),
         rectangular("supply-efficiency", value * half_psu / efficiency),
         rectangular("load-followers", value * half_follows / (1 + follows)),
-        rectangular("parts-without-sensor", value * unseen_w / rise_w / 2 / (1 + follows)),
+        rectangular("parts-without-sensor", value * without_w / rise_w / 2 / (1 + follows)),
     )
     return combine(value, effects)
 

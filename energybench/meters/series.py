@@ -44,6 +44,8 @@ class MeterSeries(NamedTuple):
 
     reading_step_w  step between two values, W, if coarser than the resolution; of energies of
                     single rows, over the usual time between two rows
+    rows_s    time between two rows, s, if the values change less often and one reading stands for
+              each change
     held      each power is that of the time since the reading before
     left_out  rows without a reading; spikes: readings far above both of their neighbours
     recurring  values that stand again and again, alone and far from the readings beside them
@@ -68,6 +70,7 @@ class MeterSeries(NamedTuple):
     other_feeds: tuple[str, ...] = ()
     name_says: str = ""
     held: bool = False
+    rows_s: float | None = None
 
     def place(self, i: int) -> str:
         """'meter.csv line 12'"""
@@ -234,6 +237,8 @@ def check_sampling(
     if shortest < _READINGS * spacing:
         what = f"readings come {spacing:.3g} s apart, the shortest repeat lasts {shortest:.3g} s"
         remedy = "log faster, or put more work into a repeat"
+        if series.rows_s is not None:
+            raise BadInput(series.where, *_renewed_seldom(series.rows_s, spacing, shortest))
         if _mostly_failed(series):
             what += ": the rows between hold no reading"
         else:
@@ -255,6 +260,17 @@ def check_sampling(
             remedy += " (or --holds, if the meter logs changes alone)"
         raise Undecided(series.place(i + 1), what, remedy, _holds(series, i))
     _check_holes(series, t_s, repeats, spacing)
+
+
+def _renewed_seldom(rows_s: float, changes_s: float, shortest_s: float) -> tuple[str, str]:
+    """What is wrong with readings that change less often than they come, and the remedy."""
+    return (
+        f"its rows come {rows_s:.3g} s apart, but its values change every {changes_s:.3g} s only, "
+        f"as of a meter that renews its reading so seldom; the shortest repeat lasts "
+        f"{shortest_s:.3g} s",
+        "put more work into a repeat, or log a meter that is faster; if every row is a new "
+        f"reading, say so: --averaging {rows_s:.3g}",
+    )
 
 
 def _with_failed_rows(series: MeterSeries) -> npt.NDArray[np.bool_]:

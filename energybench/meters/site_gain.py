@@ -7,7 +7,7 @@ told (`node_scale`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -18,12 +18,14 @@ from energybench.analysis.traces.curve import Curve
 from energybench.analysis.uncertainty.effects import combine
 from energybench.analysis.uncertainty.repeats import scatter_effect
 from energybench.errors import BadInput
-from energybench.meters import gain_remedies, node_scale, prior_contradiction
+from energybench.meters import fixed_power, gain_remedies, node_scale, prior_contradiction
+from energybench.meters.fixed_power import Untold
 from energybench.meters.gain_effects import (
     Energies,
     curves,
     energies,
     limit_of_error,
+    of_one,
     raw_gain,
     relative,
     relative_u,
@@ -31,16 +33,12 @@ from energybench.meters.gain_effects import (
 )
 from energybench.model import IDLE, REPEAT, Channel, Effect, Estimate, Trace, Window
 
-# rise of the sensors' power over its highest value: with less, a meter good to 1 % tells a slope no
-# better than a sensor's prior
-MIN_RISE = 0.2
-
 
 class Finding(NamedTuple):
     """The gain of one channel, shown over true, and its relative uncertainty before."""
 
     channel: Channel
-    gain: Estimate
+    gain: Estimate  # its interval is that of the channel used alone
     u_rel: float  # of the channel used alone
     prior_rel: float
 
@@ -66,7 +64,8 @@ def of_board(
 ) -> Findings:
     """Gain of each of a board's channels over the repeats.
 
-    Raises BadInput if no gain is known better than before, or if a gain contradicts its prior.
+    Raises BadInput if no gain is known better than before, if a gain contradicts its prior, or if
+    the run does not show that the meter sees the whole board and nothing else.
     """
     repeats = [window for window in windows if window.label == REPEAT]
     points = curves(traces)
@@ -94,10 +93,21 @@ def of_board(
             "measure with NVML, then attach",
         )
     prior_rel = max(channel.gain.u_rel for channel in gains)
-    best = min(gains.values(), key=relative_u)
-    _check_improvement(best, prior_rel, where, gain_remedies.of_board)
+    _check_improvement(_best(gains), prior_rel, where, gain_remedies.of_board)
+    meter_points = points[reference.id]
+    parts = {
+        channel: fixed_power.found(points[channel.id], meter_points, windows) for channel in gains
+    }
+    told = {channel: part for channel, part in parts.items() if not isinstance(part, Untold)}
+    if len(told) == len(parts):
+        for channel, part in told.items():
+            gains[channel] = fixed_power.allowed_for(gains[channel], part, channel, where)
+        _check_improvement(_best(gains), prior_rel, where, gain_remedies.of_board)
     for channel, gain in gains.items():
         prior_contradiction.check_board(gain, channel, where)
+    for untold in parts.values():
+        if isinstance(untold, Untold):
+            raise untold.refusal(where)
     improved = [
         Finding(
             channel,
@@ -109,6 +119,10 @@ def of_board(
         if relative_u(gain) < channel.gain.u_rel
     ]
     return Findings(tuple(improved), windows=len(repeats))
+
+
+def _best(gains: Mapping[Channel, Estimate]) -> Estimate:
+    return min(gains.values(), key=relative_u)
 
 
 def _board_channels(traces: Sequence[Trace], reference: Channel) -> list[Channel]:
@@ -157,7 +171,8 @@ def of_node(
     points = curves(traces)
     sources = _sources(points, reference, chosen, where)
     sensors = [energies(points[channel.id], spans) for channel in sources]
-    rise_w = _rise_w(np.sum([channel.joules for channel in sensors], axis=0) / seconds, where)
+    watts = np.sum([channel.joules for channel in sensors], axis=0) / seconds
+    rise_w = _rise_w(watts, where)
     line = node_scale.line(sensors, energies(points[reference.id], spans), seconds)
     if line.slope <= 0:
         raise BadInput(
@@ -165,6 +180,7 @@ def of_node(
             f"the meter falls while the sensors rise (slope {line.slope:.3g})",
             "it is another node's meter, or the sensors do not count the load",
         )
+    node_scale.check_fixed_power(line, chosen, float(watts.min()), rise_w, where)
     scale = node_scale.scale(line, reference, chosen, rise_w, psu)
     # the scale as the gain of every channel
     joules = np.array([sum(channel.joules) for channel in sensors])
@@ -173,7 +189,12 @@ def of_node(
         sources, shares, relative_u(scale), reference.gain.u_rel
     )
     findings = [
-        Finding(channel, raw_gain(scale, channel.gain.value), u_rel, channel.gain.u_rel)
+        Finding(
+            channel,
+            raw_gain(of_one(scale, u_rel), channel.gain.value),
+            u_rel,
+            channel.gain.u_rel,
+        )
         for channel, u_rel in zip(sources, alone, strict=True)
     ]
     prior_rel = node_scale.prior(sources, shares)
@@ -205,7 +226,7 @@ def _sources(
 def _rise_w(watts: Floats, where: str) -> float:
     """Rise of the sensors' sum, quietest window to busiest. Raises BadInput if too small."""
     low, high = float(watts.min()), float(watts.max())
-    if high - low < MIN_RISE * high:
+    if high - low < fixed_power.MIN_RISE * high:
         what = (
             f"its windows do not differ enough in power ({low:.0f} to {high:.0f} W by its sensors) "
             "to tell fixed power from the sensors' scale"

@@ -1,8 +1,6 @@
-"""The time over which a meter's power readings average, and how often they are renewed, as the
-readings themselves show it beside the run's own sensors.
-
-A BMC may smooth over many seconds, or renew its reading every ten seconds while a logger asks every
-second: the readings then follow the steps of the run late.
+"""The time over which a meter's power readings average, as the readings themselves show it beside
+the run's own sensors: a BMC may smooth over many seconds, and its readings then follow the steps of
+the run late.
 """
 
 from __future__ import annotations
@@ -12,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from energybench.analysis.arrays import Floats
-from energybench.meters import clock_offset
+from energybench.meters import clock_offset, renewal
 from energybench.meters.attached_run import Meter
 from energybench.meters.clock_offset import RunPower
 from energybench.meters.series import MeterSeries, MeterSteps, spacing_s, steps
@@ -24,11 +22,7 @@ _UNEXPLAINED, _LEFT, _EXPLAINS = 0.005, 0.5, 0.9
 _WIDTHS_S = tuple(float(w) for w in np.geomspace(0.2, 120.0, 45))
 _OFFSETS, _COARSE = 41, 500
 _MOST = 500  # readings of the search: the shape of a step needs no more
-# A value that stays for at least this many readings, as a rule, was not renewed between.
-_STAYS = 2.5
-# Share of the changes that come at multiples of the period of renewal.
-_REGULAR = 0.95
-_CHANGES, _RENEWALS = 5, 10
+_CHANGES = 5
 
 
 class Smoothed(NamedTuple):
@@ -47,9 +41,9 @@ def of(series: MeterSeries, meter: Meter, run: RunPower | None, zero_s: float) -
         return Smoothed(series, meter.averaging_s or spacing_s(series), ())
     doubts: list[Doubt] = []
     came_s = spacing_s(series)
-    renewed_s = renewal_s(series)
+    renewed_s = renewal.period_s(series, run, zero_s, meter)
     if renewed_s is not None:
-        series = renewals(series, renewed_s)
+        series = renewal.renewals(series, renewed_s)
         doubts.append(_renewed(series, came_s, renewed_s))
     spacing = spacing_s(series)
     if meter.averaging_s is not None:
@@ -58,40 +52,6 @@ def of(series: MeterSeries, meter: Meter, run: RunPower | None, zero_s: float) -
     if fitting is not None:
         doubts.append(_averages(series, fitting, spacing))
     return Smoothed(series, fitting or spacing, tuple(doubts))
-
-
-def renewal_s(series: MeterSeries) -> float | None:
-    """Period at which the values change, if the logger asked several times in each; None if every
-    reading is new.
-    """
-    spacing = spacing_s(series)
-    at = np.flatnonzero(np.diff(series.raw)) + 1
-    if at.size < _RENEWALS:
-        return None
-    between = np.diff(series.t_s[at])
-    period = float(np.median(between[between < 1.5 * np.median(between)]))
-    if period < _STAYS * spacing:
-        return None
-    # readings tell the time of a change to their spacing
-    count = np.maximum(np.round(between / period), 1)
-    regular = np.abs(between - count * period) <= 1.2 * spacing
-    often = (count == 1).sum() >= max(_RENEWALS / 2, between.size / 2)
-    return period if often and float(regular.mean()) >= _REGULAR else None
-
-
-def renewals(series: MeterSeries, period_s: float) -> MeterSeries:
-    """One reading for each renewal: at each change of the value, and once a period in between."""
-    late_s = spacing_s(series) / 2
-    kept, times = [0], [float(series.t_s[0])]
-    for i in range(1, series.t_s.size):
-        if series.raw[i] != series.raw[i - 1]:
-            kept.append(i)
-            times.append(float(series.t_s[i]))
-        elif series.t_s[i] - times[-1] > period_s + late_s:
-            # the same value again, renewed when it was due
-            kept.append(i)
-            times.append(times[-1] + period_s)
-    return series._replace(t_s=np.array(times), raw=series.raw[kept], places=series.places[kept])
 
 
 def _fitting_s(

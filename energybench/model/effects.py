@@ -38,6 +38,7 @@ EffectKind = Literal[
     "machine-limit",  # tries of a measured machine limit below the best try
     "stated-range",  # a range that a person or a publication stated for an input
     "slope",  # fitted slope of a node meter against the node's sensors
+    "fixed-power",  # power that a board's meter misses, or shows beside the board, at every load
     "supply-efficiency",  # efficiency of the power supply between a wall meter and the sensors
     "load-followers",  # fans and regulators that draw more as the load rises
     "parts-without-sensor",  # parts that the node meter sees and no sensor of the node does

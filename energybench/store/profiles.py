@@ -14,9 +14,10 @@ from typing import Any, TypeVar
 import msgspec
 
 from energybench.analysis.measurement.profiles import BOARD, has_timing
-from energybench.errors import BadInput
+from energybench.errors import BadInput, StorageFailed
 from energybench.model import ChannelProfile, DeviceLimits, Host, Profile, same_identity
 from energybench.store import strict, unknown_fields
+from energybench.store.durable import replace_file
 from energybench.store.run import pretty
 
 SCHEMA = "energybench-profile/1"
@@ -128,7 +129,7 @@ def save(profiles: Iterable[ChannelProfile], folder: Path) -> tuple[Path, ...]:
     """Write profiles into the files of their devices; a file's remaining channels stay unchanged.
     A new timing keeps an older gain, and a new gain an older timing.
 
-    Returns the files written. Raises BadInput as `check_replaceable` does.
+    Returns the files written. Raises BadInput as `check_replaceable` does, and StorageFailed.
     """
     devices: dict[tuple[str, str, tuple[str, ...]], list[ChannelProfile]] = {}
     for profile in profiles:
@@ -148,7 +149,7 @@ def save(profiles: Iterable[ChannelProfile], folder: Path) -> tuple[Path, ...]:
 def save_limits(limits: DeviceLimits, folder: Path) -> Path:
     """Write a device's limits into its file, in place of older limits; its channels stay.
 
-    Raises BadInput as `check_replaceable` does.
+    Raises BadInput as `check_replaceable` does, and StorageFailed.
     """
     path, before = _before(folder, limits)
     _replace(path, pretty(msgspec.structs.replace(before, limits=limits)))
@@ -275,11 +276,16 @@ def _safe(name: str) -> str:
 
 
 def _replace(path: Path, text: str) -> None:
-    """Replace a file as a whole: a reader sees the old file or the new file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    """Replace a file as a whole: a reader, also after a crash, finds the old file or the new file.
+
+    Raises StorageFailed.
+    """
     try:
-        partial.write_text(text, "utf-8")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, text.encode())
+    except OSError as error:
+        raise StorageFailed(
+            f"{path}: the profile cannot be written: {error.strerror or error} (an older profile "
+            "stays; make space, or name a folder that can be written: --out FOLDER, or "
+            "ENERGYBENCH_PROFILES=FOLDER for every command)"
+        ) from None

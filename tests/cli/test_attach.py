@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -21,10 +23,12 @@ from tests.cli.metered_runs import (
     STARTED,
     Run,
     attach,
+    energybench,
     mean_j,
     measured,
     meter,
     node_j,
+    toml,
 )
 from tests.cli.process import in_process, one_line
 
@@ -62,6 +66,37 @@ def test_a_node_meter_becomes_a_run_of_its_own(node: Run) -> None:
     assert {trace.channel.id for trace in traces[:-1]} == {
         trace.channel.id for trace in reader.read_traces(node.directory)[0]
     }
+
+
+@pytest.mark.parametrize("first", ["2026-03-01T10:00:00+00:00", "2026-12-31T23:59:30+01:00"])
+def test_the_documented_anchor_puts_a_replay_at_the_times_of_its_file(
+    tmp_path: Path, first: str
+) -> None:
+    """A CSV written over the file's own times needs no offset of the clock: the energy is right
+    without a search, and a search finds none.
+    """
+    page = (Path(__file__).parents[2] / "docs" / "attach.md").read_text("utf-8")
+    found = re.search(r'`started_utc = "([^"]+)"`, `started_s = ([\d.]+)`', page)
+    assert found is not None
+    assert datetime.fromisoformat(found[1]) == STARTED
+    path = toml(tmp_path / "node.toml", 1.0, anchor=first)
+    text = path.read_text("utf-8")
+    assert "started_s = 1.0" in text
+    path.write_text(text.replace("started_s = 1.0", f"started_s = {found[2]}"), "utf-8")
+    ran = energybench("measure", "--replay", str(path), "--json", cwd=tmp_path)
+    assert ran.code == 0, ran.err
+    run = Run(tmp_path, ran.json["id"])
+    ahead_s = (datetime.fromisoformat(first) - STARTED).total_seconds()
+    file = meter(tmp_path / "pdu.csv", node_j, ahead_s, 0.5)
+    ran = attach(run, file, "--max-offset", "0", "--json")
+    assert ran.code == 0, ran.err
+    assert ran.json["energy_j"]["value"] == pytest.approx(mean_j(node_j), rel=0.002)
+    shutil.rmtree(run.attached())
+    ran = attach(run, file, "--json")
+    message = next(doubt["message"] for doubt in ran.json["doubts"] if doubt["code"] == "attached")
+    clock = re.search(r"its clock ([-+][\d.]+) s", message)
+    assert clock is not None
+    assert abs(float(clock[1])) < 0.05
 
 
 def test_the_readings_of_the_old_run_are_kept_to_the_count(node: Run) -> None:

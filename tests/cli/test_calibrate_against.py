@@ -5,6 +5,8 @@ known.
 from __future__ import annotations
 
 import math
+import resource
+import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -189,12 +191,16 @@ def test_a_node_meter_tells_the_common_scale_where_the_supply_is_known(node: Run
     assert scale["low"] <= 1.06 <= scale["high"]
     assert {channel["gain"] for channel in ran.json["channels"]} == {scale["value"]}
     assert ran.json["fixed_w"] == pytest.approx(FIXED_W / PSU, rel=0.02)
+    for channel in ran.json["channels"]:
+        half = (channel["high"] - channel["low"]) / 2
+        assert half == pytest.approx(1.96 * channel["u_rel"] * channel["gain"], rel=0.01)
     by = {channel["channel"].split("/")[2]: channel for channel in ran.json["channels"]}
     assert by["cpu.package"]["u_rel"] < by["cpu.package"]["prior_rel"]
     assert (
         by["cpu.dram"]["u_rel"] > by["cpu.package"]["u_rel"]
     )  # a small part of the sum is hardly known better
     assert [path.name for path in (node.folder / "profiles").iterdir()] == ["n1_package-0.json"]
+    memory = by["cpu.dram"]
     text = energybench(
         "calibrate",
         "--against",
@@ -206,6 +212,31 @@ def test_a_node_meter_tells_the_common_scale_where_the_supply_is_known(node: Run
         cwd=node.folder,
     ).out
     assert "sum of the sensors: shown / true" in text
+    row = text[text.index(memory["channel"]) :].splitlines()[1]
+    low, high = (float(word.strip("[],")) for word in row.split("[")[1].split("]")[0].split(","))
+    assert (low, high) == pytest.approx((memory["low"], memory["high"]), abs=0.006)
+
+
+@pytest.mark.parametrize("named", ["option", "environment"])
+def test_a_disk_without_space_for_the_profile_is_named(node: Run, named: str) -> None:
+    """The file, and how to name another folder; the code is that of storage that failed."""
+    file = meter(node.folder / "pdu.csv", node_j, 0.8)
+    assert attach(node, file).code == 0
+    out = ("--out", "profiles") if named == "option" else ()
+    words = ("calibrate", "--against", f"{node.id}_attached", "--psu-efficiency", "0.94", *out)
+    done = subprocess.run(
+        process.command(*words),
+        cwd=node.folder,
+        env=process.with_env({"ENERGYBENCH_PROFILES": "profiles"}),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100)),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 125, done.stderr
+    (line,) = done.stderr.strip().splitlines()
+    assert "profiles/n1_package-0.json: the profile cannot be written: File too large" in line
+    assert "ENERGYBENCH_PROFILES=FOLDER" in line
+    assert not list((node.folder / "profiles").iterdir())
 
 
 def test_a_reference_that_tells_nothing_new_is_refused(node: Run) -> None:

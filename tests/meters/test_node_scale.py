@@ -108,6 +108,51 @@ def test_four_boards_share_a_scale_and_each_is_known_less_well() -> None:
     assert math.sqrt(sum(rest) / 16 + meter_u**2) >= u_scale * 0.999
 
 
+@pytest.mark.parametrize("gains", [(1.04, 1.0), (1.04, 0.96), (0.96, 1.03), (1.0, 1.0)])
+def test_the_interval_of_a_part_is_its_own_and_not_that_of_the_sum(
+    gains: tuple[float, float],
+) -> None:
+    """A package and its memory, a twelfth of the sum, whose gains differ: both intervals hold their
+    own gain, also that of the memory's power reading, and fit the uncertainty beside them.
+    """
+    package, memory = load(50.0, 400.0), load(4.0, 36.0)
+    shown = [
+        trace(
+            channel(
+                collector="rapl",
+                device="package-0",
+                component=component,
+                quantity=quantity,
+                resolution=1e-6,
+                gain=Gain(u_rel=u_rel, key=component),
+                counts=not quantity,
+                socket="package-0",
+            ),
+            T,
+            Sensor(energy, gain=gain).counts(T, 1e-6),
+        )
+        for component, quantity, energy, gain, u_rel in (
+            ("cpu.package", "", package, gains[0], 0.03),
+            ("cpu.dram", "", memory, gains[1], 0.06),
+            ("cpu.dram", "beside", memory, gains[1] * 1.02, 0.06),
+        )
+    ]
+    plug = meter(lambda t: 200 * t + 1.02 * (package(t) + memory(t)), "node", "m")
+    host = Host(name="n", sockets=1, memory_bytes=10**9)
+    chosen = cover("compute", [one.channel for one in shown], host, RANGES)
+    findings = of_node([*shown, plug], WINDOWS, plug.channel, chosen, "run")
+    assert findings.scale is not None
+    of_parts = {(one.channel.component, one.channel.quantity): one for one in findings.channels}
+    assert len(of_parts) == 3
+    for (component, quantity), one in of_parts.items():
+        true = gains[component == "cpu.dram"] * (1.02 if quantity else 1.0)
+        assert one.gain.low <= true <= one.gain.high
+        assert one.gain.half_width == pytest.approx(1.96 * one.u_rel * one.gain.value, rel=0.01)
+        assert one.gain.half_width >= findings.scale.half_width
+    narrow, wide = of_parts["cpu.package", ""], of_parts["cpu.dram", ""]
+    assert wide.gain.half_width > 1.5 * narrow.gain.half_width
+
+
 def test_a_power_reading_beside_a_counter_keeps_its_ratio() -> None:
     """Else the cross-check of a later run would find that the two disagree."""
     energy = load(50.0, 400.0)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
-from energybench.errors import BadInput
-from energybench.model import ChannelProfile, MeterError, SiteGain
+from energybench.errors import BadInput, StorageFailed
+from energybench.model import ChannelProfile, DeviceLimits, MeterError, SiteGain
 from energybench.store import profiles
 
 TIMING = ChannelProfile(
@@ -40,6 +43,18 @@ ONLY_GAIN = ChannelProfile(
     gain=GAIN,
     made_utc="2026-02-01T00:00:00Z",
 )
+LIMITS = DeviceLimits(
+    device="GPU-1",
+    name="board",
+    host="node1",
+    host_ids=TIMING.host_ids,
+    limits=(),
+    made_utc="2026-02-01T00:00:00Z",
+)
+SAVED: dict[str, Callable[[Path], object]] = {
+    "profiles": lambda folder: profiles.save([ONLY_GAIN], folder),
+    "limits": lambda folder: profiles.save_limits(LIMITS, folder),
+}
 
 
 def test_where_they_lie() -> None:
@@ -186,3 +201,34 @@ def test_the_default_folder_may_be_missing(tmp_path: Path, monkeypatch: pytest.M
 def test_the_file_says_what_it_is(tmp_path: Path) -> None:
     (path,) = profiles.save([TIMING], tmp_path)
     assert json.loads(path.read_text())["schema"] == "energybench-profile/1"
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EIO])
+@pytest.mark.parametrize("older", [False, True])
+@pytest.mark.parametrize("what", SAVED)
+def test_a_folder_without_space_is_named_with_a_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, older: bool, what: str
+) -> None:
+    """The error of a flush names no file; the file of before stays, and no draft is left."""
+    if older:
+        profiles.save([TIMING], tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+    def full(_: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StorageFailed) as failure:
+        SAVED[what](tmp_path)
+    assert str(tmp_path / "node1_GPU-1.json") in str(failure.value)
+    assert os.strerror(number) in str(failure.value)
+    assert "--out FOLDER" in str(failure.value)
+    assert "ENERGYBENCH_PROFILES" in str(failure.value)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize("folder", ["file/profiles", "n" * 300])
+def test_a_folder_that_cannot_be_made_is_named_with_a_remedy(tmp_path: Path, folder: str) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises((StorageFailed, BadInput), match="ENERGYBENCH_PROFILES=FOLDER"):
+        profiles.save([TIMING], tmp_path / folder)

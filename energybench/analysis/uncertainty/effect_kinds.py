@@ -183,6 +183,10 @@ KINDS: Mapping[EffectKind, Behaviour] = {
         "slope of the meter against the sensors",
         remedies={None: "more repeats, and --idle 60 or more"},
     ),
+    "fixed-power": Behaviour(
+        "fixed power between the meter and the sensor",
+        remedies={None: "a meter of every feed of the board (slot and cables) and of nothing else"},
+    ),
     "supply-efficiency": Behaviour(
         "efficiency of the power supply",
         remedies={
