@@ -24,7 +24,6 @@ from energybench.analysis.arrays import Floats
 from energybench.analysis.quantiles import median
 from energybench.analysis.traces.counter_curve import as_samples
 from energybench.analysis.traces.curve import Curve
-from energybench.analysis.traces.saturation import at_limit, work_stops
 
 Flags = npt.NDArray[np.bool_]
 
@@ -88,23 +87,13 @@ def informed(counter: Curve, power: Curve | None) -> Curve:
         if evidence.adds_up:
             window_s = min(power.window_s, counter.period_s)
             samples = as_samples(counter, window_s)
-            return samples._replace(inferred=True, saturated_w=_added_top_w(power))
+            # a steady load at the power limit of the board says nothing against its counter
+            top_w = None if power.limit_alone else power.saturated_w
+            return samples._replace(inferred=True, saturated_w=top_w)
         if probability < _SEES_ALL:
             return counter._replace(classified=True, may_add_up=0.0)
     blind = 1 - power.window_s / power.period_s
     return counter._replace(classified=False, may_add_up=blind * math.sqrt(probability))
-
-
-def _added_top_w(power: Curve) -> float | None:
-    """The value at which the readings stop that a counter adds up, W; None if they do not. A steady
-    load at the power limit of the board says nothing against its counter.
-    """
-    top_w = power.saturated_w
-    if top_w is None or power.power_w is None:
-        return None
-    if at_limit(top_w, power.channel.power_limit_w) and not work_stops(power.power_w, top_w):
-        return None
-    return top_w
 
 
 def _mean_power_w(counter: Curve) -> float:

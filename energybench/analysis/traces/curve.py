@@ -36,6 +36,7 @@ class Curve(NamedTuple):
                    the load never changed, so that the two cases cannot be distinguished
     saturated_w    value at which the power readings of a moving load stop, or the readings that a
                    counter adds up; None if they do not
+    limit_alone    True if nothing but the power limit of the device tells that readings stop there
     late_s         of a power sensor: how much longer than `period_s` its period may be
     may_add_up     for a counter that is not classified: the share of each period that it would
                    miss, times the root of the probability that it only adds up samples
@@ -56,6 +57,7 @@ class Curve(NamedTuple):
     classified: bool = True
     may_add_up: float = 0.0
     saturated_w: float | None = None
+    limit_alone: bool = False
     late_s: float = 0.0
 
     @property

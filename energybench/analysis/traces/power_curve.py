@@ -90,8 +90,11 @@ def _with_top(like: Curve, published_s: Floats, watts: Floats, work: Sequence[Wi
     """A curve with the value at which its readings stop."""
     channel = like.channel
     middles = published_s - channel.lag_s - channel.window_s / 2
+    top_w = saturated_w(watts, None, middles, work)
+    if top_w is not None:
+        return like._replace(saturated_w=top_w)
     top_w = saturated_w(watts, channel.power_limit_w, middles, work)
-    return like._replace(saturated_w=top_w)
+    return like._replace(saturated_w=top_w, limit_alone=top_w is not None)
 
 
 def integral(

@@ -56,20 +56,18 @@ def saturated_w(
     count = int(np.count_nonzero(watts == top_w))
     if count < _LEAST:
         return None
-    if count >= _SHARE * watts.size and at_limit(top_w, power_limit_w):
+    if (
+        count >= _SHARE * watts.size
+        and power_limit_w is not None
+        and abs(top_w / power_limit_w - 1) <= _AT_LIMIT
+    ):
         return top_w
-    if _stop(watts, top_w) or work_stops(watts, top_w, t_s, work):
+    if _stop(watts, top_w) or _work_stops(watts, top_w, t_s, work):
         return top_w
     return None
 
 
-def at_limit(top_w: float, power_limit_w: float | None) -> bool:
-    return power_limit_w is not None and abs(top_w / power_limit_w - 1) <= _AT_LIMIT
-
-
-def work_stops(
-    watts: Floats, top_w: float, t_s: Floats | None = None, work: Sequence[Window] = ()
-) -> bool:
+def _work_stops(watts: Floats, top_w: float, t_s: Floats | None, work: Sequence[Window]) -> bool:
     """Whether the readings of the work stop at a value that is the largest of the trace."""
     repeat = np.zeros(watts.size, dtype=np.intp)
     if t_s is not None and work:
