@@ -133,7 +133,8 @@ def _late_s(t_s: Floats, first: Floats, second: Floats) -> Floats:
     """
     within = (second > first[0]) & (second < first[-1])
     changes = np.concatenate(([True], np.diff(first) > 0))
-    return t_s[within] - np.interp(second[within], first[changes], t_s[changes])
+    shown_s = np.interp(second[within], first[changes], t_s[changes])
+    return np.asarray(t_s[within] - shown_s)
 
 
 def _range(times_s: Floats) -> float:

@@ -85,7 +85,7 @@ def _work_stops(watts: Floats, top_w: float, t_s: Floats | None, work: Sequence[
     if np.count_nonzero(waits) > _WAITS * watts.size:
         share, depth = _MOVES_MUCH, _BELOW
     moving = _valleys(kept, np.cumsum(waits)[~waits] + watts.size * repeat[~waits], depth)
-    return moving.size >= share * kept.size and np.unique(moving).size >= _LEAST
+    return bool(moving.size >= share * kept.size and np.unique(moving).size >= _LEAST)
 
 
 def _stop(watts: Floats, top_w: float) -> bool:
