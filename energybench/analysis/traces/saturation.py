@@ -85,7 +85,7 @@ def _work_stops(watts: Floats, top_w: float, t_s: Floats | None, work: Sequence[
     if np.count_nonzero(waits) > _WAITS * watts.size:
         share, depth = _MOVES_MUCH, _BELOW
     moving = _valleys(kept, np.cumsum(waits)[~waits] + watts.size * repeat[~waits], depth)
-    return bool(moving.size >= share * kept.size and np.unique(moving).size >= _LEAST)
+    return moving.size >= share * kept.size and int(np.unique(moving).size) >= _LEAST
 
 
 def _stop(watts: Floats, top_w: float) -> bool:
@@ -104,7 +104,7 @@ def _different(watts: Floats, top_w: float) -> bool:
     """
     others = watts[watts != top_w]
     count = watts.size - others.size
-    distinct = np.unique(others).size
+    distinct = int(np.unique(others).size)
     return distinct >= _DIFFERENT * others.size or count >= _OFTEN * _recurs(watts, top_w)
 
 
