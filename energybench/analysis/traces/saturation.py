@@ -105,7 +105,7 @@ def _different(watts: Floats, top_w: float) -> bool:
     others = watts[watts != top_w]
     count = watts.size - others.size
     distinct = int(np.unique(others).size)
-    return distinct >= _DIFFERENT * others.size or count >= _OFTEN * _recurs(watts, top_w)
+    return bool(distinct >= _DIFFERENT * others.size or count >= _OFTEN * _recurs(watts, top_w))
 
 
 def _recurs(watts: Floats, top_w: float) -> int:
