@@ -71,7 +71,7 @@ def covered(record: Record, traces: Sequence[Trace], ranges: Ranges) -> tuple[Co
     checks = {
         source.channel.id: source.check.id for source in chosen.sources if source.check is not None
     }
-    return chosen, Curves(traces, checks)
+    return chosen, Curves(traces, checks, record.repeats)
 
 
 def energies_so_far(record: Record, traces: Sequence[Trace], ranges: Ranges) -> list[float | None]:

@@ -86,7 +86,10 @@ def informed(counter: Curve, power: Curve | None) -> Curve:
         probability = evidence.probability
         if evidence.adds_up:
             window_s = min(power.window_s, counter.period_s)
-            return as_samples(counter, window_s)._replace(inferred=True)
+            samples = as_samples(counter, window_s)
+            # a steady load at the power limit of the board says nothing against its counter
+            top_w = None if power.limit_alone else power.saturated_w
+            return samples._replace(inferred=True, saturated_w=top_w)
         if probability < _SEES_ALL:
             return counter._replace(classified=True, may_add_up=0.0)
     blind = 1 - power.window_s / power.period_s

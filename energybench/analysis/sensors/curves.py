@@ -14,7 +14,7 @@ import numpy as np
 from energybench.analysis.sensors.counter_kinds import informed
 from energybench.analysis.traces.curve import Curve
 from energybench.analysis.traces.trace_curve import curve
-from energybench.model import Channel, Trace
+from energybench.model import Channel, Trace, Window
 
 # Bytes of curves that stay in memory while another is made: those of an hour of a dozen channels.
 _MOST_BYTES = 16_000_000
@@ -25,10 +25,13 @@ class Curves:
 
     channels  of the traces, in their order
     checks    id of the power channel that informs a counter, by the id of the counter
+    work      the repeats
     """
 
-    def __init__(self, traces: Sequence[Trace], checks: Mapping[str, str]) -> None:
-        self._traces, self._checks = traces, checks
+    def __init__(
+        self, traces: Sequence[Trace], checks: Mapping[str, str], work: Sequence[Window] = ()
+    ) -> None:
+        self._traces, self._checks, self._work = traces, checks, work
         self.channels: tuple[Channel, ...] = tuple(trace.channel for trace in traces)
         self._places = {channel.id: place for place, channel in enumerate(self.channels)}
         self._latest: dict[str, Curve | None] = {}  # the oldest first
@@ -56,7 +59,7 @@ class Curves:
         """The curve of a channel. The curve of the power channel that informs a counter stays as
         well: it is asked for next.
         """
-        energy_curve = curve(self._traces[self._places[name]])
+        energy_curve = curve(self._traces[self._places[name]], self._work)
         if energy_curve is None:
             return None
         check = self._checks.get(name)
@@ -68,7 +71,7 @@ class Curves:
         return informed(energy_curve, power)
 
     def _uninformed(self, name: str) -> Curve | None:
-        power = curve(self._traces[self._places[name]])
+        power = curve(self._traces[self._places[name]], self._work)
         return power and informed(power, None)
 
     def _make_room(self) -> None:

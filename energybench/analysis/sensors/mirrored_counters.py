@@ -6,6 +6,10 @@ that each has a register of its own are not compared either (Channel.own_registe
 Two counters since boot (or since they were opened) that agree to the time between two reads are one
 register: the values of independent registers lie far apart. The time between the reads is not a
 fixed number: a read of another die's register interrupts a CPU of that die, and perhaps wakes it.
+
+A register that is shown late, or copied seldom, lies behind by more. Its values are those of the
+other counter all the same, each later by one and the same time, whatever power flows; two registers
+that lie a number of joules apart lie longer apart in time while little power flows.
 """
 
 from __future__ import annotations
@@ -14,9 +18,9 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from energybench.analysis.quantiles import median
+from energybench.analysis.arrays import Floats
+from energybench.analysis.quantiles import median, quantiles_of_values
 from energybench.model import Channel, Trace
 
 # Two reads of one register differ by the energy of the time between the reads, and of one update of
@@ -26,6 +30,15 @@ from energybench.model import Channel, Trace
 _SAME_S = 0.003
 # Beyond this time two reads in one poll do not show one register: thirty times a slow read.
 _APART_S = 0.03
+# A counter may show a register later by so much more than its own updates explain. Registers that
+# start anywhere in 262 kJ lie so close, at some hundred watts, once in a thousand pairs.
+_LATE_S = 1.0
+# A counter is slow to update if so many of its readings repeat the one before.
+_STALE = 0.02
+# The time by which a counter is late is seen in this many readings or more. It is one and the same
+# if it lies within this range, s, beside the updates, and if it varies this many times as much for
+# a counter that lies the same joules apart all the time.
+_SEEN, _STEADY_S, _UNLIKE = 10, 0.01, 2.0
 
 _Verdict = Literal["same", "apart", "unclear"]
 
@@ -91,10 +104,63 @@ def _compared(a: Trace, b: Trace) -> _Verdict:
     drift_s = _drift(apart_s)
     if max(distance_s, drift_s) <= _SAME_S:
         return "same"
-    return "unclear" if max(distance_s, drift_s) <= _APART_S else "apart"
+    if max(distance_s, drift_s) <= _APART_S or _late(t_s, left, right):
+        return "unclear"
+    return "apart"
 
 
-def _rate(t_s: npt.NDArray[np.float64], counts: npt.NDArray[np.float64]) -> float:
+def _late(t_s: Floats, left: Floats, right: Floats) -> bool:
+    """Whether one counter may show the values of the other, later or at longer intervals."""
+    top = max(left.max(), right.max()) + 1
+    first, second = (_without_wraps(counts, top) for counts in (left, right))
+    updates_s = _update_s(t_s, first) + _update_s(t_s, second)
+    late_s = _late_s(t_s, first, second)
+    if late_s.size < _SEEN:
+        return False
+    distance_s = abs(median(late_s))
+    if updates_s and distance_s <= updates_s + _APART_S:
+        return _drift(late_s) <= updates_s + _APART_S
+    range_s = _range(late_s)
+    if distance_s > _LATE_S + updates_s or range_s > _STEADY_S + updates_s:
+        return False
+    joules_apart = _late_s(t_s, first, first + median(second - first))
+    return _range(joules_apart) > max(_UNLIKE * range_s, _STEADY_S + updates_s)
+
+
+def _late_s(t_s: Floats, first: Floats, second: Floats) -> Floats:
+    """How long ago the first counter showed the value that the second shows, at each reading whose
+    value the first counter showed at all.
+    """
+    within = (second > first[0]) & (second < first[-1])
+    changes = np.concatenate(([True], np.diff(first) > 0))
+    shown_s = np.interp(second[within], first[changes], t_s[changes])
+    return np.asarray(t_s[within] - shown_s)
+
+
+def _range(times_s: Floats) -> float:
+    low, high = quantiles_of_values(times_s, 0.1, 0.9)
+    return float(high - low)
+
+
+def _without_wraps(counts: Floats, top: float) -> Floats:
+    """Counts that go on rising where the counter started again from zero.
+
+    top  the same for both counters: more than any of their counts
+    """
+    wraps = np.concatenate(([0], np.cumsum(np.diff(counts) < 0)))
+    return np.maximum.accumulate(counts + wraps * top)
+
+
+def _update_s(t_s: Floats, counts: Floats) -> float:
+    """The time for which a counter shows one value; 0 if nearly every reading is a new value."""
+    repeats = np.diff(counts) <= 0
+    if np.count_nonzero(repeats) < _STALE * repeats.size:
+        return 0.0
+    changes = t_s[1:][~repeats]
+    return float(quantiles_of_values(np.diff(changes), 0.9)[0]) if changes.size > 1 else 0.0
+
+
+def _rate(t_s: Floats, counts: Floats) -> float:
     """Counts per second between the first and the last reading; a counter that started again from
     zero has the rate of its steps upward.
     """
@@ -104,7 +170,7 @@ def _rate(t_s: npt.NDArray[np.float64], counts: npt.NDArray[np.float64]) -> floa
     return float(steps[steps > 0].sum() / (t_s[-1] - t_s[0]))
 
 
-def _drift(apart_s: npt.NDArray[np.float64]) -> float:
+def _drift(apart_s: Floats) -> float:
     """Change of the distance from the first third of the readings to the last third: two registers
     under unlike loads move apart, however near they started.
     """

@@ -10,6 +10,10 @@ from energybench.analysis.arrays import Floats
 from energybench.analysis.traces.unwrap import Span
 from energybench.model import Channel
 
+# A reading at the value at which the readings stop differs from it by rounding alone; a sample that
+# a counter added up is known as well as the counter's period.
+_READINGS_NEAR, _SAMPLES_NEAR = 1e-6, 0.02
+
 
 class Curve(NamedTuple):
     """Cumulated energy of one channel.
@@ -30,7 +34,9 @@ class Curve(NamedTuple):
     inferred       True if period (and window) come from the samples of this run
     classified     False if the counter may only add up the samples of a part-time power sensor and
                    the load never changed, so that the two cases cannot be distinguished
-    saturated_w    value at which the power readings of a moving load stop; None if they do not
+    saturated_w    value at which the power readings of a moving load stop, or the readings that a
+                   counter adds up; None if they do not
+    limit_alone    True if nothing but the power limit of the device tells that readings stop there
     late_s         of a power sensor: how much longer than `period_s` its period may be
     may_add_up     for a counter that is not classified: the share of each period that it would
                    miss, times the root of the probability that it only adds up samples
@@ -51,6 +57,7 @@ class Curve(NamedTuple):
     classified: bool = True
     may_add_up: float = 0.0
     saturated_w: float | None = None
+    limit_alone: bool = False
     late_s: float = 0.0
 
     @property
@@ -89,7 +96,8 @@ class Curve(NamedTuple):
         if watts is None:
             watts, times = np.diff(self.energy_j) / np.diff(self.t_s), self.t_s[1:]
         within = (times >= start_s) & (times <= end_s)
-        at_top = int(np.count_nonzero(np.isclose(watts[within], self.saturated_w, rtol=1e-6)))
+        near = _SAMPLES_NEAR if self.channel.kind == "counter" else _READINGS_NEAR
+        at_top = int(np.count_nonzero(watts[within] >= (1 - near) * self.saturated_w))
         count = int(np.count_nonzero(within))
         return (end_s - start_s) * at_top / count if count else 0.0
 

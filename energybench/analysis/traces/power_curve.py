@@ -6,6 +6,8 @@ is shorter than the period, the sensor never sees the rest of each period.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from energybench.analysis.arrays import Floats
@@ -21,7 +23,7 @@ from energybench.analysis.traces.slow_averages import (
     ramp_period_s,
 )
 from energybench.analysis.traces.ticks import NO_TICKS_BELOW, ticks
-from energybench.model import Trace
+from energybench.model import Trace, Window
 
 
 def plausible_power(trace: Trace) -> tuple[Floats, Floats, int]:
@@ -39,8 +41,11 @@ def plausible_power(trace: Trace) -> tuple[Floats, Floats, int]:
     return t[plausible], watts[plausible], int(np.count_nonzero(~plausible))
 
 
-def power_curve(trace: Trace) -> Curve:
-    """The curve of a power sensor, without points if there are fewer than two readings."""
+def power_curve(trace: Trace, work: Sequence[Window] = ()) -> Curve:
+    """The curve of a power sensor, without points if there are fewer than two readings.
+
+    work  the repeats
+    """
     channel = trace.channel
     t, watts, dropped = plausible_power(trace)
     empty = empty_curve(channel, dropped)._replace(power_w=np.empty(0))
@@ -57,6 +62,9 @@ def power_curve(trace: Trace) -> Curve:
         # Every reading is new.
         stale = min(period, spacing) / 2
         fuzz = np.full(t.size, stale)
+        # such a sensor shows a level at the power limit as its noise, which a coarse step repeats
+        top_w = saturated_w(watts, None, t - stale - channel.lag_s - channel.window_s / 2, work)
+        empty = empty._replace(saturated_w=top_w)
         return integral(empty, t - stale, watts, fuzz, period or spacing, channel.window_s)
 
     values = watts[np.concatenate(([0], updates.at))]
@@ -64,8 +72,7 @@ def power_curve(trace: Trace) -> Curve:
         updates.t_s, updates.fuzz_s, values, channel.window_s, channel.update_period_s
     ):
         published = one_by_one(updates.t_s, updates.fuzz_s, values, t, channel.window_s)
-        top_w = saturated_w(published.watts, channel.power_limit_w)
-        slow = empty._replace(inferred=True, saturated_w=top_w)
+        slow = _with_top(empty._replace(inferred=True), published.t_s, published.watts, work)
         return whole_means(slow, *published, channel.window_s)
 
     # A value is valid from its publication to one period before the next change. If a value stays
@@ -75,8 +82,19 @@ def power_curve(trace: Trace) -> Curve:
         empty = empty._replace(late_s=late_s(updates.t_s, period))
     published = publications(t, watts, updates, min(period, spacing) / 2)
     del t, watts, updates  # of a long run much memory, which the integral needs
-    empty = empty._replace(saturated_w=saturated_w(published.watts, channel.power_limit_w))
+    empty = _with_top(empty, published.t_s, published.watts, work)
     return integral(empty, *published, period, part_of_period_s(channel, period))
+
+
+def _with_top(like: Curve, published_s: Floats, watts: Floats, work: Sequence[Window]) -> Curve:
+    """A curve with the value at which its readings stop."""
+    channel = like.channel
+    middles = published_s - channel.lag_s - channel.window_s / 2
+    top_w = saturated_w(watts, None, middles, work)
+    if top_w is not None:
+        return like._replace(saturated_w=top_w)
+    top_w = saturated_w(watts, channel.power_limit_w, middles, work)
+    return like._replace(saturated_w=top_w, limit_alone=top_w is not None)
 
 
 def integral(

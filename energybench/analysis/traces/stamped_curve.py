@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from energybench.analysis.arrays import Floats
@@ -16,14 +18,14 @@ from energybench.analysis.traces.power_curve import (
 from energybench.analysis.traces.saturation import saturated_w
 from energybench.analysis.traces.stopped_counters import without_short_stops, without_stops
 from energybench.analysis.traces.unwrap import unwrap
-from energybench.model import Trace
+from energybench.model import Trace, Window
 
 # A window counts as the whole spacing of the readings if the two differ by less than this share of
 # the spacing: jitter of the readings makes such a difference.
 _WHOLE = 0.1
 
 
-def stamped_curve(trace: Trace) -> Curve:
+def stamped_curve(trace: Trace, work: Sequence[Window] = ()) -> Curve:
     """The curve of the trace, without points if there are no readings."""
     channel = trace.channel
     if channel.kind == "power":
@@ -33,7 +35,9 @@ def stamped_curve(trace: Trace) -> Curve:
             np.zeros(t.size),
             _stamped_period_s(trace, t),
         )
-        empty = empty._replace(saturated_w=saturated_w(watts, channel.power_limit_w))
+        middles = t - channel.lag_s - channel.window_s / 2
+        top_w = saturated_w(watts, channel.power_limit_w, middles, work)
+        empty = empty._replace(saturated_w=top_w)
         if abs(channel.window_s - period) > _WHOLE * period:
             return integral(empty, t, watts, fuzz, period, channel.window_s)
         return whole_means(empty, t, watts, fuzz, period)

@@ -8,12 +8,15 @@ import pytest
 
 from energybench.analysis.measurement.measure import Record, measure
 from energybench.model import Host, Measurement, Trace, Window
+from tests.analysis.sensors.test_late_counters import counter
 from tests.analysis.sensors.test_mirrored_counters import dies
 
 RANGES = {"memory_w_per_gb": (0.0, 0.0, "x"), "package_w": (20.0, 500.0, "x")}
 
 
-def measured(traces: Sequence[Trace], duration_s: float, sockets: int = 1) -> Measurement:
+def measured(
+    traces: Sequence[Trace], duration_s: float, sockets: int = 1, start_s: float = 0.1
+) -> Measurement:
     record = Record(
         id="r",
         label="r",
@@ -21,7 +24,7 @@ def measured(traces: Sequence[Trace], duration_s: float, sockets: int = 1) -> Me
         command=("x",),
         boundary="compute",
         host=Host(name="n", sockets=sockets, memory_bytes=1),
-        windows=(Window(label="repeat", start_s=0.1, end_s=0.1 + duration_s),),
+        windows=(Window(label="repeat", start_s=start_s, end_s=start_s + duration_s),),
         works=(None,),
         verification=(),
     )
@@ -49,6 +52,15 @@ def test_an_unclear_register_reaches_down_to_one_die() -> None:
     assert found.energy_j.low < 68 < 136 < found.energy_j.high
     (doubt,) = [doubt for doubt in found.doubts if doubt.code == "register-unclear"]
     assert "package-0-die-1" in doubt.message
+
+
+def test_a_late_register_reaches_down_to_one_die() -> None:
+    """One register of 120 W, shown by three dies: at once, late, and once in 250 ms."""
+    found = measured([counter(0), counter(1, lag_s=0.06), counter(2, 0.25)], 1.0, start_s=4.5)
+    assert found.energy_j is not None
+    assert found.energy_j.low < 120 < found.energy_j.high
+    unclear = [doubt.message for doubt in found.doubts if doubt.code == "register-unclear"]
+    assert len(unclear) == 2
 
 
 def test_two_packages_of_one_register_each() -> None:
