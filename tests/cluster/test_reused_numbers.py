@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from energybench.cluster.accounts import rows
 from energybench.cluster.checking import check
 from energybench.cluster.row_windows import starts
 from energybench.cluster.slurm_configuration import configuration
 from energybench.cluster.statement import Line, lines, sums
-from tests.cluster.test_accounts import HEAD, SAVED, line, rows
+from tests.cluster.test_accounts import HEAD, SAVED, line
 
 CPUS = {"n1": 8, "n2": 8}
 FIRST = {"User": "alice", "JobName": "first"}
