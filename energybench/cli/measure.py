@@ -133,8 +133,8 @@ def _on_this_node(
 def _on_all_nodes(plan: Plan) -> Callable[[], OpensRun]:
     from energybench.cluster.job_run import JobRun, job_here
 
-    own_job = job_here(plan.store)
-    return lambda: lambda clock, wait, pid: JobRun(plan, own_job, clock, wait, common.steps)
+    own_job, nodes = job_here(plan.store)
+    return lambda: lambda clock, wait, pid: JobRun(plan, own_job, nodes, clock, wait, common.steps)
 
 
 def _measure(

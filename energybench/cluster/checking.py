@@ -220,6 +220,11 @@ def _notes(
             f"the job has {len(results)} results of ours: a row is compared with the one that read "
             "most of its time, which stands beside it"
         )
+    holders = {start.holder for start in own_starts}
+    if len(holders) > 1:
+        notes.append(
+            f"{len(holders)} jobs had this number, one after the other; each has rows of its own"
+        )
     restarts = {start.number for start in own_starts}
     if len(restarts) > 1:
         notes.append(f"the job was started {len(restarts)} times; each start has rows of its own")

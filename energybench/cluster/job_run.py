@@ -12,10 +12,11 @@ from pathlib import Path
 from types import TracebackType
 
 from energybench.analysis.energy.idle_power import AFTER, BEFORE
+from energybench.cluster.job_nodes import JobNodes, read_nodes, with_nodes
 from energybench.cluster.reader_step import ReaderStep
-from energybench.cluster.slurm_programs import NoAnswer, host_names, path_of
+from energybench.cluster.slurm_programs import path_of
 from energybench.errors import BadInput, StorageFailed
-from energybench.launch import campaign_case, job, node_name
+from energybench.launch import campaign_case, job
 from energybench.measuring.host import describe
 from energybench.measuring.moments import Moment
 from energybench.measuring.plan import Plan, Progress
@@ -34,10 +35,8 @@ from energybench.model import (
     Work,
     WorkRecord,
 )
-from energybench.node_names import expanded
 from energybench.own_step import own_environment
 from energybench.plugins import Clock
-from energybench.slurm_job import node_lists
 from energybench.store.job_files import JobWriter
 from energybench.store.job_header import JobHeader, new_job_id
 from energybench.store.remains import remains_of
@@ -88,11 +87,13 @@ class JobRun:
         self,
         plan: Plan,
         own_job: Job,
+        nodes: JobNodes,
         clock: Clock,
         wait: Wait,
         progress: Progress,
     ) -> None:
-        self._plan, self._job, self._clock, self._wait = plan, own_job, clock, wait
+        self._plan, self._clock, self._wait = plan, clock, wait
+        self._nodes, self._job = nodes, with_nodes(own_job, nodes)
         self._progress = progress
         self._writer: JobWriter
         self._step: ReaderStep
@@ -100,8 +101,7 @@ class JobRun:
         self._durations_s: list[float] = []
 
     def __enter__(self) -> JobRun:
-        plan, doubts = self._plan, list[Doubt]()
-        components = self._components(doubts)
+        plan, doubts = self._plan, list[Doubt](self._nodes.doubts)
         if self._job.restart:
             doubts.append(_requeued(self._job))
         header = JobHeader(
@@ -111,7 +111,7 @@ class JobRun:
             boundary=plan.boundary,
             repeats=plan.repeats,
             job=self._job,
-            nodes=tuple(node for nodes in components for node in nodes),
+            nodes=self._nodes.names,
             host=describe(self._clock, plan.root),
             pid=os.getpid(),
             pid_started=None,
@@ -124,7 +124,7 @@ class JobRun:
         self._progress(f"starting a reader on {counted(len(header.nodes), 'node')}", None)
         self._step = ReaderStep(self._wait)
         self._step.start(
-            components,
+            self._nodes.components,
             {
                 "folder": str(self._writer.directory),
                 "label": plan.label,
@@ -135,31 +135,15 @@ class JobRun:
                 "root": str(plan.root),
                 "repeats": plan.repeats,
             },
-            node_name(os.environ),
+            self._nodes.here,
+            here_alone=self._nodes.here_alone,
         )
-        if len(self._step.bad_inputs) == len(header.nodes):
+        if len(self._step.bad_inputs) == (1 if self._nodes.here_alone else len(header.nodes)):
             # no node can do what was asked for: as on one node, the program is not started
             node, why = next(iter(self._step.bad_inputs.items()))
             self.discard()
             raise BadInput(why.where, f"{why.what} (node {node})", why.remedy)
         return self
-
-    def _components(self, doubts: list[Doubt]) -> list[tuple[str, ...]]:
-        """Names of the nodes of each component of the job."""
-        lists = node_lists(os.environ)
-        try:
-            return [host_names(short) for short in lists]
-        except NoAnswer as why:
-            if lists and all(names := [expanded(short) for short in lists]):
-                return names
-            doubts.append(
-                Doubt(
-                    code="sensor-note",
-                    message=f"the names of the job's nodes are not known: {why}",
-                    remedy="see whether `scontrol show hostnames` works in the job",
-                )
-            )
-            return [tuple(f"node{number}" for number in range(self._job.nodes or 1))]
 
     def __exit__(
         self,
@@ -290,10 +274,10 @@ def _what_stays(directory: Path, nodes: Sequence[str]) -> str:
     return f"the samples so far{whose} stay (with space again: {command})"
 
 
-def job_here(store: Path) -> Job:
-    """The job of this process, for `--nodes job`.
+def job_here(store: Path) -> tuple[Job, JobNodes]:
+    """The job of this process with its nodes, for `--nodes job`.
 
-    Raises BadInput if this is no Slurm job, or not its batch script.
+    Raises BadInput if this is no Slurm job, or not its batch script, or if no node of it is known.
     """
     own = job(own_environment())
     if own is None or own.launcher != "slurm":
@@ -310,7 +294,7 @@ def job_here(store: Path) -> Job:
         )
     path_of("srun")
     path_of("scontrol")
-    return own
+    return own, read_nodes(os.environ)
 
 
 def _requeued(own_job: Job) -> Doubt:

@@ -44,6 +44,7 @@ _LONGEST_WAIT_S = 60.0
 _FIRST_PATIENCE_S = 30.0  # for the first rank, which started this process
 # After the last end, for further ranks, if the launcher does not say how many there are.
 _MORE_RANKS_S = 2.0
+_LABEL_REMEDY = "energybench rank --label NAME for each further run in the same step"
 
 
 class _Connection:
@@ -81,7 +82,7 @@ class RankReader:
         self._ranks: list[_Connection] = []
         self._job = job(environment)
         self._plan: Message | None = None
-        self._going = False
+        self._going = self._closed = False
         self._last_end_s = math.inf
         self._folder = ""
         nodes = nodes_beyond(environment, self._job) if self._job is not None else None
@@ -104,15 +105,18 @@ class RankReader:
             except OSError:
                 break
             self._ranks.append(_Connection(connected))
-        for rank in self._ranks:
+        for rank in tuple(self._ranks):
             rank.lines.read()
             while (message := rank.lines.next()) is not None:
                 self._hear(rank, message)
-            if rank.lines.ended and not rank.over:
+            if rank.lines.ended and not rank.over and rank in self._ranks:
                 self._over(rank)
 
     def _hear(self, rank: _Connection, message: Message) -> None:
         if message["do"] == "join":
+            if self._is_of_second_run():
+                self._refuse_second_run(rank)
+                return
             rank.joined = True
             self._plan = self._plan or message
             if self._going:
@@ -123,6 +127,23 @@ class RankReader:
             rank.code = message["code"]
             rank.tell("heard")
             self._over(rank)
+
+    def _is_of_second_run(self) -> bool:
+        """Whether a rank that joins now belongs to no run of this reader: every rank of the node
+        has joined, and one of them has ended and may have begun its next program. Or the window
+        has been closed.
+        """
+        expected = (self._job.ranks_here if self._job is not None else None) or 0
+        joined = sum(rank.joined for rank in self._ranks)
+        is_next = bool(expected) and joined >= expected and any(rank.over for rank in self._ranks)
+        return self._closed or is_next
+
+    def _refuse_second_run(self, rank: _Connection) -> None:
+        """The rank runs its program unmeasured, and is none of this run's."""
+        label = self._plan["label"] if self._plan is not None else ""
+        what = "was measured already in this job step"
+        rank.tell("refused", what=str(BadInput(f"label {label}", what, _LABEL_REMEDY)))
+        self._ranks.remove(rank)
 
     def _over(self, rank: _Connection) -> None:
         rank.over = True
@@ -186,6 +207,7 @@ class RankReader:
                     if rank.joined:
                         rank.tell("go")
                 sample_program(session.sampler, self._clock, self._done)
+                self._closed = True
                 for doubt in self._doubts():
                     session.writer.doubt(doubt)
                 starts = [rank.start for rank in self._ranks if rank.start is not None]
@@ -220,11 +242,16 @@ class RankReader:
         until_s = time.monotonic() + 1.0
         while why and time.monotonic() < until_s and not self._ranks:
             self._take()
-        for rank in self._ranks:
+        # a rank that comes now is answered by a reader of its own
+        self._listening.shutdown(socket.SHUT_RD)
+        self._take()
+        for rank in tuple(self._ranks):
             if why:
                 rank.tell("refused", what=why)
-            else:
+            elif rank.joined:
                 rank.tell("bye", folder=self._folder)
+            else:
+                self._refuse_second_run(rank)
 
 
 def plan_of(message: Message, own_job: Job | None, environment: Mapping[str, str]) -> Plan:
@@ -256,7 +283,7 @@ def _refuse_second_launch(plan: Plan) -> None:
             raise BadInput(
                 str(path),
                 "exists: this label was measured already in this job step",
-                "energybench rank --label NAME for each further run in the same step",
+                _LABEL_REMEDY,
             )
 
 

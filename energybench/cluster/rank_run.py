@@ -60,6 +60,7 @@ class Rank:
     """This rank: its program, and its connection to the reader of the node.
 
     refused   why nothing is measured; "": the reader measures
+    go_s      patience with a reader that does not answer before the program
     heard_s   patience with a reader that does not answer after the end of the program
     result_s  patience with a reader that has answered, for the node's result
     """
@@ -69,13 +70,14 @@ class Rank:
         plan: Mapping[str, Any],
         signals: Signals,
         *,
+        go_s: float = _GO_PATIENCE_S,
         heard_s: float = _HEARD_PATIENCE_S,
         result_s: float = _BYE_PATIENCE_S,
     ) -> None:
         self._environment = own_environment()
         self._launch = launch_name(self._environment)
         self._plan, self._signals = plan, signals
-        self._heard_s, self._result_s = heard_s, result_s
+        self._go_s, self._heard_s, self._result_s = go_s, heard_s, result_s
         self._connection: socket.socket | None = None
         self._lines: Lines | None = None
         self.refused = ""
@@ -133,9 +135,11 @@ class Rank:
             return
         self._lines = Lines(self._connection.fileno())
         self._tell("join", launch=self._launch, **self._plan)
-        answer = self._await("go", _GO_PATIENCE_S)
-        if answer is None:
-            self._refuse(f"the reader of this node did not answer within {_GO_PATIENCE_S:.0f} s")
+        answer = self._await("go", self._go_s)
+        if answer is None and self._lines is not None and self._lines.ended:
+            self._refuse("the reader of this node ended before the program began")
+        elif answer is None:
+            self._refuse(f"the reader of this node did not answer within {self._go_s:g} s")
 
     def _connected(self) -> socket.socket:
         """A connection to the reader, which is started if there is none. Raises OSError."""

@@ -66,16 +66,27 @@ class ReaderStep:
     # ------------------------------------------------------------ start and end
 
     def start(
-        self, components: Sequence[Sequence[str]], plan: Mapping[str, Any], here: str
+        self,
+        components: Sequence[Sequence[str]],
+        plan: Mapping[str, Any],
+        here: str,
+        *,
+        here_alone: bool = False,
     ) -> None:
         """Start the readers, and wait until each reads, or too long. Without any answer from a step
         (no controller, or no overlapping steps here) the reader of this node is started alone.
 
         components  names of the nodes of each component of the job; an ordinary job has one
         here        name of the node of this process; it may be none of the job's
+        here_alone  whether no step is tried: the names of the other nodes are not known
         """
         several = len(components) > 1
         self.nodes = tuple(node for nodes in components for node in nodes)
+        if here_alone:
+            unread = "no reader was started there: the names of the job's nodes are not known"
+            self.refused = {node: unread for node in self.nodes if node != here}
+            self._start_here(plan, here)
+            return
         self._steps = [
             StepProcess(nodes, number if several else None)
             for number, nodes in enumerate(components)
@@ -88,6 +99,10 @@ class ReaderStep:
         for step in self._steps:
             self.have_ended = step.close(0.0) and self.have_ended
         self.refused.pop(here)
+        self._start_here(plan, here)
+
+    def _start_here(self, plan: Mapping[str, Any], here: str) -> None:
+        """Start the reader of this node without a step."""
         self._steps = [StepProcess((here,), here=True)]
         self._ask_to_open(plan)
 

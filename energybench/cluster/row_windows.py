@@ -19,11 +19,19 @@ class Start(NamedTuple):
     """One start of a job: a job that was put back into the queue has several.
 
     number  how often Slurm had started the job before, as SLURM_RESTART_COUNT says
+    holder  which of the jobs that have had this job's number, from 0: numbers begin again after
+            MaxJobId, and after a controller has lost its state
     """
 
     number: int
     job: Row
     steps: tuple[Row, ...]
+    holder: int = 0
+
+    @property
+    def key(self) -> tuple[str, int, int]:
+        """Distinguishes the job from every other job in the accounts."""
+        return (self.job.cluster, self.job.job, self.holder)
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -71,15 +79,36 @@ def starts(rows: Iterable[Row]) -> list[Start]:
             jobs.append((row, latest[key]))
         elif key in latest:
             latest[key].append(row)
-    before: dict[tuple[str, int], int] = {}
-    ordered = []
+    before: dict[tuple[str, int], Start] = {}
+    by_row: dict[int, Start] = {}
     for job, steps in sorted(jobs, key=lambda pair: pair[0].start_s or pair[0].submit_s or 0):
         key = (job.cluster, job.job)
-        number = before.get(key, 0)
-        before[key] = number + (job.start_s is not None)
-        ordered.append((job, Start(number, job, tuple(steps))))
-    by_row = {id(job): start for job, start in ordered}
+        last, number, holder = before.get(key), 0, 0
+        if last is not None and _is_put_back(last.job, job):
+            number, holder = last.number + (last.job.start_s is not None), last.holder
+        elif last is not None:
+            holder = last.holder + 1
+        by_row[id(job)] = before[key] = Start(number, job, tuple(steps), holder)
     return [by_row[id(job)] for job, _ in jobs]
+
+
+# Between the end of a start and the moment at which the job is back in the queue: the epilog runs,
+# and `scontrol requeue` takes a job that ended up to MinJobAge ago (300 s by default).
+_MOST_PUT_BACK_S = 3600
+
+
+def _is_put_back(last: Row, job: Row) -> bool:
+    """Whether a row is the next one of the same job, which was put back into the queue, and not
+    another job with the same number.
+
+    User and name stay. The time of submission becomes that of the requeue (sacct(1), "Submit").
+    """
+    if (last.user, last.job_name) != (job.user, job.job_name):
+        return False
+    if last.submit_s is None or job.submit_s is None or last.submit_s == job.submit_s:
+        return True
+    ended_s = last.end_s if last.end_s is not None else last.submit_s
+    return last.submit_s <= job.submit_s <= ended_s + _MOST_PUT_BACK_S
 
 
 def kind(row: Row) -> RowKind:

@@ -148,34 +148,39 @@ def lines(
 
     node_cpus  CPUs that jobs can have, by node
     """
-    by_job: dict[tuple[str, int], list[Start]] = {}
+    by_job: dict[_Key, list[Start]] = {}
     for start in starts(rows):
         if start.job.start_s is not None and (start.job.elapsed_s or not start.job.ended):
-            by_job.setdefault((start.job.cluster, start.job.job), []).append(start)
-    crowded = _crowded(start.job for own in by_job.values() for start in own)
+            by_job.setdefault(start.key, []).append(start)
+    crowded = _crowded(start for own in by_job.values() for start in own)
     return [
         _line(own, node_cpus, plug_ins, (since_s, until_s), key in crowded)
         for key, own in by_job.items()
     ]
 
 
-def _crowded(jobs: Iterable[Row]) -> set[tuple[str, int]]:
+_Key = tuple[str, int, int]  # Start.key
+
+
+def _crowded(own_starts: Iterable[Start]) -> set[_Key]:
     """Jobs that were on a node at the same time as another job of the statement."""
-    spans: dict[tuple[str, str], list[tuple[float, float, int]]] = {}
-    for job in jobs:
-        place = window(job)
-        for node in place.nodes if place is not None else ():
-            span = (place.start_s, place.end_s, job.job) if place is not None else (0.0, 0.0, 0)
-            spans.setdefault((job.cluster, node), []).append(span)
-    found: set[tuple[str, int]] = set()
-    for (cluster, _), on_node in spans.items():
-        reach_s, reaching = float("-inf"), 0
-        for start_s, end_s, job_number in sorted(on_node):
+    spans: dict[tuple[str, str], list[tuple[float, float, _Key]]] = {}
+    for start in own_starts:
+        place = window(start.job)
+        if place is None:
+            continue
+        for node in place.nodes:
+            span = (place.start_s, place.end_s, start.key)
+            spans.setdefault((start.job.cluster, node), []).append(span)
+    found: set[_Key] = set()
+    for on_node in spans.values():
+        reach_s, reaching = float("-inf"), on_node[0][2]
+        for start_s, end_s, key in sorted(on_node):
             # the second in which one job ends may be that in which the next begins
-            if start_s + 1 < reach_s and job_number != reaching:
-                found |= {(cluster, job_number), (cluster, reaching)}
+            if start_s + 1 < reach_s and key != reaching:
+                found |= {key, reaching}
             if end_s > reach_s:
-                reach_s, reaching = end_s, job_number
+                reach_s, reaching = end_s, key
     return found
 
 

@@ -51,7 +51,7 @@ from energybench.meters.series import (
 from energybench.meters.stretch import Around
 from energybench.model import Channel, Measurement
 from energybench.store import reader
-from energybench.store.layout import RUN
+from energybench.store.layout import RUN, find
 
 # share of the power inside the node that the meter shows at least: the gains of the sensors inside
 # are off by a few percent each, a CPU model by half
@@ -79,8 +79,8 @@ class Attached(NamedTuple):
 def attach(name: str, store: Path, meter: Meter, ranges: Ranges) -> Attached:
     """Make the new run. Raises BadInput; then nothing was written."""
     # the run, and the meter's file on the run's clock
-    directory, measurement = reader.measurement(name, store)
-    run = FinishedRun(directory, measurement, *reader.read_traces(directory))
+    directory = find(name, store)
+    run = FinishedRun(directory, reader.read_run(directory), *reader.read_traces(directory))
     _check_device(run, meter)
     try:
         readings = _readings(run, meter, ranges)

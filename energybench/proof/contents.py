@@ -119,7 +119,10 @@ def _of_run(directory: Path) -> Iterator[tuple[str, Path]]:
     """The files of a run: those that its result was made from, and no others. The folder has the
     id of the run, whatever the run's directory is called. Raises BadInput.
     """
-    inside = f"{RUNS}/{_folder(reader.read_run(directory).id, directory)}"
+    job, _, own = reader.read_beside_others(directory).id.rpartition("/")
+    # the part of a job is in the folder of the job
+    folders = [_folder(name, directory) for name in (job, own) if name]
+    inside = "/".join([RUNS, *folders])
     names = OWN_FILES if is_job(directory) else (RUN, PARQUET)
     for name in names:
         if (directory / name).is_file():
@@ -167,11 +170,13 @@ def logo_name(path: Path) -> str:
 
 
 def run_folders(files: Mapping[str, Path]) -> dict[str, Path]:
-    """The runs and jobs, by their folders in the bundle; without the parts of jobs."""
+    """The runs and jobs, by their folders in the bundle; a part only without its job's result."""
     folders = {}
     for name, path in sorted(files.items()):
         place = PurePosixPath(name)
-        if place.name == RUN and place.parent.parent.name == RUNS:
+        job = place.parent.parent
+        is_part = job.parent.name == RUNS and str(job / RUN) not in files
+        if place.name == RUN and (job.name == RUNS or is_part):
             folders[str(place.parent)] = path.parent
     return folders
 

@@ -41,12 +41,12 @@ def check_runs(
     runs: dict[str, CheckedRun] = {}
     for name, directory in folders.items():
         try:
-            stated = reader.read_run(directory)
+            stated = reader.read_beside_others(directory)
         except BadInput as why:
             notes.differs(name, _inside(why, directory))
             continue
         for folder, own in _ids(name, directory, stated):
-            if PurePosixPath(folder).name != own:
+            if PurePosixPath(folder).name != PurePosixPath(own).name:
                 notes.differs(folder, renamed(own))
         if stated.id in runs and runs[stated.id].stated != stated:
             notes.differs(name, f"another run of the bundle has its id {stated.id}")

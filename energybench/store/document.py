@@ -84,7 +84,7 @@ def gather(
 
 
 def _run(directory: Path) -> tuple[Path, Measurement]:
-    return directory, reader.read_run(directory)
+    return directory, reader.read_beside_others(directory)
 
 
 def _with_file(content: Gathered, file: Content, *, draws: bool) -> Gathered:

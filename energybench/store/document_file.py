@@ -22,7 +22,7 @@ from energybench.model import (
     Timeline,
 )
 from energybench.regular_file import read_bytes
-from energybench.store import contradictions, strict, unknown_fields
+from energybench.store import contradictions, part_names, strict, unknown_fields
 from energybench.store.embedded import document_text
 from energybench.store.packed_results import with_results
 from energybench.store.publication_file import check_publication
@@ -104,7 +104,10 @@ def content_of(value: Any, where: str) -> Content:
         return Content(grades=(unknown_fields.convert(value, Grade, where),))
     if kind not in RESULTS:
         raise _not_a_result(value, where, [*RESULTS, "grade", "document"])
-    return Content(results=(result(value, where),))
+    found = result(value, where)
+    if isinstance(found, Measurement):
+        found = part_names.told_apart(found)
+    return Content(results=(found,))
 
 
 def _kind(value: Any) -> str | None:
@@ -138,9 +141,11 @@ def _document(value: Any, where: str) -> Content:
     if envelope.publication is not None:
         check_publication(envelope.publication, f"{where}: publication")
     return Content(
-        results=tuple(
-            result(entry, f"{where}: results[{number}]")
-            for number, entry in enumerate(envelope.results)
+        results=part_names.all_told_apart(
+            [
+                result(entry, f"{where}: results[{number}]")
+                for number, entry in enumerate(envelope.results)
+            ]
         ),
         grades=tuple(
             unknown_fields.convert(entry, Grade, f"{where}: grades[{number}]")

@@ -128,6 +128,10 @@ def _by_id(name: str, store: Path) -> Path:
     stored = runs(store)
     if name == "latest" and stored:
         return stored[-1]
+    job, _, part = name.partition("/")
+    parts = [run / part for run in stored if run.name == job and part.startswith(NODE)]
+    if parts and "/" not in part and is_run(parts[0]):
+        return parts[0]  # see part_names
     matching = [run for run in stored if run.name == name]
     if not matching:
         matching = [run for run in stored if name in run.name]

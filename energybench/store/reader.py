@@ -9,7 +9,14 @@ from energybench.analysis.energy.boundary import Ranges
 from energybench.analysis.measurement.doubts import beyond
 from energybench.errors import BadInput, NothingToRecover, StorageFailed
 from energybench.model import REPEAT, Comparison, Doubt, Measurement, Projection, Study, Window
-from energybench.store import contradictions, document_file, samples, strict, unknown_fields
+from energybench.store import (
+    contradictions,
+    document_file,
+    part_names,
+    samples,
+    strict,
+    unknown_fields,
+)
 from energybench.store.layout import HEADER, JOB, NODE, PARQUET, PARTIAL, RUN, SAMPLES, STORE, find
 from energybench.store.liveness import Lock, refuse_if_alive
 from energybench.store.run import (
@@ -37,7 +44,14 @@ def read_run(directory: Path) -> Measurement:
 def measurement(name: str, store: Path = STORE) -> tuple[Path, Measurement]:
     """A run by path, id, or 'latest' (see `layout.find`). Raises BadInput."""
     directory = find(name, store)
-    return directory, read_run(directory)
+    return directory, read_beside_others(directory)
+
+
+def read_beside_others(directory: Path) -> Measurement:
+    """The measurement of a finished run directory, for use beside others: the part of a job has an
+    id that no other part has. Raises BadInput.
+    """
+    return part_names.told_apart(read_run(directory), directory)
 
 
 def result(path: Path) -> Measurement | Comparison | Projection | Study:

@@ -89,7 +89,7 @@ def compared(index: Index, rows: Sequence[Row], margin: float, *, force: bool) -
         raise BadInput("compare", "takes exactly two runs", "choose two finished runs")
     first, second = (_directory(index, row) for row in rows)
     try:
-        before, after = reader.read_run(first), reader.read_run(second)
+        before, after = (reader.read_beside_others(run) for run in (first, second))
     except BadInput as why:
         raise in_the_store(why, index.store) from None
     return digests.with_digests(compare(before, after, margin, force=force), first, second)

@@ -45,8 +45,11 @@ def hear(lines: Lines) -> str:
 
 
 @contextmanager
-def reader(answers: Answers) -> Iterator[None]:
-    """A stand-in for the reader of this node, which talks to one rank as `answers` says."""
+def reader(answers: Answers, *, goes: bool = True) -> Iterator[None]:
+    """A stand-in for the reader of this node, which talks to one rank as `answers` says.
+
+    goes  whether it lets the program begin before
+    """
     name = socket_name(os.environ, job(os.environ), launch_name(os.environ))
     listening = abstract_socket.bound(name)
     assert listening is not None
@@ -57,7 +60,8 @@ def reader(answers: Answers) -> Iterator[None]:
         with rank:
             lines = Lines(rank.fileno())
             assert hear(lines) == "join"
-            tell(rank, "go")
+            if goes:
+                tell(rank, "go")
             answers(rank, lines)
 
     thread = threading.Thread(target=serve)
@@ -124,6 +128,39 @@ def test_a_reader_without_a_result_costs_one_line(
     assert stated.startswith("energybench: not measured: ")
     assert words in stated
     assert time.monotonic() - began_s < _PATIENCE_S
+
+
+def says_nothing(rank: socket.socket, lines: Lines) -> None:
+    assert hear(lines) == ""  # the rank has gone on
+
+
+def refuses_before_the_program(rank: socket.socket, lines: Lines) -> None:
+    tell(rank, "refused", what="label x was measured already")
+
+
+def writes_half_a_message(rank: socket.socket, lines: Lines) -> None:
+    rank.send(b'{"do": "g')
+
+
+@pytest.mark.parametrize(
+    ("answers", "words"),
+    [
+        (is_killed_during_the_program, "ended before the program began"),
+        (writes_half_a_message, "ended before the program began"),
+        (says_nothing, "did not answer within 0.5 s"),
+        (refuses_before_the_program, "label x was measured already"),
+    ],
+)
+def test_a_reader_that_does_not_let_the_program_begin_costs_one_line(
+    capfd: pytest.CaptureFixture[str], answers: Answers, words: str
+) -> None:
+    """What the line says is what happened: an end is not a silence."""
+    with Signals() as signals, reader(answers, goes=False):
+        code = Rank({}, signals, go_s=0.5).run(["sh", "-c", "exit 3"])
+    assert code == 3
+    (stated,) = capfd.readouterr().err.splitlines()
+    assert stated.startswith("energybench: not measured: ")
+    assert words in stated
 
 
 def test_a_reader_that_writes_for_long_is_waited_for(capfd: pytest.CaptureFixture[str]) -> None:

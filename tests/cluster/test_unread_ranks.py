@@ -16,15 +16,20 @@ from tests.simulators.trees import live_node
 SOCKET = {"intel-rapl:0": {"name": "package-0", "watts": 60}}
 
 
-def launched(folder: Path, ranks: int, *words: str) -> subprocess.CompletedProcess[str]:
-    """`energybench rank` as rank 0 of some ranks of mpirun, of which no other joins."""
+def environment(folder: Path, ranks: int, number: int = 0) -> dict[str, str]:
+    """That of one of some ranks of mpirun on this node."""
     named = ("SLURM", "OMPI", "PMI")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(named)}
-    own = {"SIZE": ranks, "LOCAL_SIZE": ranks, "LOCAL_RANK": 0}
+    own = {"SIZE": ranks, "LOCAL_SIZE": ranks, "RANK": number, "LOCAL_RANK": number}
     mpi = {f"OMPI_COMM_WORLD_{name}": str(value) for name, value in own.items()}
+    return kept | mpi | {"PMIX_NAMESPACE": folder.name}
+
+
+def launched(folder: Path, ranks: int, *words: str) -> subprocess.CompletedProcess[str]:
+    """`energybench rank` as rank 0 of some ranks of mpirun, of which no other joins."""
     return subprocess.run(
         [sys.executable, "-m", "energybench", *words],
-        env=kept | mpi | {"PMIX_NAMESPACE": folder.name},
+        env=environment(folder, ranks),
         cwd=folder,
         capture_output=True,
         text=True,
@@ -67,3 +72,61 @@ def test_a_second_run_in_a_step_needs_a_label(tmp_path: Path) -> None:
         assert "not measured" in line
         assert "--label NAME" in line
     assert "not measured" not in labelled.stderr
+
+
+def test_a_second_run_beside_a_slower_rank_needs_a_label(tmp_path: Path) -> None:
+    """The first rank still runs, and the reader with it: the second run of the other rank is no
+    rank of the first run. With a label it has a result of its own.
+    """
+    flag = tmp_path / "over"
+    own = f"{sys.executable} -m energybench rank --root {tmp_path / 'machine'} --out store"
+    scripts = (
+        f"{own} -- sh -c 'while [ ! -e {flag} ]; do sleep 0.1; done'",
+        f"{own} -- sleep 0.3; {own} -- sh -c 'exit 5'; echo code $? >&2; touch {flag}",
+    )
+    with live_node(tmp_path / "machine", SOCKET):
+        ranks = [
+            subprocess.Popen(
+                ["sh", "-c", script],
+                env=environment(tmp_path, 2, number),
+                cwd=tmp_path,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            for number, script in enumerate(scripts)
+        ]
+        first, second = [rank.communicate(timeout=120)[1] for rank in ranks]
+    (line, code) = second.splitlines()
+    assert code == "code 5"
+    assert "not measured" in line
+    assert "--label NAME" in line
+    assert "not measured" not in first
+    (folder,) = (tmp_path / "store").glob(f"{PARTIAL}*")
+    launched(tmp_path, 2, "recover", str(folder))
+    (file,) = (tmp_path / "store").glob(f"[!.]*/{RUN}")
+    document = json.loads(file.read_text())
+    # of the ranks of the first run alone
+    (check,) = document["verification"]
+    assert (check["quantity"], check["value"]) == ("exit status", 0)
+
+
+@pytest.mark.parametrize("runs", [2, 3])
+def test_runs_of_all_ranks_in_turn_need_a_label_each(tmp_path: Path, runs: int) -> None:
+    """Whichever moment of its end the reader is in when the next run begins."""
+    own = f"{sys.executable} -m energybench rank --root {tmp_path / 'machine'} --out store"
+    script = "; ".join([f"{own} -- sleep 0.3"] * runs)
+    with live_node(tmp_path / "machine", SOCKET):
+        ranks = [
+            subprocess.Popen(
+                ["sh", "-c", script],
+                env=environment(tmp_path, 2, number),
+                cwd=tmp_path,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            for number in range(2)
+        ]
+        said = [rank.communicate(timeout=120)[1].splitlines() for rank in ranks]
+    refused = [line for lines in said for line in lines if "not measured" in line]
+    assert len(refused) == 2 * (runs - 1), said
+    assert all("--label NAME" in line for line in refused), said

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from energybench.analysis.comparison.counted import boards, boards_apart, same_nodes
+from energybench.analysis.comparison.pairs import is_same_run
 from energybench.analysis.measurement import roofline
 from energybench.errors import Refused
 from energybench.model import Doubt, DoubtCode, Host, Measurement
@@ -169,7 +170,7 @@ def _boundary(baseline: Measurement, candidate: Measurement) -> list[_Reason]:
 
 def _pair(baseline: Measurement, candidate: Measurement) -> list[Doubt]:
     doubts = []
-    if baseline.id == candidate.id:
+    if is_same_run(baseline, candidate):
         doubts.append(
             Doubt(code="same-run", message="a run is compared with itself", remedy="name two runs")
         )

@@ -14,6 +14,12 @@ from energybench.analysis.uncertainty.repeats import MIN_REPEATS, LogRatio
 from energybench.model import Measurement, Repeat
 
 
+def is_same_run(first: Measurement, second: Measurement) -> bool:
+    """Whether two results are of one run. Parts of two jobs have the same id, that of the node."""
+    keys = [(run.id, run.job, run.host.started_utc) for run in (first, second)]
+    return keys[0] == keys[1]
+
+
 def paired(baseline: Measurement, candidate: Measurement) -> tuple[tuple[Repeat, Repeat], ...]:
     """The repeats of each block that both runs have, in the order of the blocks.
 
@@ -21,7 +27,7 @@ def paired(baseline: Measurement, candidate: Measurement) -> tuple[tuple[Repeat,
     """
     if baseline.session is None or baseline.session != candidate.session:
         return ()
-    if baseline.id == candidate.id:
+    if is_same_run(baseline, candidate):
         return ()
     left, right = _by_block(baseline), _by_block(candidate)
     blocks = sorted(left.keys() & right.keys())
