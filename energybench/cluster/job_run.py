@@ -39,6 +39,7 @@ from energybench.own_step import own_environment
 from energybench.plugins import Clock
 from energybench.store.job_files import JobWriter
 from energybench.store.job_header import JobHeader, new_job_id
+from energybench.store.layout import recover_command
 from energybench.store.remains import remains_of
 from energybench.units import counted
 
@@ -261,7 +262,7 @@ class JobRun:
 
 def _what_stays(directory: Path, nodes: Sequence[str]) -> str:
     """In words, which samples of these nodes are on disk; their results could not be written."""
-    remains, command = remains_of(directory, nodes), f"energybench recover {directory}"
+    remains, command = remains_of(directory, nodes), recover_command(directory)
     kept = len(remains.nodes)
     if kept == 0 and remains.times:
         return (

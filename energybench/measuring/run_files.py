@@ -5,7 +5,6 @@ samples, and never holds up the sampling or the program.
 from __future__ import annotations
 
 import queue
-import shlex
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -27,6 +26,7 @@ from energybench.model import (
     WorkloadRef,
     WorkRecord,
 )
+from energybench.store.layout import recover_command
 from energybench.store.writer import RunWriter, storage_failure
 
 # Longest wait for storage after the work, s. Lustre and NFS come back within a minute after the
@@ -161,7 +161,7 @@ class RunFiles:
         if not self._stopped():
             raise StorageFailed(
                 f"{self.directory}: the storage does not answer; the files so far stay (once it "
-                f"does again: energybench recover {shlex.quote(str(self.directory))})"
+                f"does again: {recover_command(self.directory)})"
             )
         with storage_failure(self.directory):
             self._doubt_lost_samples()

@@ -133,8 +133,8 @@ def raw_gain(gain: Estimate, earlier: float) -> Estimate:
 
 
 def of_one(gain: Estimate, u_rel: float) -> Estimate:
-    """The gain that several channels share, as that of one of them, which is known to u_rel alone:
-    their sum may be known better than any of its parts.
+    """The gain of the sum of several channels, as the gain of one of these channels. The gain of
+    one channel is known to the relative uncertainty u_rel; that of the sum may be known better.
     """
     half = max(gain.half_width, Z95 * u_rel * gain.value)
     return msgspec.structs.replace(gain, low=gain.value - half, high=gain.value + half, effects=())

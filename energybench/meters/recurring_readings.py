@@ -31,8 +31,8 @@ def in_repeats(
     offset_s: float,
     repeats: Sequence[Window],
 ) -> MeterSeries:
-    """The series with those recurring values, and those of their places, that a repeat's energy
-    holds and that the sensors do not explain.
+    """The series with fewer recurring values: a value stays if its readings lie within a repeat,
+    so that they count in the energy, and if the sensors do not explain these readings.
 
     by_meter  mean powers of the meter, before the offset of its clock is taken off
     """

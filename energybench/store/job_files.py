@@ -14,7 +14,6 @@ thousand nodes each writes into a directory of its own name.
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -42,7 +41,7 @@ from energybench.store.durable import flush_to_disk, replace_file
 from energybench.store.job_header import JobHeader, is_job, read_job
 from energybench.store.job_merging import collect, merged
 from energybench.store.job_parts import CLOCKS, OFFSETS, SILENT
-from energybench.store.layout import HEADER, JOB, NODE, PARTIAL, RUN, WINDOWS
+from energybench.store.layout import HEADER, JOB, NODE, PARTIAL, RUN, WINDOWS, recover_command
 from energybench.store.liveness import (
     QUIET_S,
     Lock,
@@ -211,7 +210,7 @@ def complete_job(
     except OSError as error:
         raise StorageFailed(
             f"{directory}: cannot be written: {error.strerror or error}; the files so far stay "
-            f"(with space again: energybench recover {shlex.quote(str(directory))})"
+            f"(with space again: {recover_command(directory)})"
         ) from None
     return final, measurement
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import re
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -17,7 +16,16 @@ from typing import NamedTuple
 from energybench.analysis.energy.boundary import Ranges
 from energybench.model import Doubt, Host, Job, Measurement, Window
 from energybench.store import part_files
-from energybench.store.layout import ATTACHED, HEADER, JOB, NODE, PARTIAL, RUN, WINDOWS
+from energybench.store.layout import (
+    ATTACHED,
+    HEADER,
+    JOB,
+    NODE,
+    PARTIAL,
+    RUN,
+    WINDOWS,
+    recover_command,
+)
 from energybench.units import counted
 
 CLOCKS = "clocks.json"  # how well each node's clock was known against the head node's
@@ -171,8 +179,7 @@ def _attached(entry: Path) -> bool:
 
 def _without_end(part: Path) -> str:
     if (part / HEADER).is_file():
-        command = f"energybench recover {shlex.quote(str(part))}"
-        return f"its reader ended before it could write its result ({command})"
+        return f"its reader ended before it could write its result ({recover_command(part)})"
     return f"it has no {RUN}"
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import shlex
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -148,3 +149,8 @@ def _by_id(name: str, store: Path) -> Path:
         f"no such run, and no id in {store}/ contains that text",
         "see `ls` of the store, or give the run's path",
     )
+
+
+def recover_command(directory: Path | str) -> str:
+    """The command that completes an unfinished run, or all of a store, to be copied."""
+    return f"energybench recover {shlex.quote(str(directory))}"

@@ -5,7 +5,6 @@ renamed into place.
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -35,7 +34,16 @@ from energybench.registry import secret_settings
 from energybench.store import samples
 from energybench.store.careful_file import CarefulFile
 from energybench.store.durable import flush_to_disk, replace_file
-from energybench.store.layout import HEADER, PARQUET, PARTIAL, RUN, SAMPLES, WINDOWS, another_id
+from energybench.store.layout import (
+    HEADER,
+    PARQUET,
+    PARTIAL,
+    RUN,
+    SAMPLES,
+    WINDOWS,
+    another_id,
+    recover_command,
+)
 from energybench.store.liveness import Lock, boot_id, process_started
 from energybench.store.run import Header, Opening, RecordLine, encode, pretty, read_lines, record
 from energybench.store.sample_log import FLUSH_S, SampleLog
@@ -267,7 +275,7 @@ def storage_failure(directory: Path) -> Iterator[None]:
         path = error.filename if isinstance(error.filename, str) else str(directory)
         raise StorageFailed(
             f"{path}: cannot be written: {error.strerror or error}; the files so far stay (with "
-            f"space again: energybench recover {shlex.quote(str(directory))})"
+            f"space again: {recover_command(directory)})"
         ) from None
 
 

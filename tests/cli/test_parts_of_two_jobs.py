@@ -121,7 +121,7 @@ def test_copies_of_parts_outside_of_their_jobs_are_told_apart(
 def test_files_with_the_results_of_parts_are_told_apart(
     parts: Parts, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Files of their own, and one document that holds both under one id."""
+    """Two JSON files with a part each, and one document that holds both parts under one id."""
     files = [tmp_path / "first.json", tmp_path / "second.json"]
     for file, part in zip(files, (parts.first, parts.second), strict=True):
         shutil.copy(part / "run.json", file)

@@ -1,4 +1,4 @@
-"""Several jobs that had one number are told apart, and a job that was put back is one job."""
+"""Slurm may give a job number again: the two jobs are told apart. A requeued job is one job."""
 
 from __future__ import annotations
 

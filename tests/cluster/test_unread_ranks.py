@@ -17,7 +17,7 @@ SOCKET = {"intel-rapl:0": {"name": "package-0", "watts": 60}}
 
 
 def environment(folder: Path, ranks: int, number: int = 0) -> dict[str, str]:
-    """That of one of some ranks of mpirun on this node."""
+    """The environment of one rank among several ranks that mpirun started on this node."""
     named = ("SLURM", "OMPI", "PMI")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(named)}
     own = {"SIZE": ranks, "LOCAL_SIZE": ranks, "RANK": number, "LOCAL_RANK": number}

@@ -1,5 +1,5 @@
-"""The beat of a counter, from all of its readings: those that show a new value and those that do
-not.
+"""The beat of a counter, from all of its readings: readings with a new value, and readings that
+repeat the value before.
 
 Two bursts of readings, at the start and at the end of a window, locate a few ticks well. How many
 ticks lie between the bursts is told by the readings between them: a beat is right if it has a tick
@@ -36,8 +36,9 @@ class SeenBeat(NamedTuple):
     u_period_s: float
 
     def ticks(self, read_s: Floats, gaps_s: Floats) -> Floats:
-        """The tick that each change shows: the last one before its reading, or the next one if that
-        contradicts the reading before by more. Each change has a tick of its own.
+        """The tick that each change shows. It is the last tick before the first reading of the new
+        value. The tick after it is taken instead if the last tick lies before the previous reading,
+        by more than the tick after it lies behind its reading. Each change has a tick of its own.
 
         read_s  first reading after each change, shape [n]
         gaps_s  time since the reading before, shape [n]

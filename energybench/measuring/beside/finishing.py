@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import queue
-import shlex
 import threading
 import time
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from energybench.measuring.beside.open_window import Part, Parts
 from energybench.measuring.beside.run import BesideRun
 from energybench.measuring.session import ranges
 from energybench.measuring.spawning import wait_for
+from energybench.store.layout import recover_command
 
 
 class Finishing:
@@ -117,7 +117,7 @@ def _finished(run: BesideRun) -> dict[str, Any]:
             "refused": [
                 "block-not-measured",
                 f"the analysis failed: {in_one_line(error)}",
-                f"the samples stay: energybench recover {shlex.quote(str(run.files.directory))}",
+                f"the samples stay: {recover_command(run.files.directory)}",
             ]
         }
     finally:

@@ -75,7 +75,7 @@ def test_a_sum_of_readings_that_show_all_power(seed: int) -> None:
 
 
 def test_a_sum_of_readings_of_a_steady_load_at_the_limit() -> None:
-    """A board that holds its limit exactly says nothing against its counter."""
+    """Power readings that stand at the power limit of a board do not make its counter doubtful."""
     truth = load(400.0, (400.0, 401.0), 1)
     seen = board(truth, adds_up=True, counted=truth, limit_w=400.0)
     assert seen.saturated_w is None
