@@ -26,7 +26,7 @@ import numpy.typing as npt
 
 from energybench.analysis.measurement.measure import Record, measure
 from energybench.model import Channel, Gain, Host, Trace, Window
-from energybench.simulating.polling import Stagger, edge_s, schedule
+from energybench.simulating.polling import COUNTER_SPREAD_S, Stagger, edge_s, schedule
 
 Floats = npt.NDArray[np.float64]
 
@@ -253,7 +253,8 @@ def experiment(seed: int, index: int) -> Outcome | None:
     if part_time and world.repeats > 1:
         stagger = Stagger(0.1, float(rng.random()), world.repeats)
     outside_s = 1.2 if world.sensor == "average" else 0.0
-    plan = schedule(lengths, edge_s(0.001 if rapl else 0.1), stagger, rng, outside_s)
+    spread_s = 0.0 if world.sensor in ("part-time", "average") else COUNTER_SPREAD_S
+    plan = schedule(lengths, edge_s(0.001 if rapl else 0.1), stagger, rng, outside_s, spread_s)
     grid = np.arange(plan.polls_s[0] - 6, plan.polls_s[-1] + 3, STEP_S)
     truth = _Truth(grid, _powers(world, grid, plan.starts_s, plan.ends_s, rng))
     traces = _traces(world, truth, plan.polls_s, rng)

@@ -1,8 +1,8 @@
 """The collector's process while a run goes on: polls on a schedule, until the next order.
 
-Base polls lie on a fixed grid, and lateness does not add up. A poll that comes too late is counted
-as missed, a poll that is due during an earlier read as slow. A process that was stopped misses no
-polls: its pause is stated instead.
+Base polls lie on a fixed grid, each moved a little by its number, and lateness does not add up. A
+poll that comes too late is counted as missed, a poll that is due during an earlier read as slow. A
+process that was stopped misses no polls: its pause is stated instead.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class Polling:
         self._pause: Pause | None = None
         self._schedule: Schedule | None = None
         self._due_s = math.inf
-        self._slow = 0
+        self._number = self._slow = 0
         self._stamp()
 
     def _stamp(self) -> None:
@@ -125,7 +125,10 @@ class Polling:
         self._schedule = order.schedule
         if order.schedule is not None:
             self._slow = 0
-            self._set_due(now_s if order.schedule.burst else _after(order.schedule, now_s))
+            if order.schedule.burst:
+                self._set_due(now_s)
+            else:
+                self._set_poll(order.schedule, order.schedule.after(now_s))
             return
         self._due_s = math.inf
         self._ticks.flush()
@@ -137,11 +140,16 @@ class Polling:
         over = self._schedule is None or due_s >= self._schedule.until_s
         self._due_s = math.inf if over else due_s
 
+    def _set_poll(self, schedule: Schedule, number: int) -> None:
+        self._number = number
+        self._set_due(schedule.at_s(number))
+
     def _poll(self, schedule: Schedule) -> None:
-        now_s, period_s, missed = self._stamp_s, schedule.period_s, 0
+        now_s, due_s, missed = self._stamp_s, self._due_s, 0
         if not schedule.burst:
-            missed = max(int((now_s - self._due_s) / period_s), 0)
-        due_s, slow, pause = self._due_s + missed * period_s, self._slow, self._pause
+            latest = max(schedule.after(now_s) - 1, self._number)
+            missed, due_s = latest - self._number, schedule.at_s(latest)
+        slow, pause = self._slow, self._pause
         if pause is not None:
             self._pause, missed = None, 0
         readings = self._read()
@@ -151,21 +159,14 @@ class Polling:
             readings, missed = self._read(), 0
         late_s = now_s - due_s
         self._ticks.send(Tick(due_s, late_s, schedule.burst, missed, slow, readings, pause))
-        next_s = due_s + period_s
         if schedule.burst:
-            self._set_due(max(next_s, self._stamp_s))
+            self._set_due(max(due_s + schedule.period_s, self._stamp_s))
             return
-        free_s = max(next_s, _after(schedule, self._stamp_s))
-        self._slow = 0 if pause is not None else round((free_s - next_s) / period_s)
-        self._set_due(free_s)
+        free = max(latest + 1, schedule.after(self._stamp_s))
+        self._slow = 0 if pause is not None else free - latest - 1
+        self._set_poll(schedule, free)
 
     def _read(self) -> list[Reading]:
         readings = stamped(self._collector, self._channels, self._now)
         self._stamp()
         return readings
-
-
-def _after(schedule: Schedule, now_s: float) -> float:
-    """The first time of the grid after now."""
-    k = math.floor((now_s - schedule.origin_s) / schedule.period_s) + 1
-    return schedule.origin_s + k * schedule.period_s

@@ -1,6 +1,7 @@
 """The polling loop: a schedule without drift, and fast polls (bursts) around window edges.
 
-Ticks lie on a fixed grid (start + k · period), and lateness does not add up. A tick that comes too
+Ticks lie on a fixed grid (start + k · period), those of counters are spread a little around it, and
+lateness does not add up. A tick that comes too
 late is counted as missed. A collector in a process of its own polls by itself, and its polls are
 taken about once a second: a slow or hanging driver misses its own ticks, and holds up nothing else.
 """
@@ -19,6 +20,9 @@ from energybench.plugins import Clock, Collector
 
 # 10 Hz: pm_counters' own rate, and more than the 1 Hz of EE HPC WG and MLPerf
 BASE_PERIOD_S = 0.1
+# Polls of a counter are spread by so much: in step with its updates, a reading may show either side
+# of an update, poll after poll. A power sensor is polled evenly, so that no update is missed.
+COUNTER_SPREAD_S = 0.04
 BURST_PERIOD_S = 0.005  # 200 Hz: locates the ticks of a 100 ms counter to 5 ms
 # sensor updates in a burst: a tick before and a tick after the edge, at any phase
 _EDGE_PERIODS = 2.2
@@ -107,9 +111,17 @@ class _Isolated:
     slow   number of these that came while an earlier read was under way
     """
 
-    def __init__(self, collector: IsolatedCollector, first: int) -> None:
+    def __init__(
+        self, collector: IsolatedCollector, first: int, channels: Sequence[Channel]
+    ) -> None:
         self.collector, self._first = collector, first
         self.polls = self.slow = 0
+        counters = [c for c in channels if c.kind == "counter" and not c.stamped]
+        self._spread_s = COUNTER_SPREAD_S if counters else 0.0
+
+    def order(self, schedule: Schedule) -> None:
+        spread_s = 0.0 if schedule.burst else self._spread_s
+        self.collector.poll(schedule._replace(spread_s=spread_s))
 
     def take(self) -> list[Tick]:
         ticks = self.collector.take(self._first)
@@ -140,7 +152,7 @@ class Sampler:
         beside: Callable[[], None] = lambda: None,
     ) -> None:
         self._isolated = tuple(
-            _Isolated(entry.collector, entry.first)
+            _Isolated(entry.collector, entry.first, entry.channels)
             for entry in opened
             if isinstance(entry.collector, IsolatedCollector)
         )
@@ -212,7 +224,7 @@ class Sampler:
 
     def _order(self, schedule: Schedule) -> None:
         for source in self._isolated:
-            source.collector.poll(schedule)
+            source.order(schedule)
 
     def _poll_local(self, due_s: float, *, burst: bool, missed: int) -> None:
         for source in self._local:

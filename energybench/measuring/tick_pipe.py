@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from energybench.measuring.readings import Tick
 from energybench.measuring.spawning import wait_to_write
+from energybench.measuring.stagger import GOLDEN
 from energybench.model import Pause
 from energybench.plugins import Reading
 
@@ -27,13 +28,27 @@ _LAST_WRITE_S = 0.02
 class Schedule(NamedTuple):
     """When a collector's process polls: at origin_s + k * period_s, before until_s.
 
-    burst  fast polls around an edge: a late poll moves the later ones
+    burst     fast polls around an edge: a late poll moves the later ones
+    spread_s  poll k is moved by up to half of this time, forward or back, so that the polls keep
+              step with no sensor: a reading at the moment of an update may show either side of it
     """
 
     origin_s: float
     period_s: float
     until_s: float
     burst: bool
+    spread_s: float = 0.0
+
+    def at_s(self, k: int) -> float:
+        """Time of poll k."""
+        return self.origin_s + k * self.period_s + (k * GOLDEN % 1 - 0.5) * self.spread_s
+
+    def after(self, now_s: float) -> int:
+        """Number of the first poll after a time."""
+        k = math.floor((now_s - self.spread_s / 2 - self.origin_s) / self.period_s)
+        while self.at_s(k) <= now_s:
+            k += 1
+        return k
 
 
 def _record(channels: int) -> struct.Struct:

@@ -34,6 +34,7 @@ from energybench.simulating.sensors import (
     drawn,
     outside_s,
     part_time,
+    spread_s,
     states,
 )
 from energybench.simulating.waves import FAMILIES, Load
@@ -195,7 +196,8 @@ def _run(
     phases = states(sensor, rng)
     stagger = _stagger(sensor, phases, None if stopping else n, rng)
     slowest_s = max(dial.stated.period_s for dial in sensor.dials)
-    plan = schedule(cell.window_s * stretch, edge_s(slowest_s), stagger, rng, outside_s(sensor))
+    durations_s, edge = cell.window_s * stretch, edge_s(slowest_s)
+    plan = schedule(durations_s, edge, stagger, rng, outside_s(sensor), spread_s(sensor))
     load = Load.of(wave, plan.starts_s, plan.ends_s, stretch, strength)
     ok = np.ones(plan.polls_s.size, dtype=np.bool_)
     outage = bool(rng.random() < OUTAGE_SHARE)

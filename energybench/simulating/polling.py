@@ -1,5 +1,5 @@
-"""The times at which `run` polls, as arrays: base grid, bursts around the edges, and a little
-lateness for every poll. No clock is read.
+"""The times at which `run` polls, as arrays: base grid, spread a little for counters, bursts around
+the edges, and a little lateness for every poll. No clock is read.
 
 The constants repeat measuring/sampler.py, session.py and stagger.py, which this package does not
 import; a test compares the two.
@@ -16,6 +16,7 @@ from energybench.analysis.arrays import Floats
 
 BASE_PERIOD_S = 0.1
 BURST_PERIOD_S = 0.005
+COUNTER_SPREAD_S = 0.04
 EDGE_PERIODS = 2.2
 LONGEST_BURST_S = 0.35
 GOLDEN = (math.sqrt(5) - 1) / 2  # spreads the starts of the repeats evenly over the sensor's period
@@ -66,8 +67,8 @@ class Poller:
     and returns the end time.
     """
 
-    def __init__(self, origin_s: float, rng: np.random.Generator) -> None:
-        self.origin_s, self._rng = origin_s, rng
+    def __init__(self, origin_s: float, rng: np.random.Generator, spread_s: float = 0.0) -> None:
+        self.origin_s, self._rng, self._spread_s = origin_s, rng, spread_s
         self.polls: list[Floats] = []
 
     def _late(self, count: int) -> Floats:
@@ -86,10 +87,13 @@ class Poller:
         return float(min(times[within], done_s))
 
     def base(self, now_s: float, done_s: float, until_s: float = math.inf) -> float:
-        """Poll at 10 Hz on the fixed grid until the work is done, or until a time."""
-        first = math.floor((now_s - self.origin_s) / BASE_PERIOD_S) + 1
+        """Poll at 10 Hz on the spread grid until the work is done, or until a time."""
+        first = math.floor((now_s - self.origin_s) / BASE_PERIOD_S)
         last = math.ceil((min(done_s, until_s) - self.origin_s) / BASE_PERIOD_S)
-        due = self.origin_s + np.arange(first, last + 1) * BASE_PERIOD_S
+        number = np.arange(first, last + 2)
+        moved_s = (number * GOLDEN % 1 - 0.5) * self._spread_s
+        due = self.origin_s + number * BASE_PERIOD_S + moved_s
+        due = due[due > now_s]
         count = int((due < until_s).sum())
         times = due[:count] + self._late(due.size)[:count]
         times = times[times < done_s]
@@ -103,11 +107,15 @@ def schedule(
     stagger: Stagger | None,
     rng: np.random.Generator,
     outside_s: float = 0.0,
+    spread_s: float = 0.0,
 ) -> Schedule:
-    """The polls of a `run` with repeats of these durations, from virtual time 0. outside_s: time
-    polled before and after a repeat, for a sensor that averages over several periods.
+    """The polls of a `run` with repeats of these durations, from virtual time 0.
+
+    outside_s  time polled before and after a repeat, for a sensor that averages over several
+               periods
+    spread_s   polls outside bursts are spread by so much, as those of counters are
     """
-    poller = Poller(0.0, rng)
+    poller = Poller(0.0, rng, spread_s)
     now = poller.base(0.0, LEAD_S * rng.uniform(0.5, 1.5))
     starts, ends = [], []
     for number, seconds in enumerate(durations_s.tolist()):

@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from energybench.model import Channel, Gain
+from energybench.simulating.polling import COUNTER_SPREAD_S
 from energybench.simulating.sensor import Dial, Does, Sensor, Stated, Varied
 
 GainMode = Literal["prior", "1", "wide", "biased"]
@@ -282,6 +283,12 @@ def part_time(sensor: Sensor, drawn: Sequence[SensorState]) -> tuple[Dial, Senso
         if 0 < dial.stated.window_s < dial.stated.period_s:
             return dial, state
     return None
+
+
+def spread_s(sensor: Sensor) -> float:
+    """Spread of the polls outside bursts: polls of a counter without time stamps are spread."""
+    counters = any(dial.kind == "counter" and not dial.stated.stamped for dial in sensor.dials)
+    return COUNTER_SPREAD_S if counters else 0.0
 
 
 def outside_s(sensor: Sensor) -> float:

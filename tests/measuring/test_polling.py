@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 
+import numpy as np
 import pytest
 
 from energybench.measuring.clock import VirtualClock
@@ -102,6 +103,38 @@ def test_lateness_does_not_add_up(period_s: float) -> None:
     assert [tick.due_s for tick in ticks] == pytest.approx(dues)
     assert len(ticks) == pytest.approx(10 / period_s, abs=1)
     assert all(tick.missed == tick.slow == 0 for tick in ticks)
+
+
+@pytest.mark.parametrize("period_s", [0.1, 0.083])
+def test_spread_polls_keep_their_places_and_no_step(period_s: float) -> None:
+    """Each poll lies within half of the spread around its place on the grid; of a sensor with the
+    same period, few polls in a row fall onto one side of an update, at any phase of the sensor.
+    """
+    clock, kept = VirtualClock(100.0), Kept()
+    schedule = Schedule(100.0, period_s, 1000.0, False, 0.04)
+    orders = Orders(clock, [(100.0, Order(1, 5, schedule)), (110.0, Order(2, 5))], 0.003)
+    polling = Polling(Slow(clock, 0.002), 1, clock.now, kept, lambda pid: None, clock.now)
+    with pytest.raises(EOFError):
+        polling.serve(orders)
+    dues = np.array([tick.due_s for tick in kept.ticks])
+    places = 100 + period_s * np.round((dues - 100) / period_s)
+    assert np.diff(places) == pytest.approx(np.full(dues.size - 1, period_s))
+    assert np.abs(dues - places).max() <= 0.02
+    assert dues.size == pytest.approx(10 / period_s, abs=2)
+    assert all(tick.missed == tick.slow == 0 and tick.late_s <= 0.0031 for tick in kept.ticks)
+    moved_s = dues - places
+    for phase_s in np.arange(-0.02, 0.02, 0.001).tolist():
+        near = np.flatnonzero(np.abs(moved_s - phase_s) < 0.0015)
+        assert near.size <= 0.12 * dues.size
+        assert near.size < 2 or np.diff(near).min() > 1
+
+
+@pytest.mark.parametrize("spread_s", [0.0, 0.04])
+def test_the_poll_after_a_time_is_the_next_one(spread_s: float) -> None:
+    schedule = Schedule(5.0, 0.1, 1000.0, False, spread_s)
+    for now_s in np.arange(5.0, 9.0, 0.0037).tolist():
+        number = schedule.after(now_s)
+        assert schedule.at_s(number - 1) <= now_s < schedule.at_s(number)
 
 
 @pytest.mark.parametrize(("takes_s", "skipped"), [(0.35, 3), (0.183, 1), (2.55, 25)])

@@ -11,6 +11,7 @@ import pytest
 from energybench.measuring import plan as stopping
 from energybench.measuring import readings, sampler, stagger
 from energybench.measuring.clock import VirtualClock
+from energybench.measuring.tick_pipe import Schedule
 from energybench.model import Channel
 from energybench.plugins import Context
 from energybench.simulating import experiment, polling
@@ -104,6 +105,23 @@ def test_lateness_neither_adds_up_nor_skips() -> None:
     ours = Late(0.0, np.random.Generator(np.random.Philox(1)))
     ours.base(ours.burst(0.0, 0.22), 1.7)
     assert np.concatenate(ours.polls) == pytest.approx(np.asarray(other.times), abs=1e-9)
+
+
+@pytest.mark.parametrize("now_s", [0.0, 0.22, 0.2999, 3.14])
+def test_counters_are_polled_as_the_real_sampler_does(now_s: float) -> None:
+    """Spread around the grid, from any moment on."""
+
+    class OnTime(polling.Poller):
+        def _late(self, count: int) -> polling.Floats:
+            return np.zeros(count)
+
+    ours = OnTime(0.0, np.random.Generator(np.random.Philox(1)), polling.COUNTER_SPREAD_S)
+    ours.base(now_s, 9.0, until_s=7.77)
+    theirs = Schedule(0.0, polling.BASE_PERIOD_S, 7.77, False, sampler.COUNTER_SPREAD_S)
+    first = theirs.after(now_s)
+    due = [theirs.at_s(k) for k in range(first, first + 100)]
+    expected = [time for time in due if time < 7.77]
+    assert np.concatenate(ours.polls) == pytest.approx(expected)
 
 
 def test_the_constants_are_the_real_ones() -> None:

@@ -28,12 +28,18 @@ _MOST_TRIALS = 3_000_000  # beats times readings
 
 
 class SeenBeat(NamedTuple):
-    """first_s: time of tick 0; u_first_s, u_period_s: half-widths of what the readings allow."""
+    """A beat that agrees with the readings.
+
+    first_s              time of tick 0
+    u_first_s, u_period_s  half-widths of what the readings allow
+    alone                False if several beats agree with the readings, and this is their mean
+    """
 
     first_s: float
     period_s: float
     u_first_s: float
     u_period_s: float
+    alone: bool = True
 
     def ticks(self, read_s: Floats, gaps_s: Floats) -> Floats:
         """The tick that each change shows. It is the last tick before the first reading of the new
@@ -58,7 +64,7 @@ def seen_beat(
     guess_s: float,
     stated_s: float | None = None,
 ) -> SeenBeat | None:
-    """The one beat that agrees with the readings; None if none does, or several.
+    """The beat that agrees with the readings; None if none does.
 
     t_s      times of all readings, shape [m]
     changed  indices of the first reading after each change, shape [n]
@@ -97,9 +103,11 @@ def seen_beat(
     u_period = float(np.ptp(fitting) + step_s) / 2
     if stated_s is not None and (as_stated := fitting == stated_s).any():
         rows, fitting, u_period = rows[as_stated], fitting[as_stated], step_s / 2
-    if u_period * reach_s / guess_s > _KNOWN * guess_s:
-        return None
     first = end_s - offsets[rows]
     return SeenBeat(
-        float(first.mean()), float(fitting.mean()), float(np.ptp(first)) / 2 + gap_s / 10, u_period
+        float(first.mean()),
+        float(fitting.mean()),
+        float(np.ptp(first)) / 2 + gap_s / 10,
+        u_period,
+        alone=u_period * reach_s / guess_s <= _KNOWN * guess_s,
     )

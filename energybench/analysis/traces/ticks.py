@@ -86,11 +86,32 @@ def ticks(
     located = gaps <= LOCATED * period
     half = np.where(located, gaps, np.minimum(gaps, period)) / 2
     if every_update_changes and period > 0 and not (measured and period == stated_s):
-        beat = seen_beat(t_s, changed, located, period, stated_s)
+        beat = _seen(t_s, changed, located, period, stated_s)
         if beat is not None:
             return _as_seen(changed, t_s[changed], gaps, half, beat)
     points, fuzz, period = _placed(t_s[changed] - half, half, located, period, stated_s)
     return Ticks(changed, points, fuzz, period, measured)
+
+
+def _seen(
+    t_s: Floats,
+    changed: npt.NDArray[np.intp],
+    located: npt.NDArray[np.bool_],
+    period: float,
+    stated_s: float | None,
+) -> SeenBeat | None:
+    """The one beat that agrees with the readings. Its period is near the period known so far or,
+    if no beat there agrees, near the spacing of neighbours that are both located, of which a burst
+    has one or two; or near the mean spacing of all changes, for few updates are missed of a sensor
+    that updates more slowly than it is read.
+    """
+    steps = np.diff(t_s[changed])
+    beside = steps[located[1:] & located[:-1]]
+    for guess_s in (period, *(float(some.mean()) for some in (beside, steps) if some.size)):
+        beat = seen_beat(t_s, changed, located, guess_s, stated_s)
+        if beat is not None:
+            return beat if beat.alone else None
+    return None
 
 
 def _as_seen(
