@@ -27,6 +27,8 @@ _BEATS, _FADING = 4, 10
 # of a period: a tick so far away that the period's error makes its place uncertain by this share
 # cannot be numbered
 _COUNTED = 0.25
+# of the spacing of the readings: changes that lie further apart are those of a slower sensor
+_SLOWER = 1.1
 # however many ticks agree on the beat, the sensor's own timer is not better than this share of a
 # reading's spacing
 _SNAP = 0.2
@@ -102,12 +104,17 @@ def _seen(
 ) -> SeenBeat | None:
     """The one beat that agrees with the readings. Its period is near the period known so far or,
     if no beat there agrees, near the spacing of neighbours that are both located, of which a burst
-    has one or two; or near the mean spacing of all changes, for few updates are missed of a sensor
-    that updates more slowly than it is read.
+    has one or two; or near the mean spacing of all changes, if the sensor updates more slowly than
+    it is read, so that few updates are missed.
     """
     steps = np.diff(t_s[changed])
-    beside = steps[located[1:] & located[:-1]]
-    for guess_s in (period, *(float(some.mean()) for some in (beside, steps) if some.size)):
+    beside, apart = steps[located[1:] & located[:-1]], np.diff(t_s)[changed - 1][~located]
+    guesses = [period]
+    if beside.size:
+        guesses.append(float(beside.mean()))
+    if apart.size and steps.mean() > _SLOWER * median(apart):
+        guesses.append(float(steps.mean()))
+    for guess_s in guesses:
         beat = seen_beat(t_s, changed, located, guess_s, stated_s)
         if beat is not None:
             return beat if beat.alone else None
