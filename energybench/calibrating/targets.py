@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from energybench.analysis.measurement.profiles import CPU
 from energybench.errors import BadInput
 from energybench.measuring.sensors import Sensors
-from energybench.model import Channel
+from energybench.model import Channel, of_work
 
 _LEAST_OF_UUID = 8  # characters of a UUID that may stand for the board
 
@@ -39,7 +39,7 @@ def boards(sensors: Sensors, wanted: str) -> tuple[str, ...]:
     if wanted == CPU:
         return (CPU,)
     if wanted == "all":
-        return (CPU, *(gpu.uuid for gpu in sensors.gpus if gpu.used and not gpu.uncounted))
+        return (CPU, *(gpu.uuid for gpu in of_work(sensors.gpus) if not gpu.uncounted))
     return (_board([gpu.uuid for gpu in sensors.gpus if not gpu.uncounted], wanted),)
 
 

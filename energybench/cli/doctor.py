@@ -97,7 +97,7 @@ def _limits(host: Host) -> tuple[list[Any], list[Doubt]]:
     from energybench.measuring.calibrated_sensors import limits_of
 
     devices = ["cpu"]
-    if any(gpu.used for gpu in host.gpus):
+    if host.gpus_of_work:
         devices.append("cuda")
     answers = [limits_of(device, host) for device in devices]
     return (
@@ -159,6 +159,9 @@ def _number(number: int | None, noun: str) -> str:
     return counted(number, noun) if number else f"? {noun}s"
 
 
+_USE = {False: "not given to the work", None: "not known whether the work uses it"}
+
+
 def _host_lines(host: Host, parts: Iterable[Part]) -> Iterator[str]:
     memory = f"{host.memory_bytes / 2**30:.0f} GiB" if host.memory_bytes else "memory not known"
     yield (
@@ -172,7 +175,7 @@ def _host_lines(host: Host, parts: Iterable[Part]) -> Iterator[str]:
         )
     missing = {part.device for part in parts if part.state == "missing"}
     for gpu in host.gpus:
-        notes = [] if gpu.used else ["not given to the work"]
+        notes = [_USE[gpu.used]] if gpu.used is not True else []
         if gpu.uuid in missing:
             notes.append("no sensor reads it")
         words = f" ({', '.join(notes)})" if notes else ""
@@ -215,7 +218,7 @@ def _boundary_lines(boundary: dict[str, Any], failing: set[tuple[str, str]]) -> 
         span = ""
         if part.low_w is not None and part.high_w is not None:
             span = f"   {part.low_w:.0f}-{part.high_w:.0f} W"
-        use = "" if part.used else "   (idle)"
+        use = "   (idle)" if part.used is False else ""
         state = part.state
         if state == "measured" and (part.component, part.device) in failing:
             state = "failing"

@@ -91,7 +91,7 @@ def everything(
     findings = doctor.examine()
     common.say_lines(doctor.text(findings))
     measurements, comparisons, timelines, directories = [], [], [], {}
-    accelerator = any(gpu.used for gpu in findings["host"].gpus)
+    accelerator = bool(findings["host"].gpus_of_work)
     for baseline, candidate in _trials(variants, accelerator, out):
         pair = []
         for outcome in _run([baseline, candidate], out, shape):

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from energybench.collectors.cuda_devices import Board, no_device, visible
+from energybench.collectors.cuda_devices import no_device
 from energybench.collectors.sysfs import text
 from energybench.model import Doubt, Gpu
 
@@ -232,25 +232,36 @@ def _fell_off(folder: Path) -> bool:
 # ---------------------------------------------------------------- for collectors and sessions
 
 
-def used(boards: Sequence[Accelerator], value: str | None, order: str | None) -> frozenset[str]:
-    """Ids of the accelerators that the work was given.
+def use_of_unread(boards: Sequence[Accelerator], value: str | None) -> dict[str, bool | None]:
+    """Whether the work was given a board if no collector reads it, by the id of the board; None if
+    not known.
 
-    value, order  CUDA_VISIBLE_DEVICES and CUDA_DEVICE_ORDER, as in cuda_devices.visible
-    If the list names boards by a UUID that is not known here, every board counts as used.
+    boards  all accelerators of the node
+    value   CUDA_VISIBLE_DEVICES; None if the variable is not set
+
+    An index counts the boards that the driver shows to the work, which are not known of boards that
+    nobody reads: a control group may hide them. Only the name of a board, and a list that hides
+    every board, tell about them.
     """
-    ids = frozenset(board.id for board in boards)
-    if value is None:
-        return ids
+    return {board.id: _use(board, boards, value) for board in boards}
+
+
+def _use(board: Accelerator, boards: Sequence[Accelerator], value: str | None) -> bool | None:
+    if value is None or board.vendor != NVIDIA:
+        return None
     if no_device(value):
-        return frozenset(board.id for board in boards if board.vendor != NVIDIA)
-    ours = [board for board in boards if board.vendor == NVIDIA]
-    known, doubts = visible(value, order, [Board(b.uuid or b.id, b.name) for b in ours])
-    if doubts:
-        return ids
-    return frozenset(b.id for b in boards if b.vendor != NVIDIA or (b.uuid or b.id) in known)
+        return False
+    entries = [entry.strip() for entry in value.split(",")]
+    if not board.uuid or not all(entry.startswith("GPU-") for entry in entries):
+        return None  # MIG instances and indices name boards by numbers of the driver
+    uuids = [other.uuid for other in boards]
+    clear = [entry for entry in entries if sum(uuid.startswith(entry) for uuid in uuids) <= 1]
+    if any(board.uuid.startswith(entry) for entry in clear):
+        return True
+    return False if len(clear) == len(entries) else None
 
 
-def gpu(board: Accelerator, *, is_used: bool) -> Gpu:
+def gpu(board: Accelerator, *, is_used: bool | None) -> Gpu:
     """Provenance of an accelerator that nobody reads."""
     return Gpu(
         uuid=board.uuid or board.id,
@@ -260,7 +271,7 @@ def gpu(board: Accelerator, *, is_used: bool) -> Gpu:
     )
 
 
-def uncounted(maker: str, *, is_used: bool) -> Gpu:
+def uncounted(maker: str, *, is_used: bool | None) -> Gpu:
     """Accelerators that exist, and of which not even the number is known."""
     return Gpu(
         uuid="uncounted",

@@ -19,7 +19,6 @@ from energybench.collectors import accelerators, nvml_reasons
 from energybench.collectors.accelerators import NVIDIA, Accelerator, Cause
 from energybench.collectors.cuda_devices import no_device, visible
 from energybench.collectors.nvml_board import (
-    ClosedBoard,
     OpenBoard,
     code_of,
     condition,
@@ -81,13 +80,15 @@ class Nvml:
         self._used, doubts = visible(
             context.visible_devices, context.device_order, [board.board for board in self._boards]
         )
-        maybe_used = _may_be_used(context, self._boards, closed, doubts)
-        if maybe_used:
+        use_of_closed = _use_of_unopened(context)
+        # The work may use boards that NVML does not open: no other board is there, or the list of
+        # visible devices names more than the open boards.
+        if use_of_closed is None and closed and (not self._boards or _names_more(doubts)):
             doubts = tuple(doubt for doubt in doubts if doubt.code != "visible-device-unknown")
         self._doubts = list(doubts)
         self._gpus = (
             *(self._describe(board) for board in self._boards),
-            *(msgspec.structs.replace(board.gpu, used=maybe_used) for board in closed),
+            *(msgspec.structs.replace(board.gpu, used=use_of_closed) for board in closed),
         )
         # channels of the boards that answer
         channels: list[Channel] = []
@@ -144,7 +145,7 @@ class Nvml:
         cause = nvml_reasons.start(error.code, error.words, context.root, boards)
         self._take_unread(context, boards, cause)
         if not boards and error.code in nvml_reasons.DRIVER_ANSWERED:
-            self._gpus = (accelerators.uncounted("NVIDIA", is_used=not _hidden(context)),)
+            self._gpus = (accelerators.uncounted("NVIDIA", is_used=_use_of_unopened(context)),)
             self._doubts = [accelerators.uncounted_doubt("NVIDIA", cause)]
         return Unavailable(*cause)
 
@@ -162,8 +163,8 @@ class Nvml:
         return Unavailable(*cause)
 
     def _take_unread(self, context: Context, boards: Sequence[Accelerator], cause: Cause) -> None:
-        used = accelerators.used(boards, context.visible_devices, context.device_order)
-        self._gpus = tuple(accelerators.gpu(board, is_used=board.id in used) for board in boards)
+        use = accelerators.use_of_unread(boards, context.visible_devices)
+        self._gpus = tuple(accelerators.gpu(board, is_used=use[board.id]) for board in boards)
         self._doubts = accelerators.doubts(boards, cause)
 
     def _stop(self) -> None:
@@ -214,20 +215,14 @@ def _nvidia_boards(context: Context) -> list[Accelerator]:
     return [board for board in accelerators.accelerators(context.root) if board.vendor == NVIDIA]
 
 
-def _may_be_used(
-    context: Context,
-    boards: Sequence[OpenBoard],
-    closed: Sequence[ClosedBoard],
-    doubts: Sequence[Doubt],
-) -> bool:
-    """Whether boards that NVML does not open may be at work all the same: no other board can be,
-    or the list of visible devices names more than the open boards.
+def _names_more(doubts: Sequence[Doubt]) -> bool:
+    """Whether the list of visible devices names more than the open boards."""
+    return any(doubt.code == "visible-device-unknown" for doubt in doubts)
+
+
+def _use_of_unopened(context: Context) -> bool | None:
+    """Whether the work uses boards that NVML does not open: no, if every board is hidden from the
+    work on purpose; otherwise not known.
     """
-    if not closed or _hidden(context):
-        return False
-    return not boards or any(doubt.code == "visible-device-unknown" for doubt in doubts)
-
-
-def _hidden(context: Context) -> bool:
-    """Whether every board is hidden from the work on purpose."""
-    return context.visible_devices is not None and no_device(context.visible_devices)
+    value = context.visible_devices
+    return False if value is not None and no_device(value) else None

@@ -108,7 +108,7 @@ def open_boards(nvml: Any) -> tuple[list[OpenBoard], list[ClosedBoard]]:
             code = code_of(nvml, "nvmlDeviceGetHandleByIndex", i)
             if code == 0:
                 code = code_of(nvml, "nvmlDeviceGetUUID", handle)
-            gpu = Gpu(uuid=f"unreadable-{i}", name="GPU that NVML does not open", used=False)
+            gpu = Gpu(uuid=f"unreadable-{i}", name="GPU that NVML does not open", used=None)
             closed.append(ClosedBoard(gpu, code))
             continue
         name = _text(ask(nvml, "nvmlDeviceGetName", handle)) or "unknown GPU"

@@ -184,7 +184,7 @@ def record(
             gpus=tuple(digest(gpu.uuid) for gpu in host.gpus if gpu.is_unique),
             name=host.name,
         ),
-        gpu_models=tuple(sorted(gpu.name for gpu in host.gpus if gpu.used)),
+        gpu_models=tuple(sorted(gpu.name for gpu in host.gpus_of_work)),
         driver=next((gpu.driver for gpu in host.gpus if gpu.driver), None),
         session=session or measurement.session or measurement.id,
         time_utc=time_utc or host.started_utc or "",

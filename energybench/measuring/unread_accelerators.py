@@ -7,10 +7,12 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from energybench.analysis.energy.boundary import GPU, MODULE
 from energybench.collectors import accelerators
 from energybench.collectors.accelerators import Accelerator, Cause
-from energybench.model import Channel, Doubt
+from energybench.model import Channel, Doubt, Gpu
 from energybench.plugins import Context
 
 if TYPE_CHECKING:
@@ -24,11 +26,13 @@ _HOW_TO_READ = (
 
 def with_work_device(sensors: Sensors, device: str) -> Sensors:
     """The sensors of a workload on `device`: accelerators that the work uses and nobody lists are
-    added, in an unknown number.
+    added, in an unknown number. The only accelerator that the work can use is used.
     """
     read = any(_is_accelerator(channel) for channel in sensors.channels)
-    if not device.startswith("cuda") or sensors.gpus or read:
+    if not device.startswith("cuda") or read:
         return sensors
+    if sensors.gpus:
+        return sensors._replace(gpus=_with_only_choice(sensors.gpus))
     cause = Cause(
         "the work runs on one, and neither a collector nor the kernel's lists name it",
         "`energybench doctor` names the collectors that do not work; in a container make the "
@@ -37,6 +41,16 @@ def with_work_device(sensors: Sensors, device: str) -> Sensors:
     gpu = accelerators.uncounted("", is_used=True)
     doubt = accelerators.uncounted_doubt("", cause)
     return sensors._replace(gpus=(gpu,), doubts=(*sensors.doubts, doubt))
+
+
+def _with_only_choice(gpus: tuple[Gpu, ...]) -> tuple[Gpu, ...]:
+    """The accelerators; if the work on one of them can use only one, that one is used."""
+    choices = [gpu for gpu in gpus if gpu.used is not False]
+    if len(choices) != 1:
+        return gpus
+    return tuple(
+        msgspec.structs.replace(gpu, used=True) if gpu is choices[0] else gpu for gpu in gpus
+    )
 
 
 def with_unread_accelerators(sensors: Sensors, context: Context) -> Sensors:
@@ -56,8 +70,8 @@ def with_unread_accelerators(sensors: Sensors, context: Context) -> Sensors:
     undescribed = undescribed[sum(not gpu.pci_bus_id for gpu in sensors.gpus) :]
     if not undescribed:
         return sensors
-    used = accelerators.used(listed, context.visible_devices, context.device_order)
-    gpus = [accelerators.gpu(board, is_used=board.id in used) for board in undescribed]
+    use = accelerators.use_of_unread(listed, context.visible_devices)
+    gpus = [accelerators.gpu(board, is_used=use[board.id]) for board in undescribed]
     return sensors._replace(
         gpus=(*sensors.gpus, *gpus),
         doubts=(*sensors.doubts, *_unread_doubts(undescribed, sensors.channels, uuids)),

@@ -43,7 +43,7 @@ from energybench.model.derived import (
 )
 from energybench.model.doubts import Doubt, DoubtCode
 from energybench.model.effects import Effect, EffectKind, SensorSort
-from energybench.model.host import Condition, Gpu, Host, OtherLoad, same_identity
+from energybench.model.host import Condition, Gpu, Host, OtherLoad, of_work, same_identity
 from energybench.model.job import Job, Launcher
 from energybench.model.limits import Binding, DeviceLimits, Limit, LimitName, Roofline
 from energybench.model.measured import (
@@ -256,6 +256,7 @@ __all__ = [
     "base_inputs",
     "carbon_basis",
     "has_stamp",
+    "of_work",
     "quality_of",
     "same_identity",
     "stamp_words",

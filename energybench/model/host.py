@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated
 
 import msgspec
@@ -21,12 +21,13 @@ _BOARD = "gpu:"  # kind of an identity
 class Gpu(Noun, frozen=True, kw_only=True):
     """One accelerator of the node, used or not.
 
+    used       None if nobody knows whether the work used it: no collector reads it
     uncounted  True if this entry stands for an unknown number of accelerators
     """
 
     uuid: str
     name: str
-    used: bool = True
+    used: bool | None = True
     driver: str | None = None
     cuda: str | None = None
     pci_bus_id: str | None = None
@@ -51,6 +52,15 @@ class Gpu(Noun, frozen=True, kw_only=True):
     def is_unique(self) -> bool:
         """Whether no other board in the world has this UUID."""
         return _BOARD_UUID.fullmatch(self.uuid) is not None
+
+
+def of_work(gpus: Iterable[Gpu]) -> tuple[Gpu, ...]:
+    """The accelerators that the work was given; if none is known to be, those that it may have
+    used.
+    """
+    possible = [gpu for gpu in gpus if gpu.used is not False]
+    given = [gpu for gpu in possible if gpu.used]
+    return tuple(given or possible)
 
 
 class Host(Noun, frozen=True, kw_only=True):
@@ -86,6 +96,11 @@ class Host(Noun, frozen=True, kw_only=True):
     gpus: tuple[Gpu, ...] = ()
     started_utc: str | None = None
     started_s: float | None = None
+
+    @property
+    def gpus_of_work(self) -> tuple[Gpu, ...]:
+        """The accelerators that the work was given (`of_work`)."""
+        return of_work(self.gpus)
 
     @property
     def identity(self) -> str:

@@ -104,6 +104,8 @@ class Part(Noun, frozen=True, kw_only=True):
     """A part of a boundary.
 
     low_w, high_w  range of power of a modelled or missing part, W; None for a measured part
+    used           None if nobody knows whether the work used the part: an accelerator that no
+                   collector reads
     count          number of equal parts, on all nodes of a job; their ranges are added up
     """
 
@@ -112,7 +114,7 @@ class Part(Noun, frozen=True, kw_only=True):
     low_w: NonNegative | None = None
     high_w: NonNegative | None = None
     device: str = ""
-    used: bool = True
+    used: bool | None = True
     count: Annotated[int, msgspec.Meta(ge=1)] = 1
 
     @property
@@ -120,7 +122,7 @@ class Part(Noun, frozen=True, kw_only=True):
         """The component under which the energy of the part is reported: that of unused devices
         stands apart.
         """
-        if self.used or self.component.endswith(UNUSED):
+        if self.used is not False or self.component.endswith(UNUSED):
             return self.component
         return self.component + UNUSED
 

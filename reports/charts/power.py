@@ -79,7 +79,7 @@ def power(alt: Any, timeline: Timeline, label: str, parts: Sequence[Part]) -> Fi
 
 def _lines(series_list: Sequence[PowerSeries], parts: Sequence[Part]) -> list[_Line]:
     """The lines in the order of the legend: of each component the sum, then the devices."""
-    unused = {part.device for part in parts if not part.used}
+    unused = {part.device for part in parts if part.used is False}
     modelled = {(part.component, part.device) for part in parts if part.state == "modelled"}
     components = [series.component.removesuffix(UNUSED) for series in series_list]
     tones = component_colours(list(dict.fromkeys(components)))

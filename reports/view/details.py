@@ -20,6 +20,7 @@ from energybench_reports.view.wording import (
     percent,
     plain,
     signed,
+    use_by_work,
     watts,
 )
 
@@ -127,7 +128,7 @@ def _part_row(part: Part) -> tuple[TableCell, ...]:
     return (
         TableCell(component_words(part.component)),
         known(part.device or (f"{part.count} devices" if part.count > 1 else "")),
-        TableCell("used" if part.used else "unused"),
+        use_by_work(part.used),
         TableCell(part.state, tone=_PART_TONES[part.state]),
         known(watts(part)),
     )

@@ -9,7 +9,14 @@ from typing import NamedTuple
 
 from energybench.model import Comparison, Gpu, Host, Measurement
 from energybench_reports.view.layout import Section, Table
-from energybench_reports.view.wording import TableCell, counted, gibibytes, known, plain
+from energybench_reports.view.wording import (
+    TableCell,
+    counted,
+    gibibytes,
+    known,
+    plain,
+    use_by_work,
+)
 
 Names = Mapping[str, str]
 _MOST_NAMES = 8  # of nodes of one kind
@@ -175,7 +182,7 @@ def _gpu_row(gpu: Gpu, count: int) -> tuple[TableCell, ...]:
             f"{count} × {plain(gpu.name)}" if count > 1 else plain(gpu.name),
             ", ".join(plain(part) for part in identity if part),
         ),
-        TableCell("used" if gpu.used else "unused"),
+        use_by_work(gpu.used),
         known(driver),
         _power_limit(gpu),
         _clock(gpu.sm_clock_mhz, gpu.sm_clock_max_mhz),

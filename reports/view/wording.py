@@ -64,6 +64,13 @@ def bare(number_: float | None, unit: str = "", significant: int = 3) -> TableCe
     return TableCell(show_value(number_, unit, significant), tone="warn" if number_ is None else "")
 
 
+def use_by_work(used: bool | None) -> TableCell:
+    """Whether the work used a device."""
+    if used is None:
+        return TableCell("not known", tone="muted")
+    return TableCell("used" if used else "unused")
+
+
 def known(thing: object) -> TableCell:
     """A piece of provenance; a dash for None and for empty text."""
     if thing is None or thing == "":

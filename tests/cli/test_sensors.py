@@ -14,7 +14,13 @@ from pathlib import Path
 import pytest
 
 from tests.cli.process import batches, command, energybench, in_process, partial, until
-from tests.simulators import PciDevice, live_node, nvml_environment, pci_tree
+from tests.simulators import (
+    PciDevice,
+    live_node,
+    nvidia_driver_tree,
+    nvml_environment,
+    pci_tree,
+)
 
 RANGE_UJ = 262_143_328_850
 SOCKETS = {
@@ -129,6 +135,43 @@ def test_only_the_visible_gpu_is_used_and_the_others_are_listed(
         )
         assert "idle-accelerators" in codes(result)
         assert [gpu["used"] for gpu in result["host"]["gpus"]] == [False, True, False]
+
+
+@pytest.mark.parametrize("visible", [None, "0,1", "0", ""])
+def test_boards_that_a_control_group_hides_are_missing_and_not_idle(
+    tmp_path: Path, machine: Path, visible: str | None
+) -> None:
+    """Two of four boards are shown to the job. Nobody knows what the other two do, and their energy
+    is not in the sum, whatever the visible devices of the work are.
+    """
+    uuids = [f"GPU-5eed000{i}-0000-0000-0000-00000000000{i}" for i in range(4)]
+    names = {f"0000:{i + 1}0:00.0": ("NVIDIA A100", uuid) for i, uuid in enumerate(uuids)}
+    pci_tree(machine, dict.fromkeys(names, PciDevice()))
+    nvidia_driver_tree(machine, names)
+    env = nvml_environment(tmp_path, "count=4\nwave=const,60\n") | {"NVMLSIM_BOARDS": "1,3"}
+    if visible is not None:
+        env |= {"CUDA_VISIBLE_DEVICES": visible, "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+    with live_node(machine, SOCKETS):
+        result = measure(tmp_path, env, machine)
+    given = {None: 2, "0,1": 2, "0": 1, "": 0}[visible]
+    hidden = False if visible == "" else None
+    assert {gpu["uuid"]: gpu["used"] for gpu in result["host"]["gpus"]} == {
+        uuids[1]: given >= 1,
+        uuids[3]: given >= 2,
+        uuids[0]: hidden,
+        uuids[2]: hidden,
+    }
+    boards = sum(
+        value["value"]
+        for name, value in result["components_j"].items()
+        if name.startswith("gpu.board")
+    )
+    assert boards == pytest.approx(120 * result["time_s"]["value"], rel=0.03)
+    named = [doubt["message"] for doubt in result["doubts"] if doubt["code"] == "idle-accelerators"]
+    assert len(named) == (given < 2)
+    assert not any(uuid in message for message in named for uuid in (uuids[0], uuids[2]))
+    missing = {doubt["subject"] for doubt in result["doubts"] if doubt["code"] == "part-missing"}
+    assert missing == {f"gpu.board {uuids[0]}", f"gpu.board {uuids[2]}"}
 
 
 def test_a_gpu_lost_in_mid_run(tmp_path: Path, machine: Path) -> None:

@@ -6,7 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from energybench.collectors.accelerators import Cause, accelerators, doubts, normal_bus_id, used
+from energybench.collectors.accelerators import (
+    Cause,
+    accelerators,
+    doubts,
+    normal_bus_id,
+    use_of_unread,
+)
 from tests.simulators import PciDevice, nvidia_driver_tree, pci_tree
 from tests.simulators.accelerator_trees import FALLEN_OFF
 
@@ -122,27 +128,32 @@ def test_boards_with_one_cause_share_a_doubt(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "numbers"),
+    ("value", "uses"),
     [
-        (None, {1, 2, 3}),
-        ("", {3}),  # CUDA's variable hides no board of AMD
-        ("-1", {3}),
-        ("NoDevFiles", {3}),
-        ("1", {2, 3}),
-        ("1,0", {1, 2, 3}),
-        ("GPU-unknown", {1, 2, 3}),  # may be any of the boards
-        ("9", {1, 2, 3}),
+        (None, [None, None, None]),
+        ("", [False, False, None]),  # CUDA's variable hides no board of AMD
+        ("-1", [False, False, None]),
+        ("NoDevFiles", [False, False, None]),
+        ("0", [None, None, None]),  # the first board that the driver shows to the work
+        ("1,0", [None, None, None]),
+        ("9", [None, None, None]),
+        (UUID, [True, False, None]),
+        ("GPU-5eed0001", [False, True, None]),
+        (f"GPU-5eed0001,{UUID}", [True, True, None]),
+        ("GPU-5eed", [None, None, None]),  # fits both boards
+        ("GPU-unknown", [False, False, None]),
+        ("MIG-5eed0001-0000-0000-0000-000000000001", [None, None, None]),
     ],
 )
-def test_boards_that_the_work_was_given(
-    tmp_path: Path, value: str | None, numbers: set[int]
+def test_use_of_boards_that_nobody_reads(
+    tmp_path: Path, value: str | None, uses: list[bool | None]
 ) -> None:
-    """By index in the order of the bus; an entry that cannot be resolved leaves no board idle."""
-    pci_tree(tmp_path, {f"0000:{bus}0:00.0": PciDevice() for bus in (1, 2)})
+    """An index counts the boards that the driver shows, and tells nothing; a UUID tells."""
+    names = {"0000:10:00.0": UUID, "0000:20:00.0": UUID.replace("5eed0000", "5eed0001")}
+    nvidia_driver_tree(tmp_path, {bus: ("NVIDIA A100", uuid) for bus, uuid in names.items()})
     amd = PciDevice(vendor=0x1002, device=0x740F, device_class=0x038000, driver="amdgpu")
-    pci_tree(tmp_path, {"0000:30:00.0": amd})
-    expected = {f"pci-0000:{number}0:00.0" for number in numbers}
-    assert used(accelerators(tmp_path), value, "PCI_BUS_ID") == expected
+    pci_tree(tmp_path, {**dict.fromkeys(names, PciDevice()), "0000:30:00.0": amd})
+    assert list(use_of_unread(accelerators(tmp_path), value).values()) == uses
 
 
 @pytest.mark.parametrize(

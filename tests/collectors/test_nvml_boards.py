@@ -82,7 +82,7 @@ def test_a_board_of_another_job_is_listed_and_shifts_no_index(tmp_path: Path) ->
     assert [(gpu["uuid"], gpu["used"]) for gpu in answer["gpus"]] == [
         (UUIDS[1], True),
         (UUIDS[2], False),
-        ("unreadable-0", False),
+        ("unreadable-0", None),
     ]
     assert [doubt["code"] for doubt in answer["doubts"]] == ["gpu-unreadable"]
 

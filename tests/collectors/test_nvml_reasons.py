@@ -53,11 +53,21 @@ def test_every_failure_to_start_has_a_reason(
     assert [doubt["code"] for doubt in answer["doubts"]] == ([] if rc == 9 else ["gpu-unreadable"])
 
 
-@pytest.mark.parametrize(("conf", "visible"), [("init=18", "1"), ("count=0", None)])
+@pytest.mark.parametrize(
+    ("conf", "visible", "first"),
+    [
+        ("init=18", "1", None),
+        ("count=0", None, None),
+        ("init=18", UUIDS[0], True),
+        ("count=0", UUIDS[1], False),
+    ],
+)
 def test_boards_of_the_kernel_where_nvml_lists_none(
-    tmp_path: Path, conf: str, visible: str | None
+    tmp_path: Path, conf: str, visible: str | None, first: bool | None
 ) -> None:
-    """The boards are described by the driver's and the bus's lists, with NVML's reason."""
+    """The boards are described by the driver's and the bus's lists, with NVML's reason. An index
+    tells nothing about them, a UUID tells about the board whose UUID is known.
+    """
     pci_tree(tmp_path, {"0000:10:00.0": PciDevice(), "0000:20:00.0": PciDevice()})
     unknown = "GPU-????????-????-????-????-????????????"
     boards = {
@@ -67,8 +77,8 @@ def test_boards_of_the_kernel_where_nvml_lists_none(
     nvidia_driver_tree(tmp_path, boards, "535.104.05")
     answer = run_nvml(nvml_environment(tmp_path, conf + "\n"), root=str(tmp_path), visible=visible)
     assert [(gpu["uuid"], gpu["name"], gpu["used"]) for gpu in answer["gpus"]] == [
-        (UUIDS[0], "NVIDIA A100", visible is None),
-        ("pci-0000:20:00.0", "NVIDIA A100", True),
+        (UUIDS[0], "NVIDIA A100", first),
+        ("pci-0000:20:00.0", "NVIDIA A100", None),
     ]
     (doubt,) = answer["doubts"]
     assert doubt["code"] == "gpu-unreadable"
@@ -99,9 +109,9 @@ def test_the_reason_of_a_board_is_nvmls_answer(
     assert remedy in doubt["remedy"]
 
 
-@pytest.mark.parametrize(("visible", "used"), [(None, True), ("0", True), ("", False)])
+@pytest.mark.parametrize(("visible", "used"), [(None, None), ("0", None), ("", False)])
 def test_boards_that_nvml_opens_for_nobody_may_be_at_work(
-    tmp_path: Path, visible: str | None, used: bool
+    tmp_path: Path, visible: str | None, used: bool | None
 ) -> None:
     """No board is called idle or unknown only because NVML does not open it."""
     answer = run_nvml(

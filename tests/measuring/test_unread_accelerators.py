@@ -98,7 +98,9 @@ def test_boards_of_a_blades_meters_are_counted(
 
 
 def test_work_on_cuda_has_an_accelerator(tmp_path: Path) -> None:
-    """If no list names one, their number is not known, and the range is that of a whole node."""
+    """If no list names one, their number is not known, and the range is that of a whole node. If
+    the lists name one, the work runs on that one; of two, nobody knows.
+    """
     sensors = opened(tmp_path, "rapl")
     assert boards(tmp_path, with_work_device(sensors, "cpu")) == []
     for device in ("cuda", "cuda:1"):
@@ -108,7 +110,12 @@ def test_work_on_cuda_has_an_accelerator(tmp_path: Path) -> None:
         assert len(unreadable(worked)) == 1
     pci_tree(tmp_path, {"0000:10:00.0": A100})
     listed = opened(tmp_path, "rapl")
-    assert with_work_device(listed, "cuda") is listed
+    assert [part.used for part in boards(tmp_path, listed)] == [None]
+    (part,) = boards(tmp_path, with_work_device(listed, "cuda"))
+    assert part.used is True
+    pci_tree(tmp_path, {"0000:20:00.0": A100})
+    two = with_work_device(opened(tmp_path, "rapl"), "cuda")
+    assert [part.used for part in boards(tmp_path, two)] == [None, None]
     pm_tree(tmp_path, {"accel0_energy": "100 J 1 us"})
     read = opened(tmp_path, "pm_counters")
     assert with_work_device(read, "cuda") is read

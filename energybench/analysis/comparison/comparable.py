@@ -220,7 +220,7 @@ def _side(side: Measurement) -> list[Doubt]:
 
 def _cores_unused(host: Host) -> bool:
     """Whether a CPU-only run was kept from some of the node's threads."""
-    if not host.threads or not host.threads_allowed or any(gpu.used for gpu in host.gpus):
+    if not host.threads or not host.threads_allowed or host.gpus_of_work:
         return False
     return host.threads_allowed < host.threads
 
@@ -272,9 +272,8 @@ def _lowered_limits(side: Measurement) -> list[Doubt]:
     limits = [
         (gpu.power_limit_w, gpu.power_limit_default_w)
         for host in side.hosts or (side.host,)
-        for gpu in host.gpus
-        if gpu.used
-        and gpu.power_limit_w
+        for gpu in host.gpus_of_work
+        if gpu.power_limit_w
         and gpu.power_limit_default_w
         and gpu.power_limit_w < gpu.power_limit_default_w
     ]

@@ -281,7 +281,7 @@ def _without_idle(baseline: Measurement, candidate: Measurement) -> tuple[RatioL
 
 def _unused(side: Measurement) -> frozenset[str]:
     """Names of the components that had no part in the work."""
-    return frozenset(part.reported_as for part in side.boundary.parts if not part.used)
+    return frozenset(part.reported_as for part in side.boundary.parts if part.used is False)
 
 
 def _used_energy_of_repeat(repeat: Repeat, unused: frozenset[str]) -> float | None:

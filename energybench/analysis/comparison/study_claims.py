@@ -73,7 +73,7 @@ def against_claims(
 
 def _machine(host: Host, device: str) -> str:
     """Name of the processor or of the boards that did the work."""
-    boards = dict.fromkeys(gpu.name for gpu in host.gpus if gpu.used and gpu.name)
+    boards = dict.fromkeys(gpu.name for gpu in host.gpus_of_work if gpu.name)
     name = host.cpu if device == "cpu" else ", ".join(boards)
     return name or device
 

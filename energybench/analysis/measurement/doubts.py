@@ -164,7 +164,10 @@ def of_parts(rows: Sequence[Row]) -> list[Doubt]:
                     subject=place,
                 )
             )
-    idle = sorted(row.part.device for row in rows if not row.part.used)
+    # A missing part has no energy in the sum, and a doubt of its own.
+    idle = sorted(
+        row.part.device for row in rows if row.part.used is False and row.part.state != "missing"
+    )
     if idle:
         doubts.append(
             Doubt(

@@ -68,7 +68,7 @@ def parts(read: Sequence[NodePart]) -> tuple[Part, ...]:
     """The parts of the boundary on all nodes: equal parts are one, with their number and the sum of
     their ranges.
     """
-    sums: dict[tuple[str, str, bool], Part] = {}
+    sums: dict[tuple[str, str, bool | None], Part] = {}
     for node in read:
         for part in node.measurement.boundary.parts if node.measurement is not None else ():
             place = (part.component, part.state, part.used)

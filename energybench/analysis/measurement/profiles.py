@@ -250,7 +250,7 @@ def _with_profile(channel: Channel, profile: ChannelProfile) -> Channel:
 
 def devices_of(device: str, host: Host) -> tuple[str, ...]:
     """The devices behind a workload's `--device`: all CPUs together, or the UUIDs of its boards."""
-    return (CPU,) if device == CPU else tuple(gpu.uuid for gpu in host.gpus if gpu.used)
+    return (CPU,) if device == CPU else tuple(gpu.uuid for gpu in host.gpus_of_work)
 
 
 def usable_limits(
