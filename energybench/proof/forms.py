@@ -112,17 +112,37 @@ def in_file_names(name: str) -> set[str]:
     return {form for form in forms if len(form) > 1 and form != name}
 
 
+_JOB_WORDS = ("job", "jobs", "jobid", "job id", "job_id", "job-id", "job number")
+_JOB_SEPARATORS = (" ", "=", ":", ": ", "_", "-", "#", " #", "/")
+_BEFORE_JOB = (
+    *(word + separator for word in _JOB_WORDS for separator in _JOB_SEPARATORS),
+    *("slurm-", "slurm_", "slurm_script", "-j "),
+)
+# before a step of a job, "71.0"
+_BEFORE_STEP = ("pmix.", "step ", "step=", "stepid=", "jobs=", "-j ")
+
+
 def job_number(numbers: list[str]) -> str:
-    """A pattern for the numbers of jobs, beside a word for a job, or as a part of a name of one."""
+    """A pattern for the numbers of jobs, the longest first: beside a word for a job, in a step of a
+    job, or as a part of a name of one.
+    """
     if not numbers:
         return ""
     either = "|".join(map(re.escape, numbers))
-    before = (
-        r"(?:(?<=job )|(?<=job=)|(?<=job:)|(?<=job-)|(?<=job_)|(?<=jobid=)|(?<=job_id=)|"
-        r"(?<=jobid )|(?<=slurm-)|(?<=job id )|(?<=--jobs=)|(?<=-j ))"
-    )
-    of_a_name = rf"(?<=[A-Za-z]-)(?:{either})(?=-r\d)"
-    return rf"{before}(?:{either})(?![A-Za-z0-9]|\.\d)|{of_a_name}"
+    # a point with a digit behind it would make the number a decimal
+    alone = rf"(?=\d)(?:{_after(_BEFORE_JOB)})(?:{either})(?![A-Za-z0-9]|\.\d)"
+    of_a_step = rf"(?=\d)(?:{_after(_BEFORE_STEP)})(?:{either})(?=\.\d)"
+    return rf"{alone}|{of_a_step}|{job_in_a_name(numbers)}"
+
+
+def job_in_a_name(numbers: list[str]) -> str:
+    """A pattern for the numbers of jobs as they stand in names of jobs, "ebtest-71-r0"."""
+    either = "|".join(map(re.escape, sorted(numbers, key=len, reverse=True)))
+    return rf"(?<=[\w.+]-)(?:{either})(?=-r\d)"
+
+
+def _after(words: tuple[str, ...]) -> str:
+    return "|".join(f"(?<={re.escape(word)})" for word in words)
 
 
 def canonical(kind: str, name: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args, get_origin
 import msgspec
 
 from energybench.model import Channel, ChannelStats, Gpu, Host, Job, Measurement, NodeShare, Part
+from energybench.proof.job_names import learn_job, replaced_job
 from energybench.proof.pseudonyms import Pseudonyms
 from energybench.store.job_header import JobHeader
 from energybench.store.run import Header
@@ -44,9 +45,7 @@ def learn(noun: Any, names: Pseudonyms) -> None:
         if isinstance(inside, Host):
             _learn_host(inside, names)
         elif isinstance(inside, Job):
-            names.learn("nodes", inside.node_names)
-            names.learn("job", inside.id)
-            names.learn("cluster", inside.cluster)
+            learn_job(inside, names)
         elif isinstance(inside, NodeShare):
             names.learn("host", inside.node)
         elif isinstance(inside, Measurement | Header):
@@ -118,6 +117,8 @@ def replaced(value: Any, names: Pseudonyms) -> Any:
     """A copy of a value with pseudonyms in all texts and keys."""
     if isinstance(value, str):
         return names.text(value)
+    if isinstance(value, Job):
+        return msgspec.structs.replace(value, **replaced_job(value, names))
     if isinstance(value, msgspec.Struct):
         kept = kept_fields(type(value))
         return type(value)(

@@ -30,8 +30,10 @@ _WORDS = ("host", "user", "path", "serial", "address", "nodes", "cluster", "job"
 _SALT_BYTES = 32
 _SALT = re.compile(r"[0-9a-f]{64}\n?")
 # A name of fewer characters is replaced where it stands as a word of its own, since it may be a
-# part of any other word. Numbers of fewer digits are replaced beside words for a job only.
+# part of any other word. Numbers of fewer digits are replaced in the field of a job's number, in
+# the name of a job, and beside words for a job only (proof/job_names.py).
 _SHORT, _SHORT_NUMBER = 5, 9
+_NUMBER = re.compile(r"\d+(?:[_+]\d+)?")  # of a job, of a task of an array, of a component
 _STAMP = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}-\d{2}-\d{2}(?:\.\d{3})?Z")  # begins the id of a run
 _ATTACHED = "_attached"
 
@@ -78,17 +80,25 @@ class Pseudonyms:
     def learn(self, kind: Kind, name: str | None) -> None:
         """Replace this name from now on."""
         name = unicodedata.normalize("NFC", (name or "").strip())
-        if len(name) < 2 or name.lower() in self._known:
+        # a word of one character is a part of any text; a job's number has a field of its own
+        least = 1 if kind == "job" and name.isdigit() else 2
+        if len(name) < least or name.lower() in self._known:
             return
         if kind == "run" and not _STAMP.match(name):
             return  # the part of a job, which is called after its node
         self._pattern = None
         pseudonym = self._made(kind, name)
-        if kind == "job" and name.replace("_", "").isdigit() and len(name) < _SHORT_NUMBER:
-            self._jobs[name] = pseudonym
+        if kind == "job" and _NUMBER.fullmatch(name) and len(name) < _SHORT_NUMBER:
+            for form in {name, *forms.in_file_names(name)}:
+                self._jobs[form] = pseudonym
             return
         for form in {name, name.replace(" ", "%20"), *forms.in_file_names(name)}:
             self._known.setdefault(form.lower(), pseudonym)
+
+    def learn_as(self, name: str, pseudonym: str) -> None:
+        """Replace a name that is made of other names by what their pseudonyms make."""
+        self._known.setdefault(unicodedata.normalize("NFC", name).lower(), pseudonym)
+        self._pattern = None
 
     def learn_board(self, address: str) -> None:
         """Replace the PCI address of a board, also without its domain, as lspci writes it."""
@@ -125,7 +135,7 @@ class Pseudonyms:
 
     def text(self, text: str) -> str:
         """The text with pseudonyms."""
-        if text in self._jobs:  # the field of the number itself
+        if len(text) > 1 and text in self._jobs:  # a number on its own, such as a label
             return self._note(text, self._jobs[text])
         if self._pattern is None:
             self._pattern = self._alternatives()
@@ -148,6 +158,18 @@ class Pseudonyms:
         new = self._pattern.sub(self._replacement, composed)
         return text if new == composed else new
 
+    def of_field(self, kind: Kind, name: str | None, *, note: bool = False) -> str | None:
+        """Pseudonym of a name in a field for names of this kind, however short the name is.
+
+        note  whether the name is replaced with it
+        """
+        stated = unicodedata.normalize("NFC", (name or "").strip())
+        if name is None or not stated:
+            return name
+        pseudonym = self._known.get(stated.lower()) or self._jobs.get(stated)
+        pseudonym = pseudonym or self._made(kind, stated)
+        return self._note(stated, pseudonym) if note else pseudonym
+
     def path(self, word: str) -> str:
         """A word that is a path as a whole, which may hold spaces."""
         if word.startswith(("/", "~/")) and not forms.is_of_the_system(word):
@@ -167,7 +189,8 @@ class Pseudonyms:
                 without = without.replace(word.lower(), "")
             if lower in without:
                 return name
-        return None
+        number = re.search(forms.job_in_a_name(list(self._jobs)), folded) if self._jobs else None
+        return number[0] if number is not None else None
 
     def _alternatives(self) -> re.Pattern[str]:
         """One pattern for everything, so that no pseudonym is replaced again."""
