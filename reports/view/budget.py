@@ -30,16 +30,25 @@ def section(
     """A table for each comparison and each measurement; a brief format shows its first line."""
     tables: list[Table] = []
     brief: list[str] = []
+    without_shares = False
     for title, estimate, unit, ratio in _values(measurements, comparisons, names):
         lines = budget(estimate, LINES, ratio=ratio)
         if lines:
             tables.append(_table(title, estimate, unit, lines))
+            without_shares |= any(
+                line.share is None and line.distribution != "bound" for line in lines
+            )
             brief.append(f"{title}: {plain(words(lines[0], estimate, unit))}")
     about = (
         'Each line is one effect, or the same kind of effect on several devices. "Without it" is '
         "the half-width of the interval recombined without the effect: the most that a perfect "
         "remedy could gain. A bound is not a probability and has no share of the variance."
     )
+    if without_shares:
+        about += (
+            " With few repeats no line has a share: the interval of their scatter is much wider "
+            "than its u."
+        )
     return Section(
         "shrink", "What would shrink this interval most", about, tuple(tables), brief=tuple(brief)
     )
@@ -89,8 +98,10 @@ def _row(line: Contribution, estimate: Estimate, unit: str) -> tuple[TableCell, 
     distribution = _NAMES[line.distribution]
     if line.devices > 1:
         distribution += f", {line.devices} together"
-    share = TableCell("a bound", tone="muted")
-    if line.share is not None:
+    share = TableCell("–", tone="muted")
+    if line.distribution == "bound":
+        share = TableCell("a bound", tone="muted")
+    elif line.share is not None:
         share = TableCell(percent(line.share), bar=min(line.share, 1.0))
     width = line.half_width_without
     return (

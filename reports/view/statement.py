@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from energybench.analysis.comparison.means import means, no_mean
-from energybench.analysis.uncertainty.budget import budget
+from energybench.analysis.uncertainty.budget import Contribution, budget
 from energybench.grading.statable import against_publication
 from energybench.model import Comparison, Document, Estimate, Measurement, Publication
 from energybench.units import show
@@ -273,18 +273,21 @@ def _budget_words(stated: Stated) -> str:
     for estimate in estimates[:1]:
         lines = budget(estimate, _BUDGET_LINES, ratio=ratio)[:_BUDGET_LINES]
         half = abs(estimate.half_width / estimate.value) if estimate.value else 0.0
-        shares = [
-            f"{plain(line.effect)} "
-            f"({'one-sided bound' if line.share is None else _share(line.share)})"
-            for line in lines
-        ]
+        shares = [f"{plain(line.effect)} ({_size(line, estimate)})" for line in lines]
         if shares:
             return f"{'; '.join(shares)}; half-width now {percent(half)}"
     return "the effects of the figure are not known"
 
 
-def _share(share: float) -> str:
-    return f"{percent(share)} of the variance"
+def _size(line: Contribution, estimate: Estimate) -> str:
+    """How much of the uncertainty a line is."""
+    if line.distribution == "bound":
+        return "one-sided bound"
+    if line.share is not None:
+        return f"{percent(line.share)} of the variance"
+    if not estimate.value:
+        return f"without it ±{line.half_width_without:.3g}"
+    return f"without it ±{percent(line.half_width_without / abs(estimate.value))}"
 
 
 def _verify_words(stated: Stated) -> str:

@@ -3,7 +3,8 @@
 Effects of one kind on several devices of one component stand on one line ("gpu.board … : gain" of 4
 boards). `half_width_without` of a line is the half-width recombined without the effects of the
 line: the most that a perfect remedy could gain. A bound is not a probability and has no share of
-the variance.
+the variance. With few repeats no line has a share: Student's t makes the interval of the scatter
+wider than its u, so that shares of u² would contradict the half-widths.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import NamedTuple
 from energybench.analysis.uncertainty import effect_kinds
 from energybench.analysis.uncertainty.coverage_factors import (
     BOUND_SPAN,
+    Z95,
     coverage_factor,
     student_quantile,
 )
@@ -22,6 +24,10 @@ from energybench.analysis.uncertainty.effects import combine
 from energybench.analysis.uncertainty.node_sums import is_share
 from energybench.model import Distribution, Effect, EffectKind, Estimate
 from energybench.units import show_value
+
+# The largest error that Student's t may cause in a line's share of the variance. From 7 degrees of
+# freedom (8 repeats) on, the error is always smaller.
+_SHARE_OFF = 0.1
 
 # Lines of a budget. Recombining takes milliseconds for each line, and effects smaller than the
 # eighth line do not change the interval visibly.
@@ -35,7 +41,8 @@ class Contribution(NamedTuple):
     key                 key of a single effect; None for several effects
     u                   standard uncertainty, in the value's unit; of a bound: its limit over √12
     u_rel               u relative to the value; None if the value is 0
-    share               share of the sum of all u² without the bounds; None for a bound
+    share               share of the sum of all u² without the bounds; None for a bound, and if the
+                        scatter has so few degrees of freedom that shares of u² do not tell widths
     half_width_without  half-width of the value's interval without these effects
     remedy              what makes the effects smaller; "" if nothing does
     devices             number of effects on the line; 1 for many effects of a sum over nodes, whose
@@ -101,9 +108,10 @@ def words(line: Contribution, estimate: Estimate, unit: str = "") -> str:
 
     followed by ' → ' and the remedy.
     """
-    if line.share is None:
+    share = ""
+    if line.distribution == "bound":
         share = ", a bound to one side"
-    else:
+    elif line.share is not None:
         share = f", {_percent(line.share)} of the variance"
     widths = (estimate.half_width, line.half_width_without)
     if estimate.value:
@@ -138,7 +146,7 @@ def _line(
     variance = sum(effect.u**2 for effect in estimate.effects if effect.distribution != "bound")
     u = _u(group)
     share: float | None = None
-    if group[0].distribution != "bound":
+    if group[0].distribution != "bound" and _has_shares(estimate.effects):
         share = u**2 / variance if variance else 0.0
     without = combine(estimate.value, rest).half_width * scale
     return Contribution(
@@ -151,6 +159,26 @@ def _line(
         half_width_without=min(without, estimate.half_width),
         remedy=remedy,
         devices=1 if all(map(is_share, group)) else len(group),
+    )
+
+
+def _has_shares(effects: Sequence[Effect]) -> bool:
+    """Whether the share of each effect in the sum of all u² is also its share in the squares of
+    the half-widths, as far as Student's t decides.
+    """
+    squares = [effect.u**2 for effect in effects if effect.distribution != "bound"]
+    widths = [
+        (effect.u * coverage_factor(effect) / Z95) ** 2
+        if effect.distribution == "student"
+        else effect.u**2
+        for effect in effects
+        if effect.distribution != "bound"
+    ]
+    variance, width = sum(squares), sum(widths)
+    return all(
+        abs(square / variance - own / width) <= _SHARE_OFF
+        for square, own in zip(squares, widths, strict=True)
+        if variance
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import get_args
 
 import pytest
@@ -82,6 +83,40 @@ def test_a_bound_has_no_share() -> None:
     shares = {line.effect: line.share for line in lines}
     assert shares.pop("network: missing") is None
     assert sum(share for share in shares.values() if share is not None) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("repeats", [2, 3, 4, 5, 6, 7, 8, 9, 30])
+@pytest.mark.parametrize("scatter", [0.02, 0.2, 0.5, 1.0, 2.0, 10.0])
+def test_a_share_never_contradicts_the_half_widths(repeats: int, scatter: float) -> None:
+    """Few repeats make the interval of their scatter much wider than its u: a line that has a share
+    of the variance shrinks the interval by as much, and the sentence of another line has no share.
+    """
+    estimate = combine(1000.0, [*gains(2), student(10.0 * scatter, repeats - 1.0)])
+    lines = budget(estimate)
+    assert len({line.share is None for line in lines}) == 1
+    if repeats >= 8:
+        assert lines[0].share is not None
+    for line in lines:
+        assert ("of the variance" in words(line, estimate)) == (line.share is not None)
+        assert "without it" in words(line, estimate) or "with and without it" in words(
+            line, estimate
+        )
+        if line.share is not None:
+            gone = 1 - (line.half_width_without / estimate.half_width) ** 2
+            assert gone == pytest.approx(line.share, abs=0.12)
+
+
+def test_the_scatter_of_two_repeats_has_no_share() -> None:
+    """It is a twentieth of the variance and most of the interval."""
+    estimate = combine(1000.0, [normal("gain", 30.0), student(7.0, 1.0)])
+    first = largest(estimate)
+    assert first is not None
+    assert first.effect == "run-to-run scatter"
+    assert first.share is None
+    assert re.fullmatch(
+        r"run-to-run scatter; without it ±5\.9 % instead of ±\d+ % → more repeats: .*",
+        words(first, estimate),
+    )
 
 
 def test_the_repeats_that_are_asked_for_do_halve_the_scatter() -> None:
