@@ -12,8 +12,14 @@ from typing import Literal, NamedTuple
 from energybench.analysis.comparison.compare import compare
 from energybench.analysis.uncertainty.propagation import propagate
 from energybench.campaigns.campaign import Campaign, Published
-from energybench.campaigns.campaign_folder import CampaignFolder, whole
-from energybench.campaigns.planned_runs import PlannedRun, compared_runs, planned_jobs
+from energybench.campaigns.campaign_folder import CampaignFolder, State, whole
+from energybench.campaigns.judging import Unfinished, judge
+from energybench.campaigns.planned_runs import (
+    PlannedJob,
+    PlannedRun,
+    compared_runs,
+    planned_jobs,
+)
 from energybench.campaigns.tables import (
     MIN_NODES,
     NodeDifference,
@@ -69,11 +75,23 @@ class Mean(Noun, frozen=True, kw_only=True):
     value: Estimate
 
 
+class UnfinishedRun(Noun, frozen=True, kw_only=True):
+    """A run as `campaign status` judges it, without the state of a job that waits or runs again."""
+
+    run: str
+    state: Unfinished
+    reason: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.run} ({self.reason})" if self.reason else self.run
+
+
 class CampaignResult(Noun, frozen=True, kw_only=True):
     """Everything that a campaign gave so far.
 
-    missing   runs without a measurement
-    refused   comparisons that cannot be made, each with the reason
+    missing     runs without a measurement that were not tried, as far as is known without Slurm
+    unfinished  runs that were tried and do not have the result that was asked for
+    refused     comparisons that cannot be made, each with the reason
     """
 
     schema: Literal["energybench/1"] = "energybench/1"
@@ -82,6 +100,7 @@ class CampaignResult(Noun, frozen=True, kw_only=True):
     title: str
     about: str
     missing: tuple[str, ...]
+    unfinished: tuple[UnfinishedRun, ...]
     tables: tuple[Table, ...]
     nodes: tuple[NodeDifference, ...]
     comparisons: tuple[Comparison, ...]
@@ -101,22 +120,32 @@ class Collected(NamedTuple):
 
 def collect(campaign: Campaign, folder: CampaignFolder, where: str, *, local: bool) -> Collected:
     """Raises BadInput if nothing was measured, or a scenario cannot be read."""
-    runs = [run for job in planned_jobs(campaign) for run in job.runs]
+    jobs = planned_jobs(campaign)
+    runs = [run for job in jobs for run in job.runs]
     directories: dict[str, Path] = {}
     read = folder.measurements([run.key for run in runs], directories)
     found = {key: whole(some) for key, some in read.items()}
     measured = [(run, found[run.key]) for run in runs]
+    unfinished = _unfinished(jobs, read, folder.state(campaign), local=local)
     if not any(found.values()):
+        tried = ", ".join(str(run) for run in unfinished.values() if run.reason)
         command = f"energybench campaign submit {shlex.quote(where)}{' --local' if local else ''}"
-        raise BadInput(str(folder.store), "holds no run of this campaign yet", command)
-    compared, ratios, refused = _comparisons(campaign, found, where)
+        raise BadInput(
+            str(folder.store),
+            f"holds no result of this campaign: {tried}"
+            if tried
+            else "holds no run of this campaign yet",
+            command,
+        )
+    compared, ratios, refused = _comparisons(campaign, found, unfinished, where)
     comparisons = of_stored(compared, directories)
     projections = _projections(campaign, comparisons, refused)
     result = CampaignResult(
         campaign=campaign.name,
         title=campaign.title,
         about=campaign.about,
-        missing=tuple(run.name for run, some in measured if not some),
+        missing=tuple(run.name for run, some in measured if not some and run.key not in unfinished),
+        unfinished=tuple(unfinished.values()),
         tables=tuple(tables(campaign, measured)),
         nodes=tuple(
             difference
@@ -133,22 +162,47 @@ def collect(campaign: Campaign, folder: CampaignFolder, where: str, *, local: bo
     return Collected(result, [middle(some) for _, some in measured if some])
 
 
+def _unfinished(
+    jobs: Sequence[PlannedJob],
+    measured: Mapping[str, Sequence[Measurement]],
+    state: State,
+    *,
+    local: bool,
+) -> dict[str, UnfinishedRun]:
+    """The runs that were tried and do not have their result, by the keys of the runs. A run that
+    was submitted and left nothing behind is one of them only here: its job may wait in Slurm.
+    """
+    unfinished = {}
+    for job in jobs:
+        for run in job.runs:
+            judgement = judge(job, run, measured[run.key], state, local=local)
+            if judgement.state != "done" and (
+                measured[run.key] or (local and judgement.state != "not submitted")
+            ):
+                unfinished[run.key] = UnfinishedRun(
+                    run=run.name, state=judgement.state, reason=judgement.reason
+                )
+    return unfinished
+
+
 # ---------------------------------------------------------------- comparisons
 
 
 def _comparisons(
-    campaign: Campaign, found: Mapping[str, Sequence[Measurement]], where: str
+    campaign: Campaign,
+    found: Mapping[str, Sequence[Measurement]],
+    unfinished: Mapping[str, UnfinishedRun],
+    where: str,
 ) -> tuple[list[Comparison], list[NodesRatio], list[str]]:
     comparisons, ratios, refused = list[Comparison](), list[NodesRatio](), list[str]()
     for baseline, candidate in compared_runs(campaign, where):
         sides = found[baseline.key], found[candidate.key]
         if not all(sides):
             lacking = [
-                run.name for run, some in zip((baseline, candidate), sides, strict=True) if not some
+                run for run, some in zip((baseline, candidate), sides, strict=True) if not some
             ]
-            refused.append(
-                f"{baseline.name} → {candidate.name}: {' and '.join(lacking)} not measured yet"
-            )
+            words = _lacking_words(lacking, unfinished)
+            refused.append(f"{baseline.name} → {candidate.name}: {words}")
             continue
         try:
             comparisons.append(compare(middle(sides[0]), middle(sides[1]), campaign.margin))
@@ -158,6 +212,20 @@ def _comparisons(
         ratio = _ratio_over_nodes((baseline, candidate), sides)
         ratios += [ratio] if ratio is not None else []
     return comparisons, ratios, refused
+
+
+def _lacking_words(lacking: Sequence[PlannedRun], unfinished: Mapping[str, UnfinishedRun]) -> str:
+    """'milc@cpu and milc@gpu not measured yet', 'milc@gpu ended without a result (a check failed)'
+    of the runs of a comparison that have no measurement to compare.
+    """
+    by_state: dict[str, list[str]] = {}
+    for run in lacking:
+        state = "not measured yet"
+        if run.key in unfinished:
+            tried = unfinished[run.key]
+            state = f"{tried.state} ({tried.reason})" if tried.reason else tried.state
+        by_state.setdefault(state, []).append(run.name)
+    return " and ".join(f"{' and '.join(names)} {state}" for state, names in by_state.items())
 
 
 def _ratio_over_nodes(

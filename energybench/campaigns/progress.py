@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import Literal
 
 from energybench.campaigns.campaign import Campaign
-from energybench.campaigns.campaign_folder import CampaignFolder, State, whole
-from energybench.campaigns.planned_runs import PlannedJob, PlannedRun, planned_jobs
+from energybench.campaigns.campaign_folder import CampaignFolder, State
+from energybench.campaigns.judging import Judgement, Unfinished, judge
+from energybench.campaigns.planned_runs import PlannedRun, planned_jobs
 from energybench.campaigns.queue import QueuedJob, ended_jobs, own_jobs
 from energybench.model import Measurement, Noun
-from energybench.units import counted
 
-RunState = Literal["done", "waiting", "running", "ended without a result", "not submitted"]
+RunState = Literal[Unfinished, "done", "waiting", "running"]
 
 
 class RunProgress(Noun, frozen=True, kw_only=True):
@@ -46,7 +46,13 @@ def progress(campaign: Campaign, folder: CampaignFolder, *, local: bool) -> Camp
     queue = known_jobs(state) if not local else {}
     measured = folder.measurements([run.key for job in jobs for run in job.runs])
     rows = [
-        _row(run, is_done(job, measured[run.key], local=local), measured[run.key], state, queue)
+        _row(
+            run,
+            judge(job, run, measured[run.key], state, local=local),
+            measured[run.key],
+            state,
+            queue,
+        )
         for job in jobs
         for run in job.runs
     ]
@@ -68,33 +74,25 @@ def known_jobs(state: State) -> dict[str, QueuedJob]:
     return {**queue, **{job.id: job for job in ended_jobs(gone)}}
 
 
-def is_done(job: PlannedJob, measured: Sequence[Measurement], *, local: bool) -> bool:
-    """Whether a run of the job was measured, on as many machines as was asked for."""
-    machines = 1 if local else job.spread
-    return len(whole(measured)) >= machines
-
-
 def _row(
     run: PlannedRun,
-    done: bool,
+    judgement: Judgement,
     measured: Sequence[Measurement],
     state: State,
     queue: dict[str, QueuedJob],
 ) -> RunProgress:
     job = next((job for job in reversed(state.jobs) if run.key in job.keys), None)
     queued = queue.get(job.id) if job is not None and job.id is not None else None
-    word: RunState = "ended without a result" if job is not None or measured else "not submitted"
+    word: RunState = judgement.state
     note = ""
     if queued is not None:
         note = f"{queued.state} {queued.note}".strip()
-    if queued is not None and queued.waits:
-        word = "waiting"
-    elif queued is not None and queued.runs:
-        word = "running"
-    if done:
-        word, note = "done", ""
-    elif measured and word == "ended without a result":
-        note = "; ".join(filter(None, [note, _why(measured)]))
+    if judgement.state == "done":
+        note = ""
+    elif queued is not None and (queued.waits or queued.runs):
+        word = "waiting" if queued.waits else "running"
+    else:
+        note = "; ".join(filter(None, [note, judgement.reason]))
     return RunProgress(
         run=run.name,
         state=word,
@@ -102,12 +100,3 @@ def _row(
         note=note,
         runs=tuple(one.id for one in measured),
     )
-
-
-def _why(measured: Sequence[Measurement]) -> str:
-    """Why measurements do not count."""
-    if any(one.failed_checks for one in measured):
-        return "a check failed"
-    if any(one.partial for one in measured):
-        return "no repeat is whole"
-    return f"measured on {counted(len(whole(measured)), 'node')}"

@@ -18,6 +18,7 @@ def report_document(collected: Collected) -> Document:
     notes = [result.about] if result.about else []
     if result.missing:
         notes.append(f"Not measured yet: {', '.join(result.missing)}.")
+    notes += [f"{run.state[0].upper()}{run.state[1:]}: {run}." for run in result.unfinished]
     notes += [f"Not compared: {reason}" for reason in result.refused]
     notes += [_note(mean_rows(result))] if mean_rows(result) else []
     notes += [_note(table_rows(table)) for table in result.tables]

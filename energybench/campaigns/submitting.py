@@ -8,8 +8,9 @@ from pathlib import Path
 
 from energybench.campaigns.campaign import Campaign
 from energybench.campaigns.campaign_folder import CampaignFolder, State, SubmittedJob, with_job
+from energybench.campaigns.judging import is_done
 from energybench.campaigns.planned_runs import PlannedJob, planned_jobs
-from energybench.campaigns.progress import is_done, known_jobs
+from energybench.campaigns.progress import known_jobs
 from energybench.campaigns.queue import own_jobs
 from energybench.campaigns.script import directives, script
 from energybench.cluster.slurm_environment import of_new_job

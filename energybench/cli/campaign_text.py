@@ -30,8 +30,9 @@ def text(result: CampaignResult) -> list[str]:
             + f", {summary.claim_verdict(claim)}"
             for claim in projection.claims
         ]
-    rows += [""] if result.missing or result.refused else []
+    rows += [""] if result.missing or result.unfinished or result.refused else []
     rows += [f"not compared: {reason}" for reason in result.refused]
+    rows += [f"{run.state}: {run}" for run in result.unfinished]
     if result.missing:
         rows.append(f"not measured yet: {', '.join(result.missing)}")
     return rows

@@ -12,7 +12,9 @@ from energybench.campaigns.campaign_file import parse, read
 from energybench.campaigns.campaign_folder import CampaignFolder
 from energybench.campaigns.collecting import collect
 from energybench.campaigns.planned_runs import planned_runs
+from energybench.campaigns.progress import progress
 from energybench.campaigns.report_document import report_document
+from energybench.cli import campaign_text
 from energybench.errors import BadInput
 from energybench.model import Measurement, Verification
 from energybench.store.run import pretty
@@ -52,7 +54,7 @@ def store(of: Campaign, folder: CampaignFolder, measured: dict[str, Measurement]
             case = msgspec.structs.replace(
                 measured[planned.name], case=planned.key, label=planned.label
             )
-            directory = folder.store / planned.name
+            directory = folder.store / f"{planned.name}-{case.id}"
             directory.mkdir(parents=True)
             (directory / "run.json").write_text(pretty(case))
 
@@ -100,12 +102,82 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
         TWO.replace('workload = "deepcam"', 'workload = "deepcam"\nsize = "S"'), "t", tmp_path
     )
     result = collect(changed, folder, "two.toml", local=False).result
-    assert result.missing == ("deepcam@cpu", "milc@gpu", "deepcam@gpu")
+    assert result.missing == ("deepcam@cpu", "deepcam@gpu")
+    assert list(map(str, result.unfinished)) == ["milc@gpu (a check failed)"]
     assert result.refused == (
-        "milc@cpu → milc@gpu: milc@gpu not measured yet",
+        "milc@cpu → milc@gpu: milc@gpu ended without a result (a check failed)",
         "deepcam@cpu → deepcam@gpu: deepcam@cpu and deepcam@gpu not measured yet",
     )
     assert result.comparisons == result.projections == ()
+
+
+def spread(name: str, machine: str, **changes: object) -> Measurement:
+    measured = run(f"id-{name}-{machine}", times_s=(10.0,) * 3, host=machine, done=work())
+    return msgspec.structs.replace(measured, **changes)
+
+
+FAILED = {
+    "verification": (Verification(quantity="residual", value=1.0, tolerance=0.1, passed=False),)
+}
+CUT = {"partial": True}
+
+
+@pytest.mark.parametrize(
+    ("milc", "state", "words"),
+    [
+        ([], "not submitted", "not measured yet: milc@gpu"),
+        ([("a", {})], "measured in part", "measured in part: milc@gpu (on 1 of 2 machines)"),
+        ([("a", {}), ("b", {})], "done", None),
+        (
+            [("a", FAILED)],
+            "ended without a result",
+            "ended without a result: milc@gpu (a check failed)",
+        ),
+        (
+            [("a", FAILED), ("b", {})],
+            "measured in part",
+            "measured in part: milc@gpu (on 1 of 2 machines; a check failed)",
+        ),
+        ([("a", FAILED), ("a", {}), ("b", {})], "done", None),
+        (
+            [("a", CUT)],
+            "ended without a result",
+            "ended without a result: milc@gpu (no repeat is whole)",
+        ),
+    ],
+)
+def test_status_and_collect_judge_a_run_alike(
+    tmp_path: Path, milc: list[tuple[str, dict[str, object]]], state: str, words: str | None
+) -> None:
+    """The same state and the same reason, in the terminal and in the report."""
+    text = TWO.replace("[platforms.gpu]", "[platforms.gpu]\nspread = 2")
+    assert text != TWO
+    of = parse(text, "two.toml", tmp_path)
+    folder = CampaignFolder.of(of, local=False)
+    store(of, folder, {"milc@cpu": measurements()["milc@cpu"]})
+    for number, (machine, changes) in enumerate(milc):
+        measured = spread(f"milc{number}", machine, **changes)
+        store(of, folder, {"milc@gpu": measured})
+    (row,) = [row for row in progress(of, folder, local=False).runs if row.run == "milc@gpu"]
+    assert row.state == state
+    collected = collect(of, folder, "two.toml", local=False)
+    shown = [line for line in campaign_text.text(collected.result) if "not compared" not in line]
+    notes = report_document(collected).notes
+    if words is None:
+        assert not any("milc@gpu" in line for line in shown if line.startswith(("not", "ended")))
+        return
+    heading, entry = words.split(": ")
+    (line,) = [line for line in shown if line.startswith(heading) and entry in line]
+    assert line.lower() in [note.lower().removesuffix(".") for note in notes]
+    assert row.note in entry
+
+
+def test_without_any_result_the_failed_runs_are_named(tmp_path: Path) -> None:
+    of = parse(TWO, "two.toml", tmp_path)
+    folder = CampaignFolder.of(of, local=False)
+    store(of, folder, {"milc@gpu": spread("milc", "a", **FAILED)})
+    with pytest.raises(BadInput, match=r"holds no result .*: milc@gpu \(a check failed\)"):
+        collect(of, folder, "two.toml", local=False)
 
 
 def test_without_any_run_there_is_one_line(tmp_path: Path) -> None:

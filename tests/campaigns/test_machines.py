@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from energybench.campaigns.campaign_folder import whole
+from energybench.campaigns.judging import is_done
 from energybench.campaigns.planned_runs import planned_jobs
-from energybench.campaigns.progress import is_done
 from energybench.model import Measurement
 from tests.analysis.runs import run
 from tests.campaigns.examples import HEAD, campaign

@@ -175,3 +175,10 @@ def test_a_case_that_fails_keeps_no_other_platform_from_running(tmp_path: Path) 
     assert {state for run, state in states.items() if run.startswith("good")} == {"done"}
     tried = {state for run, state in states.items() if run.startswith("bad")}
     assert tried == {"ended without a result"}
+    ran = in_process("campaign", "collect", "one fails.toml", "--local", "--json", cwd=tmp_path)
+    result = json.loads(ran.out)
+    assert {(run["run"], run["state"]) for run in result["unfinished"]} == {
+        ("bad@p1", "ended without a result"),
+        ("bad@p2", "ended without a result"),
+    }
+    assert result["missing"] == []
