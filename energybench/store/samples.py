@@ -253,6 +253,10 @@ def _write_group(pa: Any, writer: Any, batches: list[Any], columns: Any) -> None
     writer.write_table(table, row_group_size=table.num_rows)
 
 
+# a step so many times the typical one has missed polls in between
+_MISSED = 1.8
+
+
 class _Polls(NamedTuple):
     """Polls of one collector, in the blocks read so far."""
 
@@ -292,6 +296,7 @@ def sampling(table: Samples, channels: Sequence[Channel]) -> tuple[SamplingStats
 def _stats(collector: str, polls: _Polls, missed: int) -> SamplingStats:
     steps = np.concatenate([*polls.period_s, np.empty(0)])
     late_s = np.concatenate([*polls.late_s, np.empty(0, dtype=np.float32)])
-    period = median(steps) if steps.size else None
+    # the mean, for spread polls alternate between short and long steps; not over missed polls
+    period = float(steps[steps < _MISSED * median(steps)].mean()) if steps.size else None
     jitter = float(np.std(late_s)) if late_s.size > 1 else None
     return SamplingStats(collector, period, jitter, missed)
