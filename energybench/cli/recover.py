@@ -13,6 +13,8 @@ from energybench.errors import BadInput, NothingToRecover
 if TYPE_CHECKING:
     from energybench.model import Measurement
 
+_REMOVED = "nothing was measured in this directory; removed"
+
 
 def recover(
     run: Annotated[
@@ -27,21 +29,28 @@ def recover(
     """Complete a killed run from its samples, or all of a store.
 
     A run of a store that cannot be completed, such as one that is still measured, is named in one
-    line, the others are completed, and the exit code is 2. A store without an unfinished run is no
+    line, the others are completed, and the exit code is 2. A directory in which nothing was
+    measured, as full storage leaves it, is removed. A store without an unfinished run is no
     mistake: one line, and exit code 0. With --json and several runs: a list.
     """
-    from energybench.store import job_files, reader
+    from energybench.store import empty_directories, job_files, reader
 
     path = Path(run)
     try:
         unfinished = [path] if job_files.unfinished_parts(path) else reader.unfinished(path)
     except NothingToRecover as nothing:
-        common.say(f"energybench: {nothing}")
+        if empty_directories.remove_if_empty(path):
+            common.say(f"energybench: {path}: {_REMOVED}")
+        else:
+            common.say(f"energybench: {nothing}")
         return
     results: list[Measurement] = []
     refusals: list[BadInput] = []
     for directory in unfinished:
         try:
+            if empty_directories.remove_if_empty(directory):
+                common.say(f"energybench: {directory}: {_REMOVED}")
+                continue
             written, result = _completed(directory)
         except BadInput as refusal:
             if len(unfinished) == 1:
@@ -54,7 +63,7 @@ def recover(
             _show(result)
         common.say(f"  written to {written}")
     if json:
-        common.print_json(results[0] if len(unfinished) == 1 else results)
+        common.print_json(results[0] if len(unfinished) == len(results) == 1 else results)
     if refusals:
         raise typer.Exit(2)
 

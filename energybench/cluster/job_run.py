@@ -189,6 +189,10 @@ class JobRun:
                 cut=window.cut,
             )
         )
+        self._state_clocks()
+
+    def _state_clocks(self) -> None:
+        self._writer.clocks(self._step.clock_halves_s, self._step.clock_offsets_s)
 
     def repeats_j(self) -> Sequence[float]:
         """Energies of the finished repeats on all nodes, J, or their durations, s."""
@@ -240,7 +244,7 @@ class JobRun:
         """
         self._progress("writing the result", None)
         self._step.finish()
-        self._writer.clocks(self._step.clock_halves_s, self._step.clock_offsets_s)
+        self._state_clocks()
         try:
             return self._writer.finish(
                 self._step.refused, ranges(), have_ended=self._step.have_ended

@@ -167,7 +167,7 @@ class RunFiles:
             self._doubt_lost_samples()
             if self._failure is not None:
                 raise self._failure
-            return self._writer.finish(ranges)
+            return self._writer.finish(ranges, lossy=self._lost_readings > 0)
 
     def _doubt_lost_samples(self) -> None:
         lost = self._lost_readings + self._writer.lost_rows

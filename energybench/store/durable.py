@@ -45,12 +45,24 @@ def replace_file(path: Path, content: bytes) -> None:
         file.write(content)
 
 
+def replace_unflushed(path: Path, content: bytes) -> None:
+    """Replace a file as a whole during a run, without waiting for the disk: the end of a process
+    leaves the old file or the new, a crash of the node may leave an empty one.
+    """
+    draft = _draft_of(path)
+    try:
+        draft.write_bytes(content)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
 @contextmanager
 def flushed(path: Path) -> Iterator[IO[bytes]]:
     """A new file, which is flushed to the disk and renamed to `path` at the end of the context; at
     an error the old file stays.
     """
-    draft = path.with_name(f".{path.name[:80]}.{os.getpid()}.new")
+    draft = _draft_of(path)
     try:
         with draft.open("wb") as file:
             yield file
@@ -60,6 +72,10 @@ def flushed(path: Path) -> Iterator[IO[bytes]]:
     finally:
         draft.unlink(missing_ok=True)
     flush_to_disk(path.parent)
+
+
+def _draft_of(path: Path) -> Path:
+    return path.with_name(f".{path.name[:80]}.{os.getpid()}.new")
 
 
 def flush_to_disk(folder: Path) -> None:

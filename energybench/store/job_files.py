@@ -37,7 +37,7 @@ from energybench.model import (
 from energybench.registry import secret_settings
 from energybench.store import reader
 from energybench.store.careful_file import CarefulFile, write_all
-from energybench.store.durable import flush_to_disk, replace_file
+from energybench.store.durable import flush_to_disk, replace_file, replace_unflushed
 from energybench.store.job_header import JobHeader, is_job, read_job
 from energybench.store.job_merging import collect, merged
 from energybench.store.job_parts import CLOCKS, OFFSETS, SILENT
@@ -49,6 +49,7 @@ from energybench.store.liveness import (
     process_started,
     refuse_if_alive,
 )
+from energybench.store.recovery_doubts import state_recovery
 from energybench.store.run import Opening, RecordLine, encode, pretty, read_header
 from energybench.store.secrets import without_secret_settings, without_secrets
 
@@ -150,8 +151,8 @@ class JobWriter:
     def clocks(self, half_s: dict[str, float], offsets_s: dict[str, float]) -> None:
         """Write down the nodes' clocks less the head node's, s, and how well they are known."""
         with suppress(OSError):  # full storage is told where the result is written
-            (self.directory / CLOCKS).write_bytes(encode(half_s))
-            (self.directory / OFFSETS).write_bytes(encode(offsets_s))
+            replace_unflushed(self.directory / CLOCKS, encode(half_s))
+            replace_unflushed(self.directory / OFFSETS, encode(offsets_s))
 
     def _line(self, line: RecordLine) -> None:
         if self._lines is not None:
@@ -161,7 +162,7 @@ class JobWriter:
         """Remove the directory of a job in which nothing was measured."""
         directory = self.directory
         self.close()
-        for name in (JOB, WINDOWS):
+        for name in (JOB, WINDOWS, CLOCKS, OFFSETS):
             (directory / name).unlink(missing_ok=True)
         try:
             directory.rmdir()
@@ -196,6 +197,7 @@ def complete_job(
     directory: Path, silent: dict[str, str], *, times_alone: bool = False
 ) -> tuple[Path, Measurement]:
     """Write run.json and rename the directory into place. Raises as `merged`, and StorageFailed."""
+    _state_clocks(directory)
     measurement = merged(directory, silent, times_alone=times_alone)
     final = directory.with_name(measurement.id)
     try:
@@ -215,6 +217,15 @@ def complete_job(
     return final, measurement
 
 
+def _state_clocks(directory: Path) -> None:
+    """Write a file that states no clock if the head node could not write down the clocks: a file
+    that is missing later was taken away.
+    """
+    if read_job(directory).windows_by == "head" and not (directory / CLOCKS).exists():
+        with suppress(OSError):  # full storage is told where the result is written
+            replace_file(directory / CLOCKS, encode({}))
+
+
 def recover_job(directory: Path, ranges: Ranges) -> tuple[Path, Measurement]:
     """Complete a job whose head node's process was killed: first the nodes' own runs, then all
     together.
@@ -231,6 +242,8 @@ def recover_job(directory: Path, ranges: Ranges) -> tuple[Path, Measurement]:
             refuse_if_alive(str(directory), directory, lock, header.writer)
         # without the head node's process a reader writes its result and ends
         _refuse_living_parts(directory)
+        if header.windows_by == "head":
+            state_recovery(directory, header)
         reasons = _recovered(directory, ranges)
         try:
             return complete_job(directory, reasons, times_alone=True)

@@ -25,6 +25,7 @@ from energybench.store.rank_job import (
     windows_of_nodes,
     words_on,
 )
+from energybench.store.recovery_doubts import is_recovered, of_lost_repeats
 from energybench.store.run import (
     RecordLine,
     last_record,
@@ -94,6 +95,8 @@ def merged(
         windows = _windows(lines, found)
     else:
         windows = windows_of_nodes(tuple(measured.values()), header.host)
+    if by_head and header.workload is None:
+        stated += of_lost_repeats(lines, windows, header.repeats)
     if header.workload is not None:
         said = (*header.doubts, *stated, *job_parts.doubts(found, head))
         return merge(_of_workload(header, parts, said), parts)
@@ -113,7 +116,7 @@ def merged(
             *header.doubts,
             *stated,
             *job_parts.doubts(found, head),
-            *_of_clocks(parts, header),
+            *_of_clocks(parts, header, directory, recovered=is_recovered(stated)),
         ),
         works=works_of_whole_repeats(lines, windows),
         kept=last_record(lines),
@@ -143,20 +146,33 @@ def _of_workload(
     )
 
 
-def _of_clocks(parts: Sequence[NodePart], header: JobHeader) -> list[Doubt]:
-    """A doubt about the nodes of a program whose clocks nobody states an error of."""
+def _of_clocks(
+    parts: Sequence[NodePart], header: JobHeader, directory: Path, *, recovered: bool
+) -> list[Doubt]:
+    """A doubt about the nodes of a program whose clocks nobody states an error of.
+
+    recovered  whether the head node's process ended before it could write the result
+    """
     unknown = [
         part.node for part in parts if part.measurement is not None and part.clock_half_s is None
     ]
     if not unknown or header.windows_by != "head":
         return []
+    names = first_names(unknown)
+    if part_files.is_readable(directory / CLOCKS):
+        why = ", because its process ended first" if recovered else ""
+        message = f"the head node did not write down how well it knew the clock of {names}{why}"
+        remedy = "repeat the job"
+    else:
+        message = f"{CLOCKS}, which states how well the head node knew the clock of {names}, is "
+        message += "missing or damaged"
+        remedy = "bring the file back, then: energybench collect; or repeat the job"
     return [
         Doubt(
             code="clock-error-unknown",
-            message=f"{CLOCKS} does not state how well the clock of {first_names(unknown)} was "
-            "known against the head node's; the edges of the repeats hold its error as the node's "
-            "own result states it",
-            remedy="bring the file back, then: energybench collect; or repeat the job",
+            message=f"{message}; the edges of the repeats hold the error of the clock as the "
+            "node's own result states it",
+            remedy=remedy,
         )
     ]
 

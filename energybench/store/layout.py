@@ -23,6 +23,7 @@ PARTIAL = ".partial-"
 HEADER, WINDOWS, SAMPLES = "header.json", "windows.jsonl", "samples.arrows"
 RUN, PARQUET = "run.json", "samples.parquet"
 JOB = "job.json"  # of a job that was read on all of its nodes: store/job_files.py
+DRAFT = f".{JOB}-"  # begins the name of a draft of that file, by a node of a launch of ranks
 NODE = "node-"  # begins the name of a node's part of a job
 INDEX, RUNS = "study.json", "runs"  # of a study: the index, and the folder of its runs
 ATTACHED = "_attached"  # ends the id of a run with a meter attached

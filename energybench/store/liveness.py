@@ -116,11 +116,11 @@ def refuse_if_alive(
         raise BadInput(
             name, f"is still being measured by process {writer.pid}", "wait for it, or end it first"
         )
-    quiet_s = _quiet_s(directory)
-    if quiet_s < QUIET_S and writer is not None:
+    still_s = quiet_s(directory)
+    if still_s < QUIET_S and writer is not None:
         raise BadInput(
             name,
-            f"was written {quiet_s:.0f} s ago by process {writer.pid} on {writer.host}, which may "
+            f"was written {still_s:.0f} s ago by process {writer.pid} on {writer.host}, which may "
             "be alive",
             f"run this on {writer.host}, or wait for {QUIET_S:.0f} s",
         )
@@ -135,9 +135,12 @@ def _runs(writer: Writer) -> bool:
     )
 
 
-def _quiet_s(directory: Path) -> float:
-    """Time since a file of the directory was last written, by the file system's own clock."""
-    last_ns = 0
+def quiet_s(directory: Path, *, with_directory: bool = False) -> float:
+    """Time since a file of the directory was last written, by the file system's own clock, s.
+
+    with_directory  whether an entry that was made or removed counts as well
+    """
+    last_ns = os.stat(directory).st_mtime_ns if with_directory else 0
     for folder, _, files in os.walk(directory):
         for name in files:
             try:

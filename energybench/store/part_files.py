@@ -104,12 +104,21 @@ def words_of(path: Path) -> dict[str, str]:
     return {node: words for node, words in _of_file(path).items() if isinstance(words, str)}
 
 
+def is_readable(path: Path) -> bool:
+    """Whether a file of the head node is there and whole."""
+    return _loaded(path) is not None
+
+
 def _of_file(path: Path) -> Mapping[str, object]:
+    return _loaded(path) or {}
+
+
+def _loaded(path: Path) -> Mapping[str, object] | None:
     try:
         value = strict.load(path)
     except BadInput:
-        return {}
-    return value if isinstance(value, dict) else {}
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def zero_s(host: Host) -> float | None:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from energybench.errors import StorageFailed
 from energybench.foreign_text import unicode_text
 from energybench.model import REPEAT, BoundaryName, Doubt, Host, Job, Measurement, Window
 from energybench.store.job_header import JobHeader
-from energybench.store.layout import JOB, PARTIAL, file_word
+from energybench.store.layout import DRAFT, JOB, PARTIAL, file_word
 from energybench.store.part_files import zero_s
 from energybench.store.run import pretty
 from energybench.store.secrets import without_secrets
@@ -55,21 +56,30 @@ def ensure_rank_job(
         pid_started=None,
         boot_id=None,
     )
-    draft = folder / f".{JOB}-{host.name}-{os.getpid()}"
+    draft = folder / f"{DRAFT}{host.name}-{os.getpid()}"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        draft.write_text(pretty(header), encoding="utf-8")
         try:
-            os.link(draft, folder / JOB)  # whole or not at all, and only once
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
+            _write_header(folder, draft, pretty(header))
+        except FileNotFoundError:
+            # a node whose draft the storage did not take has just removed the directory
+            _write_header(folder, draft, pretty(header))
     except OSError as error:
+        with suppress(OSError):
+            folder.rmdir()  # unless it holds the files of another node
         raise StorageFailed(
             f"--out {folder.parent}: cannot be written: {error.strerror} (name a folder that all "
             "nodes share)"
         ) from None
+
+
+def _write_header(folder: Path, draft: Path, text: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        draft.write_text(text, encoding="utf-8")
+        with suppress(FileExistsError):
+            os.link(draft, folder / JOB)  # whole or not at all, and only once
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def unread_nodes(own_job: Job, parts: Sequence[Measurement]) -> int:

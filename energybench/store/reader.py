@@ -13,12 +13,14 @@ from energybench.store import (
     contradictions,
     document_file,
     part_names,
+    sampled_lines,
     samples,
     strict,
     unknown_fields,
 )
 from energybench.store.layout import HEADER, JOB, NODE, PARQUET, PARTIAL, RUN, SAMPLES, STORE, find
 from energybench.store.liveness import Lock, refuse_if_alive
+from energybench.store.recovery_doubts import of_planned
 from energybench.store.run import (
     Header,
     RecordLine,
@@ -28,6 +30,7 @@ from energybench.store.run import (
     record,
     workload,
 )
+from energybench.store.sampled_lines import SampledLines
 from energybench.store.traces import StoredTraces
 from energybench.store.writer import complete
 from energybench.units import counted
@@ -116,14 +119,12 @@ def recover(name: str, ranges: Ranges, *, has_ended: bool = False) -> tuple[Path
         ) from None
     try:
         refuse_if_alive(name, directory, lock, header.writer, has_ended=has_ended)
-        last_s = samples.last_s(samples.read_stream(directory / SAMPLES))
-        lines = read_lines(directory)
-        if not record(header, lines, last_s=last_s).repeats:
-            raise BadInput(
-                name, f"cannot be completed: {_cut_off(header, lines)}", "repeat the run"
-            )
-        doubts = _recovery_doubts(header, lines, last_s)
-        return complete(directory, header, ranges, doubts, last_s)
+        sampled = sampled_lines.of_run(directory, header, samples.read_stream(directory / SAMPLES))
+        if not record(header, sampled.lines, last_s=sampled.last_s).repeats:
+            why = _cut_off(header, read_lines(directory))
+            raise BadInput(name, f"cannot be completed: {why}", "repeat the run")
+        doubts = _recovery_doubts(header, sampled)
+        return complete(directory, header, ranges, doubts, sampled)
     except ValueError as error:
         raise BadInput(name, f"cannot be completed: {error}", "repeat the run") from None
     finally:
@@ -149,27 +150,23 @@ def _of(header: Header) -> str:
     return f" of {header.repeats}" if header.repeats is not None else ""
 
 
-def _whole_repeats(whole: int, header: Header) -> str:
-    if header.repeats is None:
-        return counted(whole, "repeat")
-    return f"{whole} of {counted(header.repeats, 'repeat')}"
-
-
-def _recovery_doubts(
-    header: Header, lines: Sequence[RecordLine], last_s: float | None
-) -> tuple[Doubt, ...]:
-    unfinished = record(header, lines, last_s=last_s)
-    whole = 0 if unfinished.partial else len(unfinished.repeats)
+def _recovery_doubts(header: Header, sampled: SampledLines) -> tuple[Doubt, ...]:
+    unfinished = record(header, sampled.lines, last_s=sampled.last_s)
+    measured = sampled.last_s is not None and not unfinished.partial
+    whole = len(unfinished.repeats) if measured else 0
+    ended = ""
+    if sampled.unread:
+        ended = f"; the samples end before {counted(sampled.unread, 'further repeat')} did"
     doubts = [
         Doubt(
             code="recovered",
             message="the measuring side ended before it could write the result (killed, or its "
             "disk was full); this run was completed from its samples and windows on disk, with "
-            f"{_whole_repeats(whole, header)} measured to the end",
+            f"{of_planned(whole, header.repeats)} measured to the end{ended}",
             remedy="repeat the run",
         )
     ]
-    if file := _checkpoint(header, lines):
+    if file := _checkpoint(header, sampled.lines):
         doubts.append(
             Doubt(
                 code="checkpoint-beyond",

@@ -8,11 +8,12 @@ from typing import NamedTuple
 
 from energybench.errors import BadInput
 from energybench.model import REPEAT
-from energybench.store import samples
+from energybench.store import sampled_lines, samples
 from energybench.store.job_header import read_job
 from energybench.store.job_parts import node_folder
 from energybench.store.layout import PARTIAL, SAMPLES
 from energybench.store.run import read_header, read_lines, record
+from energybench.store.sampled_lines import SampledLines
 
 
 class Remains(NamedTuple):
@@ -39,24 +40,20 @@ def remains_of(directory: Path, nodes: Iterable[str]) -> Remains:
     if not times and not any(line.opening is not None for line in lines):
         return Remains((), times=False)
     parts = {node: directory / (PARTIAL + node_folder(node)) for node in nodes}
-    last_s = {node: _last_s(part) for node, part in parts.items()}
-    of_use = [node for node, part in parts.items() if _has_repeat(part, last_s[node])]
+    sampled = {node: _sampled(part) for node, part in parts.items()}
+    of_use = {node: lines for node, lines in sampled.items() if lines is not None}
     return Remains(
-        tuple(node for node in of_use if last_s[node] is not None), times=times or bool(of_use)
+        tuple(node for node, lines in of_use.items() if lines.last_s is not None),
+        times=times or bool(of_use),
     )
 
 
-def _last_s(part: Path) -> float | None:
-    """Time of the last sample; None: there is none."""
+def _sampled(part: Path) -> SampledLines | None:
+    """The lines of a part that states a repeat, or a part of one; None: it states none."""
     try:
-        return samples.last_s(samples.read_stream(part / SAMPLES))
+        header = read_header(part)
+        sampled = sampled_lines.of_run(part, header, samples.read_stream(part / SAMPLES))
+        repeats = record(header, sampled.lines, last_s=sampled.last_s).repeats
     except BadInput:
         return None
-
-
-def _has_repeat(part: Path, last_s: float | None) -> bool:
-    """Whether the part states a repeat, or a part of one."""
-    try:
-        return bool(record(read_header(part), read_lines(part), last_s=last_s).repeats)
-    except BadInput:
-        return False
+    return sampled if repeats else None

@@ -31,7 +31,7 @@ from energybench.model import (
 )
 from energybench.plugins import Reading
 from energybench.registry import secret_settings
-from energybench.store import samples
+from energybench.store import sampled_lines, samples
 from energybench.store.careful_file import CarefulFile
 from energybench.store.durable import flush_to_disk, replace_file
 from energybench.store.layout import (
@@ -47,6 +47,7 @@ from energybench.store.layout import (
 from energybench.store.liveness import Lock, boot_id, process_started
 from energybench.store.run import Header, Opening, RecordLine, encode, pretty, read_lines, record
 from energybench.store.sample_log import FLUSH_S, SampleLog
+from energybench.store.sampled_lines import SampledLines
 from energybench.store.secrets import without_secret_settings, without_secrets
 from energybench.store.traces import StoredTraces
 
@@ -201,8 +202,8 @@ class RunWriter:
         Raises ValueError if there is no repeat yet, and OSError.
         """
         table = samples.read_stream(self.directory / SAMPLES)
-        lines = read_lines(self.directory)
-        record_so_far, traces = gather(self._header, lines, table, samples.last_s(table))
+        sampled = sampled_lines.of_run(self.directory, self._header, table)
+        record_so_far, traces = gather(self._header, sampled.lines, table, sampled.last_s)
         return measure(record_so_far, traces, ranges)
 
     def discard(self) -> None:
@@ -215,8 +216,11 @@ class RunWriter:
             directory.rmdir()
         self.__exit__(None, None, None)
 
-    def finish(self, ranges: Ranges) -> tuple[Path, Measurement]:
+    def finish(self, ranges: Ranges, *, lossy: bool = False) -> tuple[Path, Measurement]:
         """Analyse, write run.json and samples.parquet, rename into place.
+
+        lossy  whether readings were given up before they reached this writer: a repeat without the
+               samples of its end is then a part
 
         Raises ValueError if no repeat was completed, and StorageFailed.
         """
@@ -226,8 +230,14 @@ class RunWriter:
         self.directory = directory
         with storage_failure(directory):
             self.flush()
+            lossy = lossy or self.lost_rows > 0
             self._close_files()
-        done = complete(directory, self._header, ranges)
+        sampled = None
+        if lossy:
+            table = samples.read_stream(directory / SAMPLES)
+            # windows that are open here were given up, and are none
+            sampled = sampled_lines.of_run(directory, self._header, table)._replace(last_s=None)
+        done = complete(directory, self._header, ranges, sampled=sampled)
         self.__exit__(None, None, None)
         return done
 
@@ -296,15 +306,18 @@ def complete(
     header: Header,
     ranges: Ranges,
     extra: tuple[Doubt, ...] = (),
-    last_s: float | None = None,
+    sampled: SampledLines | None = None,
 ) -> tuple[Path, Measurement]:
     """Turn a partial directory into a finished run.
+
+    sampled  of a run without all of its samples; None: the lines are all that are on disk
 
     The files written during the run stay until the result is complete and on the disk. Raises
     ValueError if no repeat was completed, and StorageFailed.
     """
     table = samples.read_stream(directory / SAMPLES)
-    lines = read_lines(directory)
+    lines = sampled.lines if sampled is not None else read_lines(directory)
+    last_s = sampled.last_s if sampled is not None else None
     finished, traces = gather(header, lines, table, last_s)
     measurement = measure(finished._replace(doubts=finished.doubts + extra), traces, ranges)
     del traces

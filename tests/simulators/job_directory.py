@@ -42,6 +42,8 @@ class Node(NamedTuple):
     case      the run of a campaign that the node names
     gpus      boards at a third of the package's power each
     lost_in   the repeat in which the head node's messages ended: the node reads on until `ends_s`
+    stored_s  the last sample that the storage took, s after the first; the short lines of the
+              windows it took all the same; None: all samples
     """
 
     watts: float = 100.0
@@ -54,6 +56,7 @@ class Node(NamedTuple):
     gpus: int = 0
     cpu: str = "EPYC 7763"
     lost_in: int | None = None
+    stored_s: float | None = None
 
 
 def host(name: str, node: Node, boot: int = 1) -> Host:
@@ -141,6 +144,8 @@ def write_part(
     with RunWriter(folder, header) as writer:
         for i in range(int(last_s * rate_hz) + 1):
             since_s = i / rate_hz
+            if node.stored_s is not None and since_s > node.stored_s:
+                break
             energy_j = joules(node, since_s, repeats)
             t_s = since_s + node.clock_s
             readings = [
@@ -197,15 +202,19 @@ def open_job(
     nodes: Mapping[str, Node],
     repeats: Sequence[tuple[float, float]] = ((2.0, 7.0), (8.0, 13.0)),
     job: Job = JOB,
+    planned: int | None = None,
 ) -> Iterator[JobWriter]:
-    """A job whose parts are written, and whose own result is not."""
+    """A job whose parts are written, and whose own result is not.
+
+    planned  number of repeats that was asked for; None: all of these
+    """
     first = next(iter(nodes))
     header = JobHeader(
         id=new_job_id("app", job),
         label="app",
         command=("srun", "./app"),
         boundary="compute",
-        repeats=len(repeats),
+        repeats=planned or len(repeats),
         job=job,
         nodes=tuple(nodes),
         host=host(first, nodes[first]),

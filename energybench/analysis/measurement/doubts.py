@@ -42,7 +42,8 @@ _CUT_BY: Mapping[CutBy, str] = {
     "signal-handled": "a signal came, after which the program ended by itself",
     "program-killed": "a signal ended its program",
     "descendants": "processes that the program had started went on working when it ended",
-    "no-end": "the measuring side ended first, and the repeat is taken to its last sample",
+    "no-end": "the measuring side ended first, or its disk took no more samples, and the repeat is "
+    "taken to its last sample",
     "exception": "an exception left its block",
     "loop-left": "its loop was left by `break` or an exception",
     "end-unknown": "the end of its block is not known",

@@ -52,8 +52,15 @@ def statement(nodes: Sequence[NodePart]) -> Statement:
         ),
         verification=checks_of_nodes(results),
         kept=head.record,
-        doubts=tuple(doubt for doubt in head.doubts if doubt.code in _OF_ALL_NODES),
+        doubts=tuple(doubt for doubt in head.doubts if _is_of_all_nodes(doubt)),
     )
+
+
+def _is_of_all_nodes(doubt: Doubt) -> bool:
+    """Whether a doubt of the head node's own result is about the work of all nodes. A repeat that
+    was left out beside whole ones has no window here, and its doubt has a subject.
+    """
+    return doubt.code in _OF_ALL_NODES or (doubt.code == "cut-off" and bool(doubt.subject))
 
 
 def _windows(head: Measurement) -> list[Window]:

@@ -1,0 +1,35 @@
+"""Directories of unfinished jobs in which nothing was measured: full storage, or a kill, left no
+more than the draft of a header.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from energybench.errors import BadInput, StorageFailed
+from energybench.store.layout import DRAFT, PARTIAL
+from energybench.store.liveness import QUIET_S, quiet_s
+
+
+def remove_if_empty(directory: Path) -> bool:
+    """Remove an unfinished directory that holds nothing, or drafts of a job's header alone; whether
+    it was removed.
+
+    Raises BadInput if a rank may be about to begin there, and StorageFailed.
+    """
+    if not directory.name.startswith(PARTIAL) or directory.is_symlink() or not directory.is_dir():
+        return False
+    drafts = list(directory.iterdir())
+    if not all(draft.name.startswith(DRAFT) and draft.is_file() for draft in drafts):
+        return False
+    if quiet_s(directory, with_directory=True) < QUIET_S:
+        raise BadInput(
+            str(directory), "holds no run yet, and may be about to", f"wait for {QUIET_S:.0f} s"
+        )
+    try:
+        for draft in drafts:
+            draft.unlink(missing_ok=True)
+        directory.rmdir()
+    except OSError as error:
+        raise StorageFailed(f"{directory}: cannot be removed: {error.strerror}") from None
+    return True

@@ -1,0 +1,113 @@
+"""The lines of a run as far as its samples reach.
+
+A full disk takes short lines when it no longer takes a batch of samples: windows are then stated
+after the last sample on disk. Such a window was not measured, and counts as the window of a reader
+that was killed: up to the last sample.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from energybench.model import REPEAT, Channel, CutBy, Window
+from energybench.store import samples
+from energybench.store.run import Header, RecordLine, read_lines
+
+# A window that ends after the last sample by no more than two polls and this many seconds is whole:
+# the analysis takes the last power to go on for that time, with the uncertainty of the edge
+# (analysis/energy/window_energy.py).
+_LATE_POLLS, _LATE_S = 2, 0.3
+
+
+class SampledLines(NamedTuple):
+    """The lines of a run up to its last sample.
+
+    last_s  time of the last sample; None: nothing was sampled, and the lines are all there are
+    unread  number of repeats that were measured to the end, but for samples of their end
+    """
+
+    lines: tuple[RecordLine, ...]
+    last_s: float | None
+    unread: int
+
+
+def of_run(directory: Path, header: Header, table: samples.Samples) -> SampledLines:
+    """The lines of a run that goes on, or was cut off. Raises BadInput."""
+    lines, last_s = read_lines(directory), samples.last_s(table)
+    if last_s is None:
+        return SampledLines(lines, None, 0)
+    sampled = up_to_sample(lines, last_s, late_s(table, header.channels))
+    return SampledLines(sampled, last_s, len(_whole(lines)) - len(_whole(sampled)))
+
+
+def late_s(table: samples.Samples, channels: Sequence[Channel]) -> float:
+    """Time after the last sample for which the last power is taken to go on, s."""
+    periods_s = [stats.period_s for stats in samples.sampling(table, channels)]
+    return _LATE_POLLS * min((s for s in periods_s if s is not None), default=0.0) + _LATE_S
+
+
+def up_to_sample(
+    lines: Sequence[RecordLine], last_s: float, late_s: float
+) -> tuple[RecordLine, ...]:
+    """The lines without those that were stated of the time after the last sample.
+
+    last_s  time of the last sample
+    late_s  see `late_s`
+    A repeat that ends later than both together is cut at the last sample, and its work is left out;
+    a window that begins after the last sample is left out with its opening.
+    """
+    windows = [line.window for line in lines if line.window is not None]
+    late = {window for window in windows if window.end_s > last_s + late_s}
+    if not late:
+        return tuple(lines)
+    unread = {(window.label, window.repeat) for window in late if window.start_s >= last_s}
+    unmeasured = _works_of(lines, late)
+    kept: list[RecordLine] = []
+    for number, line in enumerate(lines):
+        window, opening = line.window, line.opening
+        if opening is not None and (opening.label, opening.repeat) in unread:
+            continue
+        if number in unmeasured:
+            continue
+        if window is None or window not in late:
+            kept.append(line)
+        elif (window.label, window.repeat) not in unread:
+            kept.append(RecordLine(window=_cut(window, last_s)))
+    return tuple(kept)
+
+
+def _works_of(lines: Sequence[RecordLine], late: set[Window]) -> set[int]:
+    """Places among the lines of the works of these windows. A work without a number is that of the
+    next whole repeat that states none.
+    """
+    whole = _whole(lines)
+    repeats = {window.repeat for window in whole if window in late}
+    places, number = set(), 0
+    for place, line in enumerate(lines):
+        if line.work is None:
+            continue
+        if line.repeat is not None:
+            is_late = line.repeat in repeats
+        else:
+            is_late = number < len(whole) and whole[number] in late
+            number += 1
+        if is_late:
+            places.add(place)
+    return places
+
+
+def _whole(lines: Sequence[RecordLine]) -> list[Window]:
+    """The windows of whole repeats, in the order of the lines."""
+    windows = [line.window for line in lines if line.window is not None]
+    return [window for window in windows if window.label == REPEAT and window.cut is None]
+
+
+def _cut(window: Window, last_s: float) -> Window:
+    by: CutBy | None = window.cut
+    if window.label == REPEAT and by is None:
+        by = "no-end"
+    return msgspec.structs.replace(window, end_s=last_s, end_half_s=0.0, cut=by)
