@@ -121,7 +121,7 @@ def _readings(run: FinishedRun, meter: Meter, ranges: Ranges) -> Readings:
     start_s, end_s = _sampled(run)
     reach_s = meter.max_offset_s + _AROUND_S + (meter.averaging_s or 0.0)
     around = Around(start_s + zero_s - reach_s, end_s + zero_s + reach_s, _most_w(run, meter))
-    series = read(meter.path, meter.choice, around)
+    series = read(meter.path, meter.sided_choice, around)
     check_near(series, start_s + zero_s, end_s + zero_s, meter.max_offset_s)
     as_logged = series
     check_counts(series, start_s + zero_s - meter.max_offset_s, end_s + zero_s + meter.max_offset_s)

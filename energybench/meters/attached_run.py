@@ -58,6 +58,13 @@ class Meter(NamedTuple):
     max_offset_s: float = MAX_OFFSET_S
     named: bool = True
 
+    @property
+    def sided_choice(self) -> Choice:
+        """The choice with the side of the node's power supply on which the meter sits."""
+        if self.scope != "node":
+            return self.choice
+        return self.choice._replace(side="dc" if self.dc else "ac")
+
     def key_on(self, host: Host) -> str:
         """Values with the same key share the error of the meter.
 
