@@ -131,7 +131,7 @@ def test_a_gap_of_frozen_readings_names_them() -> None:
     left = checked(frozen(powers(joules, 0.1), 60.0, 75.0), joules)
     with pytest.raises(BadInput, match=r"no reading for 1\d.* stands still at the"):
         check_sampling(left, left.t_s, WINDOWS, 40.0)
-    left = checked(frozen(powers(joules, 0.1), 80.0, 300.0), joules)
+    left = checked(frozen(powers(joules, 0.1), 71.0, 300.0), joules)
     with pytest.raises(BadInput, match=r"before the last repeat did .*stands still at the"):
         check_sampling(left, left.t_s, WINDOWS, 40.0)
 
