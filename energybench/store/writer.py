@@ -79,7 +79,8 @@ class RunWriter:
             self.__exit__(None, None, None)
             raise StorageFailed(
                 f"the store {self._store} cannot be written: {error.strerror} (name a folder "
-                "that can)"
+                "that can)",
+                str(error.strerror or error),
             ) from None
         return self
 
@@ -275,7 +276,8 @@ def storage_failure(directory: Path) -> Iterator[None]:
         path = error.filename if isinstance(error.filename, str) else str(directory)
         raise StorageFailed(
             f"{path}: cannot be written: {error.strerror or error}; the files so far stay (with "
-            f"space again: {recover_command(directory)})"
+            f"space again: {recover_command(directory)})",
+            str(error.strerror or error),
         ) from None
 
 
