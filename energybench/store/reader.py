@@ -12,12 +12,24 @@ from energybench.model import REPEAT, Comparison, Doubt, Measurement, Projection
 from energybench.store import (
     contradictions,
     document_file,
+    foreign_samples,
     part_names,
     samples,
     strict,
     unknown_fields,
 )
-from energybench.store.layout import HEADER, JOB, NODE, PARQUET, PARTIAL, RUN, SAMPLES, STORE, find
+from energybench.store.layout import (
+    HEADER,
+    JOB,
+    NODE,
+    PARQUET,
+    PARTIAL,
+    RUN,
+    SAMPLES,
+    STORE,
+    WINDOWS,
+    find,
+)
 from energybench.store.liveness import Lock, refuse_if_alive
 from energybench.store.run import (
     Header,
@@ -75,7 +87,8 @@ def read_samples(directory: Path) -> tuple[samples.Samples, Header, tuple[Record
     """The samples of a finished run, with the header and the lines that stand in their file:
     windows, pauses and doubts.
 
-    Raises BadInput, also for a job, whose samples stand in the parts of its nodes.
+    Raises BadInput, also for samples of another run than the run.json beside them, and for a job,
+    whose samples stand in the parts of its nodes.
     """
     path = directory / PARQUET
     if (directory / JOB).is_file():
@@ -94,7 +107,9 @@ def read_samples(directory: Path) -> tuple[samples.Samples, Header, tuple[Record
             str(path), "its header is not UTF-8 text", "energybench did not write it"
         ) from None
     header = unknown_fields.convert(strict.loads(first, str(path)), Header, str(path))
-    return table, header, tuple(parse_line(line, str(path)) for line in rest)
+    lines = tuple(parse_line(line, str(path)) for line in rest)
+    foreign_samples.refuse(directory, header, lines)
+    return table, header, lines
 
 
 def recover(name: str, ranges: Ranges, *, has_ended: bool = False) -> tuple[Path, Measurement]:
@@ -120,7 +135,7 @@ def recover(name: str, ranges: Ranges, *, has_ended: bool = False) -> tuple[Path
         lines = read_lines(directory)
         if not record(header, lines, last_s=last_s).repeats:
             raise BadInput(
-                name, f"cannot be completed: {_cut_off(header, lines)}", "repeat the run"
+                name, f"cannot be completed: {_cut_off(directory, header, lines)}", "repeat the run"
             )
         doubts = _recovery_doubts(header, lines, last_s)
         return complete(directory, header, ranges, doubts, last_s)
@@ -130,8 +145,10 @@ def recover(name: str, ranges: Ranges, *, has_ended: bool = False) -> tuple[Path
         lock.close()
 
 
-def _cut_off(header: Header, lines: Sequence[RecordLine]) -> str:
+def _cut_off(directory: Path, header: Header, lines: Sequence[RecordLine]) -> str:
     """In words, where a run without a measured part of a repeat was cut off."""
+    if not (directory / WINDOWS).is_file():
+        return f"{WINDOWS}, the list of its repeats, is missing: nothing tells whether any was done"
     openings = [line.opening for line in lines if line.opening is not None]
     if not openings:
         return "it was cut off before the work began"
