@@ -14,6 +14,7 @@ from energybench.store.run import Header, RecordLine
 # A run whose directory and id were renamed keeps its own samples: their repeats last as long as
 # those of the result, up to the rounding of an edited file.
 _ALIKE = 0.02
+_REPLAYED = "replayed"  # the doubt that names the recording
 
 
 def refuse(directory: Path, header: Header, lines: Sequence[RecordLine]) -> None:
@@ -35,8 +36,13 @@ def refuse(directory: Path, header: Header, lines: Sequence[RecordLine]) -> None
 
 
 def _differ(measured: Measurement, header: Header, lines: Sequence[RecordLine]) -> bool:
-    """Whether another start of the run, or other repeats, tell two runs apart."""
+    """Whether another start of the run, another recording that was replayed, or other repeats tell
+    two runs apart.
+    """
     if measured.host.started_utc != header.host.started_utc:
+        return True
+    ours = {doubt.message for doubt in measured.doubts if doubt.code == _REPLAYED}
+    if ours != {doubt.message for doubt in header.doubts if doubt.code == _REPLAYED}:
         return True
     windows = [line.window for line in lines if line.window is not None]
     durations_s = [window.duration_s for window in windows if window.label == REPEAT]

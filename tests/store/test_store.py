@@ -280,7 +280,13 @@ def test_samples_of_another_run_are_refused(tmp_path: Path) -> None:
     stored = json.loads((first / RUN).read_text("utf-8"))
     (first / RUN).write_text(json.dumps({**stored, "id": "renamed"}), "utf-8")
     assert len(reader.read_traces(first)[1]) == 1
-    # other repeats of the same start, as of two replays of one anchor
+    # another recording of the same anchor
+    replayed = {"code": "replayed", "message": "the readings of x.toml", "remedy": "measure"}
+    edited = {**stored, "id": "renamed", "doubts": [replayed]}
+    (first / RUN).write_text(json.dumps(edited), "utf-8")
+    with pytest.raises(BadInput, match="holds the samples of the run"):
+        reader.read_samples(first)
+    # other repeats of the same start
     stored["repeats"][0]["end_s"] += 0.5
     (first / RUN).write_text(json.dumps({**stored, "id": "renamed"}), "utf-8")
     with pytest.raises(BadInput, match="holds the samples of the run"):
