@@ -42,7 +42,8 @@ def _differ(measured: Measurement, header: Header, lines: Sequence[RecordLine]) 
     if measured.host.started_utc != header.host.started_utc:
         return True
     ours = {doubt.message for doubt in measured.doubts if doubt.code == _REPLAYED}
-    if ours != {doubt.message for doubt in header.doubts if doubt.code == _REPLAYED}:
+    theirs = [*header.doubts, *(line.doubt for line in lines if line.doubt is not None)]
+    if ours != {doubt.message for doubt in theirs if doubt.code == _REPLAYED}:
         return True
     windows = [line.window for line in lines if line.window is not None]
     durations_s = [window.duration_s for window in windows if window.label == REPEAT]
