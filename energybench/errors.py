@@ -91,7 +91,13 @@ class StorageFailed(Exception):
 
     The message names the file. After a run it also names the command that completes the run from
     the files on disk.
+
+    reason  of the operating system, if it gave one: "No space left on device"
     """
+
+    def __init__(self, message: str, reason: str = "") -> None:
+        self.reason = reason
+        super().__init__(message)
 
 
 class UnknownFields(UserWarning):

@@ -12,9 +12,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
-from energybench.analysis.arrays import Floats
 from energybench.analysis.energy.boundary import GPU, Ranges, cover
 from energybench.analysis.sensors.mirrored_counters import mirrors
 from energybench.analysis.traces.curve import Curve
@@ -33,6 +30,7 @@ from energybench.meters import (
     recurring_readings,
     single_moments,
     smoothing,
+    still_readings,
     suggestions,
 )
 from energybench.meters.attached_run import FinishedRun, Meter, Readings
@@ -121,7 +119,7 @@ def _readings(run: FinishedRun, meter: Meter, ranges: Ranges) -> Readings:
     start_s, end_s = _sampled(run)
     reach_s = meter.max_offset_s + _AROUND_S + (meter.averaging_s or 0.0)
     around = Around(start_s + zero_s - reach_s, end_s + zero_s + reach_s, _most_w(run, meter))
-    series = read(meter.path, meter.choice, around)
+    series = read(meter.path, meter.sided_choice, around)
     check_near(series, start_s + zero_s, end_s + zero_s, meter.max_offset_s)
     as_logged = series
     check_counts(series, start_s + zero_s - meter.max_offset_s, end_s + zero_s + meter.max_offset_s)
@@ -132,6 +130,9 @@ def _readings(run: FinishedRun, meter: Meter, ranges: Ranges) -> Readings:
     inside = clock_offset.run_power(_curves(run, meter, ranges), start_s, end_s)
     series, averaging, doubts = smoothing.of(series, meter, inside, zero_s)
     spacing = spacing_s(series)
+    doubts += still_readings.counter_doubts(
+        series, inside, zero_s, meter.max_offset_s, run.windows, meter.accuracy_rel
+    )
     by_meter = steps(series, averaging)
     by_meter = MeterSteps(by_meter.start_s - zero_s, by_meter.end_s - zero_s, by_meter.power_w)
     offset = clock_offset.fit(series, by_meter, inside, spacing, meter.max_offset_s)
@@ -145,7 +146,7 @@ def _readings(run: FinishedRun, meter: Meter, ranges: Ranges) -> Readings:
         _check_board_level(
             series, clock_offset.level(by_meter, inside, offset.offset_s), run, meter
         )
-    _check_zeros(series, t_s, run)
+    still_readings.check_zeros(series, t_s, run.repeats)
     series = recurring_readings.in_repeats(series, by_meter, inside, offset.offset_s, run.repeats)
     if meter.scope == "node":
         doubts += power_slope.doubts(series, by_meter, offset, run, meter, ranges)
@@ -176,21 +177,6 @@ def _most_w(run: FinishedRun, meter: Meter) -> float:
         if trace.channel.device == meter.device and trace.channel.component == GPU
     ]
     return 2 * max(limits, default=0.0) or _MOST_BOARD_W
-
-
-def _check_zeros(series: MeterSeries, t_s: Floats, run: FinishedRun) -> None:
-    """A load that runs draws power. Raises BadInput for a zero within a repeat."""
-    if series.kind != "power":
-        return
-    for window in run.repeats:
-        zeros = (series.raw == 0) & (t_s > window.start_s) & (t_s < window.end_s)
-        if zeros.any() and not series.held:
-            i = int(np.flatnonzero(zeros)[0])
-            raise BadInput(
-                series.place(i),
-                "shows 0 W while the run was on",
-                "the meter failed, or it is another outlet or another node",
-            )
 
 
 def _check_level(

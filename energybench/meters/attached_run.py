@@ -16,7 +16,7 @@ import numpy.typing as npt
 from energybench.analysis.arrays import Floats
 from energybench.analysis.energy.boundary import GPU, NODE, NODE_AC, Ranges
 from energybench.analysis.measurement.measure import Record, measure
-from energybench.errors import BadInput
+from energybench.errors import BadInput, StorageFailed
 from energybench.meters.clock_offset import MAX_OFFSET_S, Offset
 from energybench.meters.readings import Choice
 from energybench.meters.series import MeterSeries
@@ -57,6 +57,13 @@ class Meter(NamedTuple):
     holds: bool = False
     max_offset_s: float = MAX_OFFSET_S
     named: bool = True
+
+    @property
+    def sided_choice(self) -> Choice:
+        """The choice with the side of the node's power supply on which the meter sits."""
+        if self.scope != "node":
+            return self.choice
+        return self.choice._replace(side="dc" if self.dc else "ac")
 
     def key_on(self, host: Host) -> str:
         """Values with the same key share the error of the meter.
@@ -119,7 +126,7 @@ def write(
 ) -> tuple[Path, Measurement, Channel]:
     """Write and analyse the new run. of_meter: doubts about the meter and its file.
 
-    Raises BadInput; then nothing was written.
+    Raises BadInput and StorageFailed; then nothing was written.
     """
     channel = _channel(meter, readings, run.measurement.host)
     doubts = (*_doubts_of_the_run(run, ranges), *of_meter)
@@ -134,11 +141,24 @@ def write(
             _add_readings(readings, len(run.traces), writer)
             _copy_lines(run, writer)
             path, measured = writer.finish(ranges)
-    except BaseException:
+    except BaseException as error:
         # nothing was measured here: the run and the meter's file still stand
         shutil.rmtree(writer.directory, ignore_errors=True)
+        if isinstance(error, StorageFailed | OSError):
+            raise _not_written(run, error) from None
         raise
     return path, measured, channel
+
+
+def _not_written(run: FinishedRun, error: StorageFailed | OSError) -> StorageFailed:
+    """The failure of the store, of which no file of the new run is left."""
+    reason = error.reason if isinstance(error, StorageFailed) else error.strerror
+    return StorageFailed(
+        f"{run.directory.parent}: the run with the meter cannot be written: {reason or error}; "
+        f"nothing of it is left, and {run.directory.name} is as it was (make space, or copy that "
+        "run to a store with space, and attach again)",
+        reason or "",
+    )
 
 
 def _refuse_attempt(directory: Path) -> NoReturn:

@@ -17,6 +17,12 @@ _APPARENT = frozenset(
 _REACTIVE = frozenset(
     ("reactive", "blindleistung", "blind", "reactiva", "réactive", "var", "kvar", "mvar")
 )
+_POWER = re.compile(r"power|watt|leistung|puissance|potencia|\bpwr\b|^p$", re.I)
+
+
+def is_power(name: str) -> bool:
+    """Whether a name says power."""
+    return _POWER.search(name) is not None
 
 
 def contradiction(name: str) -> str | None:

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from energybench.errors import BadInput
-from energybench.meters import column_names, feeds, moments
+from energybench.meters import column_names, column_refusals, moments, supply_sides
 from energybench.meters.csv_file import is_time
 from energybench.meters.devices import check_devices
 from energybench.meters.readings import Choice, Row, Table, Undecided, cell_unit, known_unit
@@ -22,7 +22,6 @@ _SAMPLE = 60  # rows that tell what a column holds
 _MOST = 0.8  # share of a column's cells that are of its kind
 _TIME = re.compile(r"time|date|epoch|utc|^(t|ts)(_?(m|u|n)?s)?$|zeit|datum|last_changed", re.I)
 _BOARD_UUID = re.compile(r"GPU-[0-9A-Fa-f]+(?:-[0-9A-Fa-f]+)*")  # as nvidia-smi writes it
-_POWER = re.compile(r"power|watt|leistung|puissance|potencia|\bpwr\b|^p$", re.I)
 _NOT_NOW = re.compile(r"limit|\bcap\b|\bmax|\bmin|peak|rated|default|apparent|reactive", re.I)
 
 
@@ -57,7 +56,7 @@ def choose(table: Table, choice: Choice) -> Columns:
     if table.records:
         # records of other kinds, such as those of a plug's radio, are no readings
         rows = [row for row in rows if all(row.cells[i] for i in (*times, value))]
-    check_devices(table, rows, {*times, value})
+    check_devices(table, rows, {*times, value}, choice.side)
     selected = tuple(index(table, label, "--select") for label, _ in choice.select)
     return Columns(times, value, unit, rows, odd, selected)
 
@@ -241,72 +240,42 @@ def _value(
     # apparent power, limits and extremes are not readings, unless a person names their column
     plain = [i for i in columns if column_names.contradiction(table.names[i]) is None]
     if columns and not plain:
-        raise _no_reading(table, columns)
-    columns = plain
-    for narrowed in (
-        [i for i in columns if column_unit(table, rows, i) and not _NOT_NOW.search(table.names[i])],
-        [i for i in columns if _POWER.search(table.names[i])],
-    ):
-        if len(narrowed) == 1:
-            return narrowed[0], column_unit(table, rows, narrowed[0])
-        if narrowed:
-            columns = narrowed
-            break
+        raise column_refusals.no_reading(table, columns)
+    columns = _on_side(table, choice, plain, _narrowed(table, rows, plain))
     if len(columns) == 1:
         return columns[0], column_unit(table, rows, columns[0])
-    raise _several(table, columns)
+    raise column_refusals.several(table, columns)
 
 
-def _several(table: Table, columns: Sequence[int]) -> Undecided:
-    """The refusal of several columns of readings: with the column of their total, or with those
-    that may be tried. One feed of several is not suggested, even if the others show too little.
-    """
-    names = [table.names[i] for i in columns]
-    options = [column_names.as_option(table.names, i) for i in columns]
-    what, remedy = f"has {len(columns)} value columns", "a column of readings"
-    if options:
-        remedy = f"--column, one of {', '.join(options)}"
-    whole, one_feed = feeds.total(names), _one_of_several(table, names)
-    first = [
-        (name, option)
-        for name, option in zip(names, options, strict=True)
-        if (name == whole if whole is not None else name not in one_feed)
+def _narrowed(table: Table, rows: Sequence[Row], columns: list[int]) -> list[int]:
+    """The columns with a unit, or else those with a name of power, or else all."""
+    with_unit = [
+        i for i in columns if column_unit(table, rows, i) and not _NOT_NOW.search(table.names[i])
     ]
-    first.sort(key=lambda pair: not _POWER.search(pair[0]))
-    parts = [] if table.headerless else feeds.parts_among(names)
-    if parts:
-        what += f", which may be parts of one load: {', '.join(parts)}"
-        if len(parts) < len(names):
-            what = f"has {len(columns)} value columns, of which {', '.join(parts)} may be parts of "
-            what += "one load"
-        remedy = "write their sum into one column, if several of them feed the load; "
-        remedy += f"--column, one of {', '.join(options)}, if one of them feeds all of it"
-    return Undecided(
-        table.where,
-        what,
-        remedy,
-        [("--column", option) for _, option in first],
-        parts=bool(parts),
-    )
+    return with_unit or [i for i in columns if column_names.is_power(table.names[i])] or columns
 
 
-def _one_of_several(table: Table, names: Sequence[str]) -> list[str]:
-    """The names that are one feed of several; numbers of columns are not."""
-    return [] if table.headerless else feeds.feeds_among(names, by_word=False)
-
-
-def _no_reading(table: Table, columns: Sequence[int]) -> BadInput:
-    """The refusal of columns that hold, by their names, neither the mean power nor energy."""
-    name, option = table.names[columns[0]], column_names.as_option(table.names, columns[0])
-    what = f"its only column of readings is {name!r}"
-    if len(columns) > 1:
-        what = f"has {len(columns)} value columns: {', '.join(table.names[i] for i in columns)}; "
-        what += f"the first is {name!r}"
-    return BadInput(
-        table.where,
-        f"{what}, which by its name holds {column_names.contradiction(name)}",
-        f"log the mean active power or the energy; --column {option!r}, if the column holds that",
-    )
+def _on_side(
+    table: Table, choice: Choice, columns: Sequence[int], narrowed: list[int]
+) -> list[int]:
+    """The narrowed columns without those on the other side of the power supply. Raises Undecided
+    or BadInput if no other column may hold readings.
+    """
+    if table.headerless or choice.side is None:
+        return narrowed
+    sides = {i: supply_sides.side(table.names[i], table.names) for i in columns}
+    agree = [i for i in narrowed if sides[i] in (None, choice.side)]
+    if agree or not narrowed:
+        return agree
+    # a column without a unit
+    agree = [
+        i
+        for i in columns
+        if sides[i] == choice.side or (sides[i] is None and column_names.is_power(table.names[i]))
+    ]
+    if agree:
+        return agree
+    raise column_refusals.other_side(table, choice.side, narrowed[0])
 
 
 def _all_times(rows: Sequence[Row], column: int) -> bool:

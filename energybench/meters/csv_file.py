@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from energybench.errors import BadInput
-from energybench.meters import moments
+from energybench.meters import moments, short_header
 from energybench.meters.readings import Row, Table, cell_unit
 from energybench.meters.values import NO_READING, split_unit
 
@@ -85,6 +85,8 @@ def _table(path: str, rows: list[Row], separator: str) -> Table:
     width = max(counts.items(), key=lambda item: (item[1], item[0]))[0]
     width = _trimmed(rows, width)
     head = next(i for i, row in enumerate(rows) if len(row.cells) == width)
+    rows, head = short_header.mended(path, rows, head, separator)
+    width = len(rows[head].cells)
     header = rows[head]
     where = f"{path} line {header.place}"
     if width < 2:

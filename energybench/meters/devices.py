@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
-from energybench.meters import column_names, feeds
+from energybench.meters import column_names, feeds, supply_sides
 from energybench.meters.readings import Row, Table, Undecided, known_unit
 from energybench.meters.values import split_unit
 
@@ -89,7 +89,9 @@ _OFTEN = 0.35
 _STATE = re.compile(r"state|status|mode|quality|flag|reason|mark|valid|unit", re.IGNORECASE)
 
 
-def check_devices(table: Table, rows: Sequence[Row], used: set[int]) -> None:
+def check_devices(
+    table: Table, rows: Sequence[Row], used: set[int], side: supply_sides.Side | None = None
+) -> None:
     """Refuse rows of several devices. Raises Undecided with a choice for each of some devices."""
     several: list[tuple[int, list[str]]] = []
     for column in range(len(table.names)):
@@ -106,11 +108,13 @@ def check_devices(table: Table, rows: Sequence[Row], used: set[int]) -> None:
     shown = ", ".join(values[:6]) + (", …" if len(values) > 6 else "")
     also = "".join(f", as does {table.names[other]!r}" for other, _ in several[1:3])
     # a value with a control character cannot be typed
-    choices = [f"{option}={value}" for value in values if value.isprintable()]
+    choices = [
+        f"{option}={value}" for value in supply_sides.agreeing(values, side) if value.isprintable()
+    ]
     options = [("--select", choice) for choice in choices[:8]]
     one = f"--select '{choices[0]}'" if choices else "clean the values of this column"
     remedy = one
-    if 0 < len(choices) < len(values):
+    if choices and not all(value.isprintable() for value in values):
         one += ", or a file without control characters in this column"
         remedy = one
     parts = feeds.tells_parts_apart(name, values)

@@ -159,8 +159,8 @@ def _name_doubts(series: MeterSeries) -> tuple[Doubt, ...]:
             code="meter-name-contradicts",
             message=f"{series.what} of {series.where} holds, by its name, {series.name_says}; it "
             f"was attached as {'power' if series.kind == 'power' else 'energy'}",
-            remedy="attach a column of the mean active power or of the energy; nothing, if the "
-            "name of this one is wrong",
+            remedy="attach a column of the mean active power or of the energy, on the side of the "
+            "power supply that --dc states; nothing, if the name of this one is wrong",
         ),
     )
 

@@ -28,6 +28,7 @@ from energybench.meters import (
     recurring_values,
     screening,
     stretch,
+    supply_sides,
     text_files,
     values,
 )
@@ -116,7 +117,8 @@ def _logged(path: str, text: str, choice: Choice, around: Around | None) -> _Log
                     readings=answer.readings,
                     odd=[],
                     other_feeds=answer.other_feeds,
-                    name_says=column_names.says(answer.name, choice.unit),
+                    name_says=column_names.says(answer.name, choice.unit)
+                    or supply_sides.labels_say(answer.labels, choice.side),
                 )
     table = table or json_records.read_lines(path, lines) or log_lines.read(path, lines)
     return _from_table(table or csv_file.read(path, lines), choice, near_s)
@@ -156,8 +158,16 @@ def _from_table(table: Table, choice: Choice, near_s: float | None) -> _Logged:
     if choice.select:
         what += " of " + ", ".join("=".join(pair) for pair in choice.select)
     beside = other_feeds.of_table(table, chosen)
-    says = column_names.says(name, choice.unit, table.units.get(name))
+    says = column_names.says(name, choice.unit, table.units.get(name)) or _side(table, choice, name)
     return _Logged(what, table.word, unit, mark, readings, odd, beside, says)
+
+
+def _side(table: Table, choice: Choice, name: str) -> str:
+    """The other side of the power supply, if the column or a value of --select states it; ""."""
+    if table.headerless:
+        return ""
+    of_rows = supply_sides.labels_say(dict(choice.select), choice.side)
+    return supply_sides.says(name, choice.side, table.names) or of_rows
 
 
 def _check_odd(table: Table, odd: Sequence[LeftOut], failed: BadInput | None, count: int) -> None:

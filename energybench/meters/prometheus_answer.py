@@ -5,10 +5,11 @@ Source: Prometheus, "HTTP API", range vectors.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from energybench.errors import BadInput
-from energybench.meters import feeds
+from energybench.meters import feeds, supply_sides
 from energybench.meters.readings import Choice, LoggedReading, Undecided, Unit, unit_of
 from energybench.meters.times import Times
 
@@ -17,13 +18,16 @@ _SAVE = "save the answer of /api/v1/query_range"
 
 
 class Answer(NamedTuple):
-    """The chosen series: its labels and its name, unit and readings, and other feeds beside it."""
+    """The chosen series: its labels, as one text and each, its name, unit and readings, and other
+    feeds beside it.
+    """
 
     what: str
     name: str
     unit: Unit
     readings: list[LoggedReading]
     other_feeds: tuple[str, ...]
+    labels: Mapping[str, str]
 
 
 def read(path: str, document: Any, choice: Choice) -> Answer:
@@ -48,7 +52,14 @@ def read(path: str, document: Any, choice: Choice) -> Answer:
         )
     times = Times(path, choice, "value")
     readings = [_reading(path, place, pair, times) for place, pair in enumerate(values, 1)]
-    return Answer(f"series {_labels(series)}", name, unit, readings, _other_feeds(series, result))
+    return Answer(
+        what=f"series {_labels(series)}",
+        name=name,
+        unit=unit,
+        readings=readings,
+        other_feeds=_other_feeds(series, result),
+        labels=_texts(series),
+    )
 
 
 def _other_feeds(series: dict[str, Any], result: list[Any]) -> tuple[str, ...]:
@@ -102,7 +113,7 @@ def _chosen(result: list[Any], choice: Choice, path: str) -> dict[str, Any]:
         chosen = ", ".join("=".join(pair) for pair in choice.select)
         what = f"{len(fitting)} of its {len(result)} series fit {chosen}"
     names = "; ".join(_labels(series) for series in every[:4])
-    options = [("--select", pair) for pair in _telling(every)]
+    options = [("--select", pair) for pair in _telling(every, choice)]
     remedy = f"--select label=value for one of: {names or 'none'}"
     looked_at = [_texts(series) for series in (fitting or every)[:_MOST_COMPARED]]
     parts = any(feeds.other_feed(one, other) for one in looked_at for other in looked_at)
@@ -112,14 +123,18 @@ def _chosen(result: list[Any], choice: Choice, path: str) -> dict[str, Any]:
     raise Undecided(path, what, remedy, options, parts=parts)
 
 
-def _telling(every: list[dict[str, Any]]) -> list[str]:
-    """label=value pairs that a single series has."""
-    pairs: dict[str, int] = {}
+def _telling(every: list[dict[str, Any]], choice: Choice) -> list[str]:
+    """label=value pairs that a single series has, without series of the other side of the power
+    supply.
+    """
+    pairs: dict[str, list[dict[str, str]]] = {}
     for series in every:
-        metric = series.get("metric")
-        for label, value in metric.items() if isinstance(metric, dict) else ():
-            pairs[f"{label}={value}"] = pairs.get(f"{label}={value}", 0) + 1
-    return [pair for pair, count in pairs.items() if count == 1][:8]
+        labels = _texts(series)
+        for label, value in labels.items():
+            pairs.setdefault(f"{label}={value}", []).append(labels)
+    single = {pair: labels[0] for pair, labels in pairs.items() if len(labels) == 1}
+    agree = [p for p, labels in single.items() if not supply_sides.labels_say(labels, choice.side)]
+    return (agree or list(single))[:8]
 
 
 def _reading(path: str, place: int, pair: Any, times: Times) -> LoggedReading:

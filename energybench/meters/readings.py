@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from energybench.errors import BadInput
 from energybench.model import Kind
@@ -62,6 +62,7 @@ class Choice(NamedTuple):
     time_format   of the times, as Python's strptime takes it
     board         the board that the meter sees: rows of that UUID are taken
     per_interval  each energy is that since the row before, not that of a counter
+    side          of the power supply of a node on which the meter sits; None: a board's meter
     """
 
     unit: str | None = None
@@ -72,6 +73,7 @@ class Choice(NamedTuple):
     time_format: str | None = None
     board: str | None = None
     per_interval: bool = False
+    side: Literal["ac", "dc"] | None = None
 
 
 class NotATime(BadInput):

@@ -227,6 +227,7 @@ def check_sampling(
             if late > 0
             else f"ends {early:.1f} s before the last repeat did"
         )
+        what += _reason_beyond(series, 0 if late > 0 else -1)
         raise BadInput(
             series.place(0 if late > 0 else -1),
             what,
@@ -255,7 +256,7 @@ def check_sampling(
         )
         remedy = f"at most {limit:.3g} s may be uncovered; repeat the run with the logger running"
         if _with_failed_rows(series)[i]:
-            what += ": the rows between hold no reading"
+            what += f": the rows between hold no reading{_first_reason(series, i)}"
         else:
             remedy += " (or --holds, if the meter logs changes alone)"
         raise Undecided(series.place(i + 1), what, remedy, _holds(series, i))
@@ -283,6 +284,23 @@ def _with_failed_rows(series: MeterSeries) -> npt.NDArray[np.bool_]:
         # a power that holds has the place of the reading at which its time begins
         places = np.append(places[1:], np.iinfo(np.int64).max)
     return np.asarray(np.diff(np.searchsorted(rows, places)) > 0)
+
+
+def _first_reason(series: MeterSeries, i: int) -> str:
+    """Why the first row between reading i and the next was left out, for messages."""
+    low, high = sorted((int(series.places[i]), int(series.places[i + 1])))
+    rows = sorted(row for row in series.left_out if low < row.place < high)
+    return f" ({series.word} {rows[0].place} {rows[0].reason})" if rows else ""
+
+
+def _reason_beyond(series: MeterSeries, i: int) -> str:
+    """Why the row before the first reading (i = 0), or after the last (-1), was left out."""
+    place, ascending = int(series.places[i]), series.places[0] <= series.places[-1]
+    if ascending == (i == 0):
+        rows = sorted((row for row in series.left_out if row.place < place), reverse=True)
+    else:
+        rows = sorted(row for row in series.left_out if row.place > place)
+    return f" ({series.word} {rows[0].place} {rows[0].reason})" if rows else ""
 
 
 def _mostly_failed(series: MeterSeries) -> bool:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from energybench.analysis.arrays import Floats
-from energybench.meters import clock_offset, renewal
+from energybench.meters import clock_offset, renewal, still_readings
 from energybench.meters.attached_run import Meter
 from energybench.meters.clock_offset import RunPower
 from energybench.meters.series import MeterSeries, MeterSteps, spacing_s, steps
@@ -46,6 +46,8 @@ def of(series: MeterSeries, meter: Meter, run: RunPower | None, zero_s: float) -
         series = renewal.renewals(series, renewed_s)
         doubts.append(_renewed(series, came_s, renewed_s))
     spacing = spacing_s(series)
+    shown_s = spacing if meter.averaging_s is None else meter.averaging_s
+    series = still_readings.without_frozen(series, shown_s, run, zero_s, meter.max_offset_s)
     if meter.averaging_s is not None:
         return Smoothed(series, meter.averaging_s, tuple(doubts))
     fitting = _fitting_s(series, run, zero_s, meter.max_offset_s)

@@ -99,6 +99,8 @@ def _with(meter: Meter, option: tuple[str, ...]) -> Meter:
     choice, name, value = meter.choice, option[0], option[-1]
     if name == "--holds":
         return meter._replace(holds=True)
+    if name == "--dc":
+        return meter._replace(dc=True)
     if name == "--per-interval":
         choice = choice._replace(per_interval=True)
     elif name == "--select":

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from energybench.errors import BadInput
@@ -81,8 +82,26 @@ class Times:
         if self._month_first is None:
             day_first = moments.day_before_month(list(texts))
             self._month_first = None if day_first is None else not day_first
-        if self._zone is not None and self._format is None:
-            self._last_s = _before_the_change(texts, self._zone, self._month_first)
+        if self._zone is not None:
+            self._last_s = _beside_first((self._local_of(text) for text in texts), self._zone)
+
+    def _local_of(self, text: str) -> datetime | None:
+        """The local time of a text without a zone; None: another text."""
+        text = text.strip()
+        if self._format is not None:
+            try:
+                read = datetime.strptime(text, self._format)
+            except ValueError:
+                return None
+            return read if read.tzinfo is None else None
+        if _NUMBER.fullmatch(text) and not re.fullmatch(r"20\d{12}", text):
+            return self._day(Decimal(text.replace(",", ".")), fraction=True)
+        moment = moments.moment(text, month_first=self._month_first)
+        if moment is None or moment.zone is not None:
+            return None
+        if moment.either is not None and self._near_s is None:
+            return None
+        return self._one_date(moment, text, self._path).local
 
     def of(self, text: str, place: int) -> float:
         """Seconds since 1970. Raises BadInput."""
@@ -127,9 +146,11 @@ class Times:
             "has them",
         )
 
-    def _day(self, value: Decimal) -> datetime | None:
-        """The local time of a spreadsheet's number of days; None: another number."""
-        if self._near_s is None or (value == int(value) and self._kind != _DAYS):
+    def _day(self, value: Decimal, *, fraction: bool = False) -> datetime | None:
+        """The local time of a spreadsheet's number of days; None: another number. fraction: of a
+        file whose kind is not known yet.
+        """
+        if self._near_s is None or (value == int(value) and (fraction or self._kind != _DAYS)):
             return None
         seconds_of_day_zero = _DAY_ZERO.replace(tzinfo=UTC).timestamp()
         days = Decimal((self._near_s - seconds_of_day_zero) / _DAY_S)
@@ -215,26 +236,27 @@ class Times:
         )
 
 
-def _before_the_change(
-    texts: Sequence[str], zone: ZoneInfo, month_first: bool | None
-) -> float | None:
-    """A time just before the first text, s since 1970, if the log begins in an hour that the clock
-    showed twice, and goes back in it: it then begins in the first of the two. None: another log.
+def _beside_first(locals_: Iterable[datetime | None], zone: ZoneInfo) -> float | None:
+    """A time beside the first of a log, s since 1970, if the log begins in an hour that the clock
+    showed twice, and the clock was set back within it: a log of the oldest first then begins in the
+    first of the two hours, and a log of the newest first in the second. None: another log.
     """
-    first: datetime | None = None
-    before: datetime | None = None
-    for text in texts:
-        read = moments.moment(text, month_first=month_first)
-        if read is None or read.zone is not None or read.either is not None:
-            if first is None:
+    leading: list[datetime] = []
+    for local in locals_:
+        if local is None:
+            if not leading:
                 return None
             continue
-        if not _shown_twice(read.local, zone):
-            return None
-        first = first or read.local
-        if before is not None and before - read.local > _CHANGES_BY:
-            return first.replace(tzinfo=zone, fold=0).timestamp() - 1.0
-        before = read.local
+        if not _shown_twice(local, zone):
+            break
+        leading.append(local)
+    steps = [after - before for before, after in pairwise(leading)]
+    ahead = sum(timedelta(0) < step <= _CHANGES_BY for step in steps)
+    back = sum(-_CHANGES_BY <= step < timedelta(0) for step in steps)
+    if back <= ahead and any(step < -_CHANGES_BY for step in steps):
+        return leading[0].replace(tzinfo=zone, fold=0).timestamp() - 1.0
+    if back > ahead and any(step > _CHANGES_BY for step in steps):
+        return leading[0].replace(tzinfo=zone, fold=1).timestamp() + 1.0
     return None
 
 

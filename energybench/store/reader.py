@@ -12,13 +12,25 @@ from energybench.model import REPEAT, Comparison, Doubt, Measurement, Projection
 from energybench.store import (
     contradictions,
     document_file,
+    foreign_samples,
     part_names,
     sampled_lines,
     samples,
     strict,
     unknown_fields,
 )
-from energybench.store.layout import HEADER, JOB, NODE, PARQUET, PARTIAL, RUN, SAMPLES, STORE, find
+from energybench.store.layout import (
+    HEADER,
+    JOB,
+    NODE,
+    PARQUET,
+    PARTIAL,
+    RUN,
+    SAMPLES,
+    STORE,
+    WINDOWS,
+    find,
+)
 from energybench.store.liveness import Lock, refuse_if_alive
 from energybench.store.recovery_doubts import of_planned
 from energybench.store.run import (
@@ -78,7 +90,8 @@ def read_samples(directory: Path) -> tuple[samples.Samples, Header, tuple[Record
     """The samples of a finished run, with the header and the lines that stand in their file:
     windows, pauses and doubts.
 
-    Raises BadInput, also for a job, whose samples stand in the parts of its nodes.
+    Raises BadInput, also for samples of another run than the run.json beside them, and for a job,
+    whose samples stand in the parts of its nodes.
     """
     path = directory / PARQUET
     if (directory / JOB).is_file():
@@ -97,7 +110,9 @@ def read_samples(directory: Path) -> tuple[samples.Samples, Header, tuple[Record
             str(path), "its header is not UTF-8 text", "energybench did not write it"
         ) from None
     header = unknown_fields.convert(strict.loads(first, str(path)), Header, str(path))
-    return table, header, tuple(parse_line(line, str(path)) for line in rest)
+    lines = tuple(parse_line(line, str(path)) for line in rest)
+    foreign_samples.refuse(directory, header, lines)
+    return table, header, lines
 
 
 def recover(name: str, ranges: Ranges, *, has_ended: bool = False) -> tuple[Path, Measurement]:
@@ -121,7 +136,7 @@ def recover(name: str, ranges: Ranges, *, has_ended: bool = False) -> tuple[Path
         refuse_if_alive(name, directory, lock, header.writer, has_ended=has_ended)
         sampled = sampled_lines.of_run(directory, header, samples.read_stream(directory / SAMPLES))
         if not record(header, sampled.lines, last_s=sampled.last_s).repeats:
-            why = _cut_off(header, read_lines(directory))
+            why = _cut_off(directory, header, read_lines(directory))
             raise BadInput(name, f"cannot be completed: {why}", "repeat the run")
         doubts = _recovery_doubts(header, sampled)
         return complete(directory, header, ranges, doubts, sampled)
@@ -131,8 +146,10 @@ def recover(name: str, ranges: Ranges, *, has_ended: bool = False) -> tuple[Path
         lock.close()
 
 
-def _cut_off(header: Header, lines: Sequence[RecordLine]) -> str:
+def _cut_off(directory: Path, header: Header, lines: Sequence[RecordLine]) -> str:
     """In words, where a run without a measured part of a repeat was cut off."""
+    if not (directory / WINDOWS).is_file():
+        return f"{WINDOWS}, the list of its repeats, is missing: nothing tells whether any was done"
     openings = [line.opening for line in lines if line.opening is not None]
     if not openings:
         return "it was cut off before the work began"

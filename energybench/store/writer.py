@@ -78,9 +78,9 @@ class RunWriter:
             with suppress(OSError):
                 self.discard()
             self.__exit__(None, None, None)
+            why = str(error.strerror or error)
             raise StorageFailed(
-                f"the store {self._store} cannot be written: {error.strerror} (name a folder "
-                "that can)"
+                f"the store {self._store} cannot be written: {why} (name a folder that can)", why
             ) from None
         return self
 
@@ -285,7 +285,8 @@ def storage_failure(directory: Path) -> Iterator[None]:
         path = error.filename if isinstance(error.filename, str) else str(directory)
         raise StorageFailed(
             f"{path}: cannot be written: {error.strerror or error}; the files so far stay (with "
-            f"space again: {recover_command(directory)})"
+            f"space again: {recover_command(directory)})",
+            str(error.strerror or error),
         ) from None
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import resource
 import shutil
+import subprocess
 from datetime import datetime
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from energybench.store import reader
 from energybench.store.layout import HEADER, PARQUET, RUN
 from energybench.store.liveness import Lock
 from energybench.store.samples import read_parquet
+from tests.cli import process
 from tests.cli.metered_runs import (
     BOARD,
     FIXED_W,
@@ -150,6 +153,28 @@ def test_a_wall_clock_that_jumped_changes_no_energy(node: Run) -> None:
     (moved / RUN).write_text(json.dumps({**stored, "id": moved.name}), "utf-8")
     second = attach(Run(node.folder, moved.name), file, "--json").json["energy_j"]
     assert second == first
+
+
+@pytest.mark.parametrize("most_bytes", [100, 3000, 20_000])
+def test_a_store_without_space_keeps_the_run_and_says_so(node: Run, most_bytes: int) -> None:
+    """Nothing of the new run is left, and no command is named that would complete it."""
+    file = meter(node.folder / "pdu.csv", node_j)
+    before = sorted(path.name for path in node.directory.parent.iterdir())
+    words = ("attach", node.id, "--meter", str(file), "--scope", "node", "--accuracy", "1%")
+    done = subprocess.run(
+        process.command(*words),
+        cwd=node.folder,
+        env=process.with_env({}),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes)),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 125, done.stderr
+    (line,) = done.stderr.strip().splitlines()
+    assert "File too large; nothing of it is left" in line
+    assert "recover" not in line
+    assert sorted(path.name for path in node.directory.parent.iterdir()) == before
+    assert attach(node, file).code == 0
 
 
 def test_nothing_is_left_behind_where_it_is_refused(node: Run) -> None:

@@ -163,8 +163,9 @@ def test_a_meter_of_a_part_of_the_node_or_of_several_has_a_doubt_and_no_verdict(
     more = fixed_w - FIXED_W
     options = ["--json", *(["--dc"] if dc else [])]
     supply = PSU if dc else 1.0
+    column = "psu1_output_power_w" if dc else "psu1_input_power_w"
     file = table(
-        node, "time,psu1_input_power_w", lambda w: f"{(w * PSU + more) / PSU * supply * factor:.1f}"
+        node, f"time,{column}", lambda w: f"{(w * PSU + more) / PSU * supply * factor:.1f}"
     )
     ran = attach(node, file, *options)
     assert ran.code == 0, ran.err

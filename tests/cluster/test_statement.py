@@ -327,13 +327,8 @@ def test_csv_has_a_line_for_each_job() -> None:
 
 
 def test_text_says_what_is_left_out() -> None:
-    jobs = stated(
-        [
-            line(),
-            extern(),
-            line(JobIDRaw="121", JobID="121", AllocTRES="cpu=1", Start="900", End="990"),
-        ]
-    )
+    other = line(JobIDRaw="121", JobID="121", AllocTRES="cpu=1", Start="900", End="990")
+    jobs = stated([line(), extern(), other])
     text = "\n".join(statement_lines(document(jobs)))
     assert "sum over 1 exclusive, measured job: 5.000 kJ" in text
     assert "left out: 1 job (1 shared, 1 time-without-step)" in text

@@ -121,6 +121,50 @@ def test_a_log_that_begins_in_the_first_of_two_hours(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("layout", "time_format"),
+    [("%Y-%m-%d %H:%M:%S", None), ("%d.%m.%Y %H:%M:%S", None), ("%H:%M:%S|%d|%m|%y", "same")],
+)
+@pytest.mark.parametrize("newest_first", [False, True])
+@pytest.mark.parametrize("spacing_s", [1, 83, 300])
+@pytest.mark.parametrize(
+    ("zone", "middle"),
+    [
+        ("Europe/Berlin", "2026-10-25T01:00:00+00:00"),
+        ("Europe/Berlin", "2026-03-29T01:00:00+00:00"),
+        ("America/New_York", "2026-11-01T06:00:00+00:00"),
+        ("Australia/Lord_Howe", "2026-04-04T15:00:00+00:00"),
+    ],
+)
+def test_a_log_within_the_hour_of_a_change(
+    tmp_path: Path,
+    zone: str,
+    middle: str,
+    spacing_s: int,
+    newest_first: bool,
+    layout: str,
+    time_format: str | None,
+) -> None:
+    """Twenty minutes and more on both sides of the change, all within hours that the clock showed
+    twice: its step tells them apart, in either order of the rows.
+    """
+    start_s = datetime.fromisoformat(middle).timestamp()
+    times = [start_s + t for t in range(-1400, 300, spacing_s)]
+    lines = [datetime.fromtimestamp(t, ZoneInfo(zone)).strftime(f"{layout},5") for t in times]
+    text = "\n".join(["time,power_w", *(lines[::-1] if newest_first else lines)])
+    choice = Choice(timezone=zone, time_format=layout if time_format else None)
+    meter = series(tmp_path / "m.csv", text, choice, Around(start_s - 3600, start_s + 3600))
+    assert meter.t_s.tolist() == times
+
+
+def test_a_hole_in_a_log_of_the_newest_first_is_no_change(tmp_path: Path) -> None:
+    """All rows lie in one of the two hours: nothing tells which."""
+    rows_of_a_log = [f"2026-10-25 02:{m:02d}:00,1" for m in (58, 57, 56, 12, 11, 10)]
+    text = "\n".join(["time,power_w", *rows_of_a_log])
+    with pytest.raises(Undecided, match="was shown twice"):
+        series(tmp_path / "m.csv", text, BERLIN, None)
+
+
+@pytest.mark.parametrize(
     ("zone", "local", "zones"),
     [
         ("America/New_York", "2026-11-01 01:30:00", ("Etc/GMT+4", "Etc/GMT+5")),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,9 +12,10 @@ import pytest
 from energybench.cli.main import main
 from energybench.errors import BadInput
 from energybench.measuring.session import ranges
-from energybench.model import CutBy, Verification, Window, Work, WorkloadRef
+from energybench.model import CutBy, Host, Verification, Window, Work, WorkloadRef
 from energybench.plugins import Reading
 from energybench.store import layout, reader, samples
+from energybench.store.layout import PARQUET, RUN, WINDOWS
 from energybench.store.sample_log import SampleLog
 from energybench.store.traces import StoredTraces
 from energybench.store.writer import RunWriter
@@ -244,6 +247,50 @@ def test_nothing_to_recover(tmp_path: Path) -> None:
         assert left.exists()
     with pytest.raises(BadInput, match="no such run"):
         reader.recover(str(tmp_path / "nosuch"), ranges())
+
+
+def test_a_run_without_its_list_of_repeats_is_not_said_to_hold_none(tmp_path: Path) -> None:
+    with RunWriter(tmp_path, header(repeats=3)) as writer:
+        fill(writer)
+        left = writer.directory
+    (left / WINDOWS).unlink()
+    with pytest.raises(BadInput, match=r"windows.jsonl, the list of its repeats, is missing"):
+        reader.recover(str(left), ranges())
+    assert left.exists()
+
+
+def test_samples_of_another_run_are_refused(tmp_path: Path) -> None:
+    """By the id in both files, if the start of the run or its repeats differ as well: a run that
+    was renamed by hand keeps its own samples.
+    """
+    directories = []
+    for name, started in (("a", "2026-03-01T10:00:00Z"), ("b", "2026-03-02T10:00:00Z")):
+        host = Host(name="n", sockets=1, memory_bytes=10**9, started_utc=started, started_s=0.0)
+        with RunWriter(tmp_path / name, header(label=name, host=host)) as writer:
+            fill(writer)
+            directories.append(writer.finish(ranges())[0])
+    first, second = directories
+    own = (first / PARQUET).read_bytes()
+    shutil.copy(second / PARQUET, first / PARQUET)
+    words = f"samples of the run {second.name}, and run.json beside it is of {first.name}"
+    for read in (reader.read_samples, reader.read_traces):
+        with pytest.raises(BadInput, match=re.escape(words)):
+            read(first)
+    (first / PARQUET).write_bytes(own)
+    stored = json.loads((first / RUN).read_text("utf-8"))
+    (first / RUN).write_text(json.dumps({**stored, "id": "renamed"}), "utf-8")
+    assert len(reader.read_traces(first)[1]) == 1
+    # another recording of the same anchor
+    replayed = {"code": "replayed", "message": "the readings of x.toml", "remedy": "measure"}
+    edited = {**stored, "id": "renamed", "doubts": [replayed]}
+    (first / RUN).write_text(json.dumps(edited), "utf-8")
+    with pytest.raises(BadInput, match="holds the samples of the run"):
+        reader.read_samples(first)
+    # other repeats of the same start
+    stored["repeats"][0]["end_s"] += 0.5
+    (first / RUN).write_text(json.dumps({**stored, "id": "renamed"}), "utf-8")
+    with pytest.raises(BadInput, match="holds the samples of the run"):
+        reader.read_samples(first)
 
 
 @pytest.mark.parametrize(("planned", "of"), [(3, "1 of 3 repeats"), (None, "1 repeat")])

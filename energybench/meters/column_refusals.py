@@ -1,0 +1,71 @@
+"""Refusals of a table of which no single column of readings is certain."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from energybench.errors import BadInput
+from energybench.meters import column_names, feeds, supply_sides
+from energybench.meters.readings import Table, Undecided
+
+
+def other_side(table: Table, wanted: supply_sides.Side, column: int) -> BadInput:
+    """The refusal of columns of the other side of the power supply."""
+    name, option = table.names[column], column_names.as_option(table.names, column)
+    what = f"column {name!r} holds, by its name, {supply_sides.says(name, wanted, table.names)}"
+    stays = f"--column {option!r}, if the name is wrong"
+    if wanted == "ac":
+        return Undecided(table.where, what, f"--dc; {stays}", [("--dc",)])
+    return BadInput(table.where, what, f"leave --dc out; {stays}")
+
+
+def several(table: Table, columns: Sequence[int]) -> Undecided:
+    """The refusal of several columns of readings: with the column of their total, or with those
+    that may be tried. One feed of several is not suggested, even if the others show too little.
+    """
+    names = [table.names[i] for i in columns]
+    options = [column_names.as_option(table.names, i) for i in columns]
+    what, remedy = f"has {len(columns)} value columns", "a column of readings"
+    if options:
+        remedy = f"--column, one of {', '.join(options)}"
+    whole, one_feed = feeds.total(names), _one_of_several(table, names)
+    first = [
+        (name, option)
+        for name, option in zip(names, options, strict=True)
+        if (name == whole if whole is not None else name not in one_feed)
+    ]
+    first.sort(key=lambda pair: not column_names.is_power(pair[0]))
+    parts = [] if table.headerless else feeds.parts_among(names)
+    if parts:
+        what += f", which may be parts of one load: {', '.join(parts)}"
+        if len(parts) < len(names):
+            what = f"has {len(columns)} value columns, of which {', '.join(parts)} may be parts of "
+            what += "one load"
+        remedy = "write their sum into one column, if several of them feed the load; "
+        remedy += f"--column, one of {', '.join(options)}, if one of them feeds all of it"
+    return Undecided(
+        table.where,
+        what,
+        remedy,
+        [("--column", option) for _, option in first],
+        parts=bool(parts),
+    )
+
+
+def _one_of_several(table: Table, names: Sequence[str]) -> list[str]:
+    """The names that are one feed of several; numbers of columns are not."""
+    return [] if table.headerless else feeds.feeds_among(names, by_word=False)
+
+
+def no_reading(table: Table, columns: Sequence[int]) -> BadInput:
+    """The refusal of columns that hold, by their names, neither the mean power nor energy."""
+    name, option = table.names[columns[0]], column_names.as_option(table.names, columns[0])
+    what = f"its only column of readings is {name!r}"
+    if len(columns) > 1:
+        what = f"has {len(columns)} value columns: {', '.join(table.names[i] for i in columns)}; "
+        what += f"the first is {name!r}"
+    return BadInput(
+        table.where,
+        f"{what}, which by its name holds {column_names.contradiction(name)}",
+        f"log the mean active power or the energy; --column {option!r}, if the column holds that",
+    )
