@@ -13,6 +13,7 @@ below and above it decide.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +21,7 @@ import numpy.typing as npt
 
 from energybench.analysis.arrays import Floats
 from energybench.analysis.quantiles import median
+from energybench.model import Window
 
 # A value that stays for so many times as long as the others, and for as many readings, is frozen.
 # If neighbours are equal by chance in a share p of the cases, half of the time is spent in values
@@ -95,12 +97,14 @@ class _Rows(NamedTuple):
 
 
 def without_frozen(
-    t_s: Floats, watts: Floats, power_limit_w: float | None
+    t_s: Floats, watts: Floats, power_limit_w: float | None, work: Sequence[Window] = ()
 ) -> tuple[Floats, Floats, tuple[Frozen, ...]]:
     """The readings without those that repeat a frozen value, and the times of these values.
 
     The first reading of a frozen value may be true and stays, but not if the readings begin with
     the value.
+
+    work  the repeats
     """
     if watts.size <= 2 * _TIMES or watts.min() == watts.max():
         return t_s, watts, ()
@@ -111,7 +115,10 @@ def without_frozen(
     keep = np.ones(watts.size, dtype=np.bool_)
     times = []
     for row in sorted(long.tolist()):
-        if not _is_frozen(t_s, rows, row, power_limit_w):
+        value_w = float(rows.watts[row])
+        if value_w <= 0 or _at_limit(value_w, power_limit_w):
+            continue
+        if not _is_frozen(t_s, rows, row) and not _hides_a_repeat(t_s, watts, rows, row, work):
             continue
         first, last = int(rows.first[row]), int(rows.last[row])
         keep[first + (row > 0) : last + 1] = False
@@ -119,10 +126,12 @@ def without_frozen(
     return t_s[keep], watts[keep], tuple(times)
 
 
-def _is_frozen(t_s: Floats, rows: _Rows, row: int, power_limit_w: float | None) -> bool:
-    """Whether the other readings make it implausible that a value stays for so long."""
+def _is_frozen(t_s: Floats, rows: _Rows, row: int) -> bool:
+    """Whether the other readings make it implausible that a value stays for so long. The largest
+    value may be the end of the sensor's range (saturation.py).
+    """
     value_w = float(rows.watts[row])
-    if value_w <= 0 or _at_end_of_range(rows, value_w, power_limit_w):
+    if value_w >= float(rows.watts.max()):
         return False
     others = np.ones(rows.first.size, dtype=np.bool_)
     others[row] = False
@@ -145,11 +154,35 @@ def _is_frozen(t_s: Floats, rows: _Rows, row: int, power_limit_w: float | None) 
     return shown_s >= (_TIMES - 1) * usual_s
 
 
-def _at_end_of_range(rows: _Rows, value_w: float, power_limit_w: float | None) -> bool:
-    """Whether the value may be the end of the sensor's range, or the power limit of the device."""
-    if power_limit_w is not None and abs(value_w / power_limit_w - 1) <= _AT_LIMIT:
-        return True
-    return value_w >= float(rows.watts.max())
+def _hides_a_repeat(
+    t_s: Floats, watts: Floats, rows: _Rows, row: int, work: Sequence[Window]
+) -> bool:
+    """Whether a value stays from before a repeat until after it, although the power moves within
+    another repeat of the same work.
+    """
+    start_s, end_s = float(t_s[rows.first[row]]), float(t_s[rows.last[row]])
+    if not any(start_s < window.start_s and window.end_s < end_s for window in work):
+        return False
+    for window in work:
+        within = slice(*np.searchsorted(t_s, (window.start_s, min(window.end_s, start_s))))
+        if window.start_s > end_s:
+            within = slice(*np.searchsorted(t_s, (window.start_s, window.end_s)))
+        if _moves(t_s[within], watts[within], (end_s - start_s) / (_TIMES - 1)):
+            return True
+    return False
+
+
+def _moves(t_s: Floats, watts: Floats, longest_s: float) -> bool:
+    """Whether readings show many values, none of them for long, and not only noise."""
+    if not watts.size or np.ptp(watts) <= _STEP * watts.max():
+        return False
+    stays_s = _Rows.of(t_s, watts).stays_s
+    return stays_s.size >= _LEAST_BESIDE and _usual_s(stays_s) <= longest_s
+
+
+def _at_limit(value_w: float, power_limit_w: float | None) -> bool:
+    """Whether a value may be the power limit of the device (saturation.py)."""
+    return power_limit_w is not None and abs(value_w / power_limit_w - 1) <= _AT_LIMIT
 
 
 def _noisy(rows: _Rows, group: npt.NDArray[np.bool_], least_turns: int) -> bool:
@@ -166,7 +199,8 @@ def _recurs(rows: _Rows, group: npt.NDArray[np.bool_]) -> bool:
     Two values of normal noise, d apart at the median, are equal in a share of 0.27 · step/d.
     """
     _, counts = np.unique(rows.watts[group], return_counts=True)
-    share = float(np.sum(counts * (counts - 1)) / max(np.sum(counts), 1) ** 2)
+    total = max(int(counts.sum()), 1)
+    share = float(np.sum(counts * (counts - 1))) / total**2
     apart_w = _typical_change_w(rows.watts, np.flatnonzero(group), 1)
     expected = 0.27 * float(np.diff(np.unique(rows.watts)).min()) / apart_w
     return share > min(_RECURRING, _BY_CHANCE + _MORE_THAN_NOISE * expected)

@@ -50,7 +50,7 @@ def power_curve(trace: Trace, work: Sequence[Window] = ()) -> Curve:
     """
     channel = trace.channel
     t, watts, dropped = plausible_power(trace)
-    t, watts, frozen = without_frozen(t, watts, channel.power_limit_w)
+    t, watts, frozen = without_frozen(t, watts, channel.power_limit_w, work)
     empty = empty_curve(channel, dropped)._replace(
         power_w=np.empty(0), spans=frozen_spans(frozen, channel)
     )

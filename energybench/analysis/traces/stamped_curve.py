@@ -33,7 +33,7 @@ def stamped_curve(trace: Trace, work: Sequence[Window] = ()) -> Curve:
     if channel.kind == "power":
         t, watts, dropped = plausible_power(trace)
         period = _stamped_period_s(trace, t)
-        t, watts, frozen = without_frozen(t, watts, channel.power_limit_w)
+        t, watts, frozen = without_frozen(t, watts, channel.power_limit_w, work)
         empty, fuzz = empty_curve(channel, dropped), np.zeros(t.size)
         middles = t - channel.lag_s - channel.window_s / 2
         top_w = saturated_w(watts, channel.power_limit_w, middles, work)
