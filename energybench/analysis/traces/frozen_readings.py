@@ -48,6 +48,8 @@ _FEW_TURNS, _TURNS_ANYWHERE, _LEAST_BESIDE = 2, 8, 5
 # the medians of few pairs of values differ by chance, which fewer lags give less occasion.
 _LAGS, _FEW_LAGS, _COMES_BACK = 20, 3, 0.4
 _MANY_PAIRS, _LEAST_PAIRS = 16, 3
+# A value that hides so many repeats has to stay for so many times as long as the others.
+_HIDDEN, _REPEAT_TIMES = 2, 50
 # A value this close to the power limit may stand at the limit (saturation.py).
 _AT_LIMIT = 0.02
 # Values that are looked at, the longest first: a day of a coarse sensor has very many.
@@ -118,7 +120,7 @@ def without_frozen(
         value_w = float(rows.watts[row])
         if value_w <= 0 or _at_limit(value_w, power_limit_w):
             continue
-        if not _is_frozen(t_s, rows, row) and not _hides_a_repeat(t_s, watts, rows, row, work):
+        if not _is_frozen(t_s, rows, row) and not _hides_repeats(t_s, watts, rows, row, work):
             continue
         first, last = int(rows.first[row]), int(rows.last[row])
         keep[first + (row > 0) : last + 1] = False
@@ -154,20 +156,25 @@ def _is_frozen(t_s: Floats, rows: _Rows, row: int) -> bool:
     return shown_s >= (_TIMES - 1) * usual_s
 
 
-def _hides_a_repeat(
+def _hides_repeats(
     t_s: Floats, watts: Floats, rows: _Rows, row: int, work: Sequence[Window]
 ) -> bool:
-    """Whether a value stays from before a repeat until after it, although the power moves within
-    another repeat of the same work.
+    """Whether a value stays from before two repeats until after them, although the power moves
+    within another repeat of the same work. All other values have to differ, and none of them stays.
     """
+    others = np.arange(rows.first.size) != row
     start_s, end_s = float(t_s[rows.first[row]]), float(t_s[rows.last[row]])
-    if not any(start_s < window.start_s and window.end_s < end_s for window in work):
+    hidden = [start_s < window.start_s and window.end_s < end_s for window in work]
+    if sum(hidden) < _HIDDEN:
+        return False
+    longest_s = (end_s - start_s) / (_REPEAT_TIMES - 1)
+    if not others.any() or _usual_s(rows.stays_s[others]) > longest_s or _recurs(rows, others):
         return False
     for window in work:
         within = slice(*np.searchsorted(t_s, (window.start_s, min(window.end_s, start_s))))
         if window.start_s > end_s:
             within = slice(*np.searchsorted(t_s, (window.start_s, window.end_s)))
-        if _moves(t_s[within], watts[within], (end_s - start_s) / (_TIMES - 1)):
+        if _moves(t_s[within], watts[within], longest_s):
             return True
     return False
 
