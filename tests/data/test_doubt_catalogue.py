@@ -17,7 +17,7 @@ from energybench.analysis.measurement import (
     still_sensors,
 )
 from energybench.analysis.sensors import counter_kinds
-from energybench.analysis.traces import unwrap
+from energybench.analysis.traces import frozen_readings, unwrap
 from energybench.analysis.traces.slow_updates import SLOWEST_S
 from energybench.analysis.uncertainty import settling
 from energybench.calibrating import machine_limits
@@ -98,7 +98,11 @@ THRESHOLDS = {
     "sampling-error": [percent(sensor_doubts.TARGET_REL)],
     "sensor-lost": [f"{window_energy._UNREAD} updates", f"{window_energy._LATE_S} s"],
     "short-window": [f"{doubts._SHORT_PERIODS} updates"],
-    "stuck-sensor": [f"at least {still_sensors._STUCK}", f"{SLOWEST_S:g} s"],
+    "stuck-sensor": [
+        f"at least {still_sensors._STUCK}",
+        f"{SLOWEST_S:g} s",
+        f"{frozen_readings._TIMES} times as long",
+    ],
     "target-missed": [f"({plan.MAX_REPEATS} unless", f"({percent(plan.TARGET_REL)} unless"],
     "temperature-drift": [f"{steadiness._TEMPERATURE_C:g} °C"],
     "trend": [f"is {doubts._TREND} or more", f"{percent(doubts._TREND_SPAN - 1)} above"],

@@ -23,7 +23,25 @@ def holes(curve: Curve, start_s: float, end_s: float) -> list[tuple[float, float
     """Start and end of each hole that overlaps a window."""
     wide = np.flatnonzero(np.diff(curve.t_s) > longest_s(curve))
     spans = [(float(curve.t_s[i]), float(curve.t_s[i + 1])) for i in wide.tolist()]
+    spans += [
+        frozen
+        for frozen in frozen_readings(curve)
+        if not any(low_s < frozen[1] and high_s > frozen[0] for low_s, high_s in spans)
+    ]
     return [(low_s, high_s) for low_s, high_s in spans if start_s < high_s and end_s > low_s]
+
+
+def frozen_readings(curve: Curve) -> list[tuple[float, float]]:
+    """Start and end of each time between readings of a power sensor in which it showed one value
+    only. Of a counter such a time is not a hole.
+    """
+    if curve.channel.kind != "power":
+        return []
+    return [
+        (span.start_s, span.end_s)
+        for span in curve.spans
+        if span.start_s >= curve.t_s[0] and span.end_s <= curve.t_s[-1]
+    ]
 
 
 def unread_power(curve: Curve, start_s: float, end_s: float) -> tuple[Effect, ...]:

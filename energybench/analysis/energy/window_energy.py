@@ -54,6 +54,10 @@ _GAPS = {
         "check whether the driver or firmware feeds the sensor; repeat the run",
     ),
 }
+_FROZEN = (
+    "showed one value for {seconds:.1f} s, although its other readings differ from each other: the "
+    "power of that time is not known"
+)
 
 
 class WindowEnergy(NamedTuple):
@@ -92,7 +96,9 @@ def energy(curve: Curve, window: Window) -> WindowEnergy:
     slack = 2 * curve.period_s + _LATE_S
     covered_from, covered_to = float(curve.t_s[0]) - slack, float(curve.t_s[-1]) + slack
     if window.end_s <= covered_from or window.start_s >= covered_to:
-        return WindowEnergy(None, doubts=(_lost(curve, window, window.duration_s),))
+        lost = _lost(curve, window, window.duration_s)
+        gaps = [_gap(curve, span, seconds) for span, seconds in _overlaps(curve, window)]
+        return WindowEnergy(None, doubts=(lost, *gaps))
     start, end = max(window.start_s, covered_from), min(window.end_s, covered_to)
 
     # The energy between the edges, and the effects of the readings that are there.
@@ -126,15 +132,24 @@ def energy(curve: Curve, window: Window) -> WindowEnergy:
             doubts.append(_unread_edge(curve, window, unread_s))
         elif unread_s > _unread_share(curve, window) * window.duration_s:
             doubts.append(_between_updates(curve, unread_s))
-    for span in curve.spans:
-        overlap_s = min(span.end_s, window.end_s) - max(span.start_s, window.start_s)
-        if overlap_s > 0:
-            extra_j = span.extra_j
-            if extra_j is None:
-                extra_j = overlap_s * limit_w(curve.channel)
+    for span, overlap_s in _overlaps(curve, window):
+        extra_j = span.extra_j
+        if extra_j is None:
+            extra_j = overlap_s * limit_w(curve.channel)
+        # the bounds of a power sensor in its holes are those of `unread_power`
+        if curve.channel.kind == "counter":
             effects.append(bound("gap", extra_j, place, detail=f"{overlap_s:.1f} s"))
-            doubts.append(_gap(curve, span, overlap_s))
+        doubts.append(_gap(curve, span, overlap_s))
     return WindowEnergy(value, tuple(effects), tuple(doubts))
+
+
+def _overlaps(curve: Curve, window: Window) -> list[tuple[Span, float]]:
+    """The stretches of uncertain energy within a window, and the seconds of each in the window."""
+    overlaps = [
+        (span, min(span.end_s, window.end_s) - max(span.start_s, window.start_s))
+        for span in curve.spans
+    ]
+    return [(span, seconds) for span, seconds in overlaps if seconds > 0]
 
 
 def _unread_share(curve: Curve, window: Window) -> float:
@@ -292,9 +307,12 @@ def _between_updates(curve: Curve, seconds: float) -> Doubt:
 def _gap(curve: Curve, span: Span, seconds: float) -> Doubt:
     name = place_of(curve.channel).words
     message, remedy = _GAPS[span.code]
+    sensor = "counter"
+    if curve.channel.kind == "power":
+        sensor, message = "power sensor", _FROZEN
     return Doubt(
         code=span.code,
-        message=f"the counter of {name} {message.format(seconds=seconds)}",
+        message=f"the {sensor} of {name} {message.format(seconds=seconds)}",
         remedy=remedy,
         subject=name,
     )

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from energybench.analysis.energy.boundary import Source
 from energybench.analysis.energy.boundary_parts import CurveOf, Row
-from energybench.analysis.energy.reading_holes import holes, longest_s
+from energybench.analysis.energy.reading_holes import frozen_readings, holes, longest_s
 from energybench.analysis.measurement import unseen_doubts
 from energybench.analysis.measurement.pause_doubts import paused_s
 from energybench.analysis.traces.curve import Curve
@@ -240,11 +240,14 @@ def _hole(curve: Curve, windows: Sequence[Window], pauses: Sequence[Pause]) -> l
     A counter goes on counting through the stretch; an edge inside the stretch is interpolated.
     """
     name = place_of(curve.channel).words
+    frozen = frozen_readings(curve)  # a doubt of their own
     remedy = "repeat the run: the power of that time is interpolated"
     if curve.channel.kind == "counter":
         remedy = "leave a core to the sampler; repeat the run"
     for window in windows:
         for low_s, high_s in holes(curve, window.start_s, window.end_s):
+            if any(low_s < end_s and high_s > start_s for start_s, end_s in frozen):
+                continue
             draws = curve.mean_w(curve.segment((low_s + high_s) / 2)) > 0
             if draws and high_s - low_s - paused_s(pauses, low_s, high_s) > longest_s(curve):
                 inside_s = min(high_s, window.end_s) - max(low_s, window.start_s)

@@ -13,6 +13,7 @@ import numpy as np
 from energybench.analysis.arrays import Floats
 from energybench.analysis.quantiles import median, quantiles_of_values
 from energybench.analysis.traces.curve import Curve, empty_curve, rising
+from energybench.analysis.traces.frozen_readings import Frozen, without_frozen
 from energybench.analysis.traces.plausible import draws_power, implausible_above_w
 from energybench.analysis.traces.publications import part_of_period_s, publications
 from energybench.analysis.traces.saturation import saturated_w
@@ -23,7 +24,8 @@ from energybench.analysis.traces.slow_averages import (
     ramp_period_s,
 )
 from energybench.analysis.traces.ticks import NO_TICKS_BELOW, ticks
-from energybench.model import Trace, Window
+from energybench.analysis.traces.unwrap import Span
+from energybench.model import Channel, Trace, Window
 
 
 def plausible_power(trace: Trace) -> tuple[Floats, Floats, int]:
@@ -48,7 +50,10 @@ def power_curve(trace: Trace, work: Sequence[Window] = ()) -> Curve:
     """
     channel = trace.channel
     t, watts, dropped = plausible_power(trace)
-    empty = empty_curve(channel, dropped)._replace(power_w=np.empty(0))
+    t, watts, frozen = without_frozen(t, watts, channel.power_limit_w, work)
+    empty = empty_curve(channel, dropped)._replace(
+        power_w=np.empty(0), spans=frozen_spans(frozen, channel)
+    )
     if t.size < 2:
         return empty
     stated_s, ramp_s = channel.update_period_s, None
@@ -84,6 +89,14 @@ def power_curve(trace: Trace, work: Sequence[Window] = ()) -> Curve:
     del t, watts, updates  # of a long run much memory, which the integral needs
     empty = _with_top(empty, published.t_s, published.watts, work)
     return integral(empty, *published, period, part_of_period_s(channel, period))
+
+
+def frozen_spans(frozen: Sequence[Frozen], channel: Channel) -> tuple[Span, ...]:
+    """The times whose power frozen readings do not tell, as times of the load."""
+    late_s = channel.lag_s + channel.window_s / 2
+    return tuple(
+        Span(start_s - late_s, end_s - late_s, None, "stuck-sensor") for start_s, end_s in frozen
+    )
 
 
 def _with_top(like: Curve, published_s: Floats, watts: Floats, work: Sequence[Window]) -> Curve:

@@ -10,7 +10,9 @@ from energybench.analysis.arrays import Floats
 from energybench.analysis.quantiles import median
 from energybench.analysis.traces.counter_curve import with_findings
 from energybench.analysis.traces.curve import Curve, empty_curve, rising
+from energybench.analysis.traces.frozen_readings import without_frozen
 from energybench.analysis.traces.power_curve import (
+    frozen_spans,
     integral,
     plausible_power,
     whole_means,
@@ -30,14 +32,12 @@ def stamped_curve(trace: Trace, work: Sequence[Window] = ()) -> Curve:
     channel = trace.channel
     if channel.kind == "power":
         t, watts, dropped = plausible_power(trace)
-        empty, fuzz, period = (
-            empty_curve(channel, dropped),
-            np.zeros(t.size),
-            _stamped_period_s(trace, t),
-        )
+        period = _stamped_period_s(trace, t)
+        t, watts, frozen = without_frozen(t, watts, channel.power_limit_w, work)
+        empty, fuzz = empty_curve(channel, dropped), np.zeros(t.size)
         middles = t - channel.lag_s - channel.window_s / 2
         top_w = saturated_w(watts, channel.power_limit_w, middles, work)
-        empty = empty._replace(saturated_w=top_w)
+        empty = empty._replace(saturated_w=top_w, spans=frozen_spans(frozen, channel))
         if abs(channel.window_s - period) > _WHOLE * period:
             return integral(empty, t, watts, fuzz, period, channel.window_s)
         return whole_means(empty, t, watts, fuzz, period)

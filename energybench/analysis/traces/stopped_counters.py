@@ -3,6 +3,9 @@
 A package, a board or a memory that is switched on draws at least a watt, so that a counter that
 shows no new value for many of its updates is not read from the hardware any more. The time is a
 time without readings, and never a power of 0 W.
+
+A counter of whole joules shows nothing new for a second at 1 W. Whether such a counter stopped is
+told by the power beside the stretch (counts_at_rest.py).
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from energybench.analysis.arrays import Floats
+from energybench.analysis.traces.counts_at_rest import longest_rest_s, too_few_counts
 from energybench.analysis.traces.unwrap import Counter, Span
 
 # A counter stopped if it shows no new value for so many of its periods, and for so long at least.
@@ -18,9 +22,6 @@ _PERIODS, _LEAST_S = 8.0, 0.5
 # A counter without any new value tells nothing, after the time in which its fast polls see two
 # updates (measuring/sampler.py): its true period may be longer than all the readings last.
 _PERIODS_WITHOUT_ANY = 2.2
-# Least power of a part that is switched on, W, and the counts that it has to make in the stretch:
-# a counter of whole joules may stand still for seconds.
-_LEAST_W, _COUNTS = 1.0, 3.0
 # A counter that showed so many new values in a row updates at least as often as they came; it
 # stopped if it then shows none for so many of these periods, whatever period is stated.
 _IN_A_ROW, _SEEN_PERIODS = (6, 12), 1.8
@@ -43,13 +44,13 @@ def without_stops(counter: Counter, period_s: float, resolution_j: float) -> Cou
     t_s, energy_j = counter.t_s, counter.energy_j
     if t_s.size < 2:
         return counter
-    counted_s = _COUNTS * resolution_j / _LEAST_W
-    longest_s = max(_PERIODS * period_s, _LEAST_S, counted_s)
     changes = np.flatnonzero(np.diff(energy_j) > 0)
+    longest_s = max(_PERIODS * period_s, _LEAST_S)
     if not changes.size:
-        longest_s = max(_PERIODS_WITHOUT_ANY * period_s, counted_s)
+        longest_s = _PERIODS_WITHOUT_ANY * period_s
     first, last = _stretches(changes, t_s.size)
-    stopped = np.flatnonzero(t_s[last] - t_s[first] > longest_s)
+    rest_s = longest_rest_s(t_s, energy_j, first, last, resolution_j, period_s)
+    stopped = np.flatnonzero(t_s[last] - t_s[first] > np.maximum(longest_s, rest_s))
     if not stopped.size:
         return counter
     keep = np.ones(t_s.size, dtype=np.bool_)
@@ -78,27 +79,42 @@ def without_short_stops(counter: Counter, resolution_j: float) -> Counter:
     seen_s = _seen_period_s(t_s, energy_j)
     if seen_s is None:
         return counter
-    longest_s = max(_SEEN_PERIODS * seen_s, _LEAST_SEEN_S, _COUNTS * resolution_j / _LEAST_W)
     first, last = _stretches(np.flatnonzero(np.diff(energy_j) > 0), t_s.size)
+    lengths_s = t_s[last] - t_s[first]
+    short = np.flatnonzero(lengths_s > max(_SEEN_PERIODS * seen_s, _LEAST_SEEN_S))
+    behind = np.array(
+        [i for i in short.tolist() if _falls_behind(t_s, energy_j, first, i)], dtype=np.intp
+    )
+    rest_s = longest_rest_s(t_s, energy_j, first, last, resolution_j, seen_s)[behind]
+    stopped = behind[lengths_s[behind] > rest_s]
+    until_new_s = t_s[first[behind + 1]] - t_s[first[behind]]
+    if too_few_counts(energy_j, until_new_s, resolution_j):
+        stopped = behind
     keep = np.ones(t_s.size, dtype=np.bool_)
     spans = []
-    for i in np.flatnonzero(t_s[last] - t_s[first] > longest_s).tolist():
-        if not _BESIDE <= i < first.size - 1 - _BESIDE:
-            continue
-        after = int(first[i + 1])
-        beside_w = min(
-            _power_w(t_s, energy_j, int(first[i - _BESIDE]), int(first[i - 1])),
-            _power_w(t_s, energy_j, after, int(first[i + 1 + _BESIDE])),
-        )
+    for i in stopped.tolist():
         # the stop began between the last reading before the stretch and its first reading
-        before = int(first[i]) - 1
-        shown_w = _power_w(t_s, energy_j, before, after)
-        if shown_w < _CAUGHT_UP_BESIDE * beside_w:
-            keep[first[i] : last[i] + 1] = False
-            spans.append(Span(float(t_s[before]), float(t_s[after]), None, "stuck-sensor"))
+        start_s, end_s = float(t_s[first[i] - 1]), float(t_s[first[i + 1]])
+        keep[first[i] : last[i] + 1] = False
+        spans.append(Span(start_s, end_s, None, "stuck-sensor"))
     if not spans:
         return counter
     return counter._replace(t_s=t_s[keep], energy_j=energy_j[keep], stops=(*counter.stops, *spans))
+
+
+def _falls_behind(t_s: Floats, energy_j: Floats, first: npt.NDArray[np.intp], i: int) -> bool:
+    """Whether the energy shown over a stretch is far less than the power beside it makes.
+
+    first  index of the first reading of each stretch
+    """
+    if not _BESIDE <= i < first.size - 1 - _BESIDE:
+        return False
+    after = int(first[i + 1])
+    beside_w = min(
+        _power_w(t_s, energy_j, int(first[i - _BESIDE]), int(first[i - 1])),
+        _power_w(t_s, energy_j, after, int(first[i + 1 + _BESIDE])),
+    )
+    return _power_w(t_s, energy_j, int(first[i]) - 1, after) < _CAUGHT_UP_BESIDE * beside_w
 
 
 def _stretches(
