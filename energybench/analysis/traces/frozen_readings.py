@@ -108,7 +108,7 @@ def without_frozen(
 
     work  the repeats
     """
-    if watts.size <= 2 * _TIMES or watts.min() == watts.max():
+    if watts.size <= 2 * _TIMES or watts.min() == watts.max() or _longest_row(watts) < _TIMES:
         return t_s, watts, ()
     rows = _Rows.of(t_s, watts)
     counts = rows.last - rows.first + 1
@@ -126,6 +126,12 @@ def without_frozen(
         keep[first + (row > 0) : last + 1] = False
         times.append(Frozen(float(t_s[first]), float(t_s[min(last + 1, t_s.size - 1)])))
     return t_s[keep], watts[keep], tuple(times)
+
+
+def _longest_row(watts: Floats) -> int:
+    """The largest number of equal readings in a row."""
+    starts = np.flatnonzero(np.diff(watts, prepend=np.nan, append=np.nan) != 0)
+    return int(np.diff(starts).max())
 
 
 def _is_frozen(t_s: Floats, rows: _Rows, row: int) -> bool:
