@@ -25,8 +25,9 @@ The name of the test is `fullname` of pytest-benchmark.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from energybench.errors import BadInput
 from energybench.gating.records import SCHEMA
@@ -67,42 +68,64 @@ def line(shown: Mapping[str, Any], record: Mapping[str, Any] | None) -> str:
     return _compact({"v": VERSION, **fields, **_rounded(for_people, _DIGITS_FOR_PEOPLE)})
 
 
-def put(extra: dict[str, Any], own: str) -> bool:
+class Written(NamedTuple):
+    """The document of one attempt at a test: a plug-in may run a test several times.
+
+    test         full name of the test
+    extra_info   the dictionary that pytest-benchmark's entry of this attempt holds
+    text         the document
+    no_baseline  why the energy is no baseline, in words; None: it is one
+    """
+
+    test: str
+    extra_info: dict[str, Any]
+    text: str
+    no_baseline: str | None = None
+
+
+def put(extra: dict[str, Any], own: str, ours: Collection[Any] = ()) -> bool:
     """Put the document of a test into its `extra_info`. A value that the test wrote there is kept
     under another name; whether there was one.
+
+    ours  documents of other tests and attempts, which may share the dictionary
     """
     stated = extra.get(KEY, own)
     extra[KEY] = own
-    if stated == own:
+    if isinstance(stated, str) and (stated == own or stated in ours):
         return False
     extra[KEEP] = stated
     return True
 
 
-def complete(
-    document: dict[str, Any],
-    documents: Mapping[str, str],
-    unpassed: Mapping[str, str] | None = None,
-) -> list[str]:
+def complete(document: dict[str, Any], written: Sequence[Written] = ()) -> list[str]:
     """Move the facts of the tests into one record of the session, and add the energies to the
     statistics. Changes a JSON of pytest-benchmark that is about to be written.
 
-    documents  the document of each test, by its full name
-    unpassed   why a test has no energy although it was measured: it did not pass
+    written  the document of each attempt at each test
     Returns the tests that wrote a value of their own under the name of ours.
     """
     facts: dict[str, Any] = {}
-    renamed = []
+    renamed: dict[str, None] = {}
+    entries = Counter(test.get("fullname") for test in document["benchmarks"])
+    by_name: dict[Any, list[Written]] = defaultdict(list)
+    by_dictionary: dict[int, list[Written]] = defaultdict(list)
+    for one in written:
+        by_name[one.test].append(one)
+        by_dictionary[id(one.extra_info)].append(one)
+    texts = {one.text for one in written}
     for test in document["benchmarks"]:
         name = test.get("fullname")
-        if name in documents:
-            test["extra_info"] = dict(test.get("extra_info") or {})
-            put(test["extra_info"], documents[name])
-            if KEEP in test["extra_info"]:
-                renamed.append(str(name))
-            if unpassed and name in unpassed:
-                why = f"{unpassed[name]}: its energy is no baseline"
-                test["extra_info"][KEY] = _compact({"v": VERSION, "why": why})
+        candidates = _candidates(
+            test,
+            by_dictionary[id(test.get("extra_info"))],
+            by_name[name],
+            is_only_entry=entries[name] == 1,
+        )
+        if candidates:
+            extra = test["extra_info"] = dict(test.get("extra_info") or {})
+            put(extra, _only_text(candidates), texts)
+            if KEEP in extra:
+                renamed[str(name)] = None
         own = _decoded((test.get("extra_info") or {}).get(KEY))
         if own is None or "energy_j" not in own:
             continue
@@ -114,7 +137,44 @@ def complete(
         test.get("stats", {}).update(scalars(own))
     if facts:
         document[KEY] = {key: value for key, value in facts.items() if value is not None}
-    return renamed
+    return list(renamed)
+
+
+def _candidates(
+    test: Mapping[str, Any],
+    of_dictionary: Sequence[Written],
+    of_name: Sequence[Written],
+    *,
+    is_only_entry: bool,
+) -> Sequence[Written]:
+    """The documents that may be that of an entry; empty: it has none.
+
+    An entry holds the dictionary of its attempt, or a copy of it with the document inside if
+    another plug-in changed the JSON. The name alone tells only if there was one attempt.
+
+    of_dictionary  documents whose dictionary the entry holds
+    of_name        documents of the test of this name
+    is_only_entry  whether no other entry has this name
+    """
+    if of_dictionary:
+        return [one for one in of_dictionary if one.test == test.get("fullname")] or of_dictionary
+    stated = (test.get("extra_info") or {}).get(KEY)
+    copied = [one for one in of_name if one.text == stated]
+    if copied:
+        return copied[:1]
+    return of_name if is_only_entry and len(of_name) == 1 else ()
+
+
+def _only_text(candidates: Sequence[Written]) -> str:
+    """The document of an entry, or one that says why there is no energy."""
+    one = candidates[0]
+    if len(candidates) > 1:
+        why = "several attempts share one extra_info: whose energy stands in it is not known"
+    elif one.no_baseline is not None:
+        why = f"{one.no_baseline}: its energy is no baseline"
+    else:
+        return one.text
+    return _compact({"v": VERSION, "why": why})
 
 
 def scalars(energies: Mapping[str, Any]) -> dict[str, float]:

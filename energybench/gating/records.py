@@ -120,8 +120,8 @@ class Session(Noun, frozen=True, kw_only=True):
     tests: tuple[Record, ...]
 
     def of(self, name: str) -> Record | None:
-        """The record of a test; None if the session has none."""
-        return next((record for record in self.tests if record.name == name), None)
+        """The record of a test, the last if it ran several times; None if the session has none."""
+        return next((record for record in reversed(self.tests) if record.name == name), None)
 
 
 def record(

@@ -125,8 +125,7 @@ class Energy:
     def _take(self, measured: Outcome) -> None:
         shown, record = measured.record, measured.record.get(CI_RECORD)
         document = benchmark_file.line(shown, record)
-        self._session.documents[self._item.nodeid] = document
-        benchmark_file.put(self._fixture.extra_info, document)
+        self._session.attempts.write(self._item, self._fixture, document)
         self._session.take(self._item, measured.record)
 
     def _group_of_times(self) -> str | None:

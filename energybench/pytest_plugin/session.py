@@ -15,6 +15,7 @@ import pytest
 from energybench.foreign_text import visible
 from energybench.pytest_plugin import record as records
 from energybench.pytest_plugin import summary
+from energybench.pytest_plugin.attempts import RECORDS, Attempts
 from energybench.pytest_plugin.gates import Gates
 from energybench.pytest_plugin.machine_lock import Machine, Stay
 from energybench.pytest_plugin.options import Limits, Settings, gates, limits, settings
@@ -28,12 +29,10 @@ from energybench.pytest_plugin.windows import empty_loop_s
 if TYPE_CHECKING:
     from energybench.gating.verdicts import GateVerdict
 
-_EXTRA = "energybench"  # name of the records in reports
 _NOTABLE_WAIT_S = 1.0
 # Environment variable in a test that has its stay on the machine: a session inside, in this process
 # or in one of its children, finds it. PYTEST_CURRENT_TEST is gone after the first session inside.
 _INSIDE = "ENERGYBENCH_INSIDE_TEST"
-_taken = pytest.StashKey[list[Record]]()
 _stay = pytest.StashKey[Stay]()
 _limits = pytest.StashKey[Limits]()
 
@@ -49,7 +48,7 @@ def begin(config: pytest.Config) -> None:
     if config.getoption("benchmark_energy_side") is not None:
         from energybench.pytest_plugin.side import Side
 
-        config.pluginmanager.register(Side(config, session, _EXTRA, measures), SIDE)
+        config.pluginmanager.register(Side(config, session, measures), SIDE)
 
 
 def _off(config: pytest.Config) -> str | None:
@@ -68,7 +67,7 @@ class EnergySession:
 
     id        name of the session
     off       why nothing is measured; None: tests are measured
-    documents energies for pytest-benchmark's JSON, by node id
+    attempts  energies and outcomes of the tests
     settings  how tests are measured
     store     folder for the directories of the runs
     """
@@ -86,10 +85,8 @@ class EnergySession:
             saves=config.getoption("benchmark_energy_save"),
             off=config.getoption("benchmark_energy_side") is not None,
         )
-        self.documents: dict[str, str] = {}  # of pytest-benchmark's tests, by node id
+        self.attempts = Attempts(getattr(config, "workerinput", {}).get("workerid", ""))
         self._verdicts: list[str] = []
-        self._records: list[Record] = []
-        self._unpassed: dict[str, str] = {}  # tests that did not pass, in words
         self._notices: list[str] = []
         self.store = RunStore(self.settings.store if off is None else None)
         if self.store.fault is not None:
@@ -147,8 +144,7 @@ class EnergySession:
         group_of_times  in the table of pytest-benchmark, if no other is stated
         """
         limit = item.stash.get(_limits, Limits())
-        taken = {record["label"] for record in item.stash.get(_taken, [])}
-        name = numbered(records.short(label), taken)
+        name = numbered(records.short(label), self.attempts.labels(item))
         record: Record = {"test": item.nodeid, "label": name}
         groups = (group, limit.group, group_of_times)
         stated = next((one for one in groups if one is not None), None)
@@ -169,11 +165,7 @@ class EnergySession:
             records.note(record, "not alone: the test closed the lock that keeps other tests away")
         elif stay.waited_s > _NOTABLE_WAIT_S:
             records.note(record, f"waited {stay.waited_s:.0f} s for the machine")
-        item.stash.setdefault(_taken, []).append(record)
-        from energybench.gating.benchmark_file import scalars
-
-        prefix = f"{record['label']}." if record["label"] else ""
-        item.user_properties += [(prefix + name, value) for name, value in scalars(record).items()]
+        self.attempts.take(item, record)
 
     # ------------------------------------------------------------ hooks around tests
 
@@ -203,14 +195,15 @@ class EnergySession:
                     os.environ.pop(_INSIDE, None)
                 self.store.clear()
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None]:
+        self.attempts.begin(item)
         try:
             item.stash[_limits] = limits(item)
         except ValueError as error:
             mistake = f"energybench: {error}"
         else:
-            return
+            return (yield)
         pytest.fail(mistake, pytrace=False)  # outside of `except`, whose error would be shown too
 
     @pytest.hookimpl(wrapper=True)
@@ -218,27 +211,18 @@ class EnergySession:
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
+        self.attempts.stamp(item, report)
         if call.when == "call" and self.off is None:
-            taken = item.stash.get(_taken, [])
+            taken = self.attempts.taken(item)
             if not taken and report.passed and (why := unused(item)) is not None:
                 taken = [records.of_refusal(self.blank(item), why)]
             if taken:
-                setattr(report, _EXTRA, taken)
-            item.stash[_taken] = []
+                setattr(report, RECORDS, taken)
         return report
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if self._worker:
-            return
-        if str(report.outcome) == "rerun":  # of pytest-rerunfailures: the next attempt counts
-            self._records = [one for one in self._records if one["test"] != report.nodeid]
-            self._unpassed.pop(report.nodeid, None)
-            return
-        self._records += getattr(report, _EXTRA, [])
-        if report.failed:
-            self._unpassed[report.nodeid] = "the test failed"
-        elif report.when == "call" and not report.passed:
-            self._unpassed.setdefault(report.nodeid, "the test did not pass")
+        if not self._worker:
+            self.attempts.log(report)
 
     # ------------------------------------------------------------ results of the session
 
@@ -250,7 +234,7 @@ class EnergySession:
         from energybench.gating import benchmark_file
 
         if self.off is None:
-            for test in benchmark_file.complete(output_json, self.documents, self._unpassed):
+            for test in benchmark_file.complete(output_json, self.attempts.written()):
                 notice = (
                     f"{test}: extra_info['{benchmark_file.KEY}'] of the test stands in the JSON as "
                     f"'{benchmark_file.KEEP}'"
@@ -268,12 +252,10 @@ class EnergySession:
         """Judge the energies, before the summary is printed and JUnit's file is written."""
         if self._worker or self.off is not None:
             return
-        for record in self._records:
-            if record["test"] in self._unpassed:
-                record["unpassed"] = self._unpassed[record["test"]]
+        self.attempts.mark_unpassed()
         verdicts: Sequence[GateVerdict] = ()
-        if self._gates.wanted(self._records):
-            verdicts, faults = self._gates.judged(self._records)
+        if self._gates.wanted(self.attempts.records):
+            verdicts, faults = self._gates.judged(self.attempts.records)
             self._notices += faults
         self._verdicts = [
             ("FAILED " if verdict.fails else "") + visible(verdict.line) for verdict in verdicts
@@ -287,11 +269,11 @@ class EnergySession:
         if failed and not session.exitstatus:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         if self._gates.saves and not self._gates.off:
-            self._notices.append(self._gates.saved_to(self._records, failed))
+            self._notices.append(self._gates.saved_to(self.attempts.records, failed))
 
     def _test_of(self, verdict: GateVerdict) -> str:
-        tests = (one["test"] for one in self._records if records.full_name(one) == verdict.name)
-        return next(tests, verdict.name.split(" ")[0])
+        of_name = (one for one in self.attempts.records if records.full_name(one) == verdict.name)
+        return next((one["test"] for one in of_name), verdict.name.split(" ")[0])
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_terminal_summary(
@@ -307,10 +289,10 @@ class EnergySession:
         # without a header, or with a gate that must not look like one that passed
         if self.off is not None and (self._config.get_verbosity() < 0 or gates(self._config)):
             terminalreporter.write_line(self.pytest_report_header())
-        if not self._records:
+        if not self.attempts.records:
             return
         title = f"energy per iteration ({self.settings.boundary}, 95 % intervals)"
-        summary.write(terminalreporter, title, self._records, self._verdicts, self._notices)
+        summary.write(terminalreporter, title, self.attempts.records, self._verdicts, self._notices)
 
     @pytest.hookimpl(tryfirst=True)  # a test that closes descriptors ends pytest's own in an error
     def pytest_unconfigure(self) -> None:

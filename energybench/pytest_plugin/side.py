@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from energybench.pytest_plugin.attempts import RECORDS
 from energybench.pytest_plugin.gates import CI_RECORD, decoded
 from energybench.pytest_plugin.record import Record
 
@@ -30,7 +31,6 @@ _LAYOUTS = ("", "src", "lib", "python")
 class Side:
     """The pytest plugin that measures one side of a comparison, and writes its file.
 
-    records   name under which records travel in reports
     measures  whether a test uses a fixture whose energy is measured
     """
 
@@ -38,18 +38,16 @@ class Side:
         self,
         config: pytest.Config,
         session: EnergySession,
-        records: str,
         measures: Callable[[pytest.Item], bool],
     ) -> None:
         self._config, self._session = config, session
-        self._records, self._measures = records, measures
+        self._measures = measures
         self._worker = hasattr(config, "workerinput")
         self._file = Path(config.getoption("benchmark_energy_side"))
         only = config.getoption("benchmark_energy_only")
         self._only = None if only is None else tuple(json.loads(Path(only).read_text("utf-8")))
         self._passed: set[str] = set()
         self._failed: dict[str, bool] = {}  # whether it is an energy test
-        self._measured: list[Record] = []
         self._imported: dict[str, str] = {}
 
     @pytest.hookimpl(trylast=True)
@@ -74,7 +72,7 @@ class Side:
         report = yield
         if self._measures(item):
             setattr(report, _ENERGY_TEST, True)
-        if getattr(report, self._records, None):
+        if getattr(report, RECORDS, None):
             setattr(report, _IMPORTED, imported(_roots(self._config)))
         return report
 
@@ -85,7 +83,6 @@ class Side:
             self._failed[report.nodeid] = getattr(report, _ENERGY_TEST, False)
         elif report.passed and report.when == "call":
             self._passed.add(report.nodeid)
-        self._measured += getattr(report, self._records, [])
         self._imported.update(getattr(report, _IMPORTED, {}))
 
     @pytest.hookimpl(trylast=True)
@@ -97,7 +94,8 @@ class Side:
         tests: dict[str, Any] = {}
         unmeasured: dict[str, str] = {}
         limits: dict[str, dict[str, float]] = {"max_j": {}, "max_regression": {}}
-        for record in self._measured:
+        measured = self._session.attempts.records
+        for record in measured:
             name = f"{record['test']} {record['label']}".strip()
             for limit, by_name in limits.items():
                 if limit in record:
@@ -111,17 +109,18 @@ class Side:
                 tests[name] = readable[0]
             else:
                 unmeasured[name] = record.get("why", "no energy")
-        known = {record["test"] for record in self._measured}
+        known = {record["test"] for record in measured}
         failed = [test for test, of_energy in self._failed.items() if of_energy]
         unmeasured.update({test: _FAILED for test in failed if test not in known})
         report = SideReport(
             schema=SCHEMA,
             tests=tuple(tests.values()),
             failed=tuple(self._failed),
-            unmeasured=unmeasured,
+            # a test that ran several times may have one run without energy
+            unmeasured={name: why for name, why in unmeasured.items() if name not in tests},
             imported=self._imported,
             off=self._session.off,
-            more_s=more_s(self._measured, self._session.settings.all_windows),
+            more_s=more_s(measured, self._session.settings.all_windows),
             **limits,
         )
         write(report, self._file)

@@ -11,7 +11,7 @@ import pytest
 
 from energybench.errors import BadInput, UnknownFields
 from energybench.gating import benchmark_file
-from energybench.gating.benchmark_file import KEY, VERSION
+from energybench.gating.benchmark_file import KEY, VERSION, Written
 from energybench.gating.compare import compare_saved
 from energybench.gating.record_files import read_session
 from energybench.gating.records import Record, record
@@ -208,3 +208,48 @@ def test_words_that_are_not_ours_are_no_energy(value: Any, tmp_path: Path) -> No
     with pytest.raises(BadInput, match="no energy of any test") as no:
         read_session(tmp_path / "a.json")
     assert "\n" not in str(no.value)
+
+
+def text_of(joules: float) -> str:
+    return json.dumps({"v": VERSION, "energy_j": [joules, joules, joules]})
+
+
+def pytest_entry(name: str, extra: dict[str, Any]) -> dict[str, Any]:
+    """As pytest-benchmark makes one: with the dictionary of the fixture."""
+    return {"fullname": name, "extra_info": extra, "stats": {}}
+
+
+@pytest.mark.parametrize("copies", [False, True])
+def test_each_attempt_has_its_own_text_of(copies: bool) -> None:
+    """Also if another plug-in copied the entries, or sorted them."""
+    extras = [{KEY: text_of(joules)} for joules in (1.0, 2.0)]
+    written = [Written("f", extra, extra[KEY]) for extra in extras]
+    tests = [pytest_entry("f", dict(extra) if copies else extra) for extra in reversed(extras)]
+    assert benchmark_file.complete({"benchmarks": tests}, written) == []
+    assert [test["stats"]["energy_j"] for test in tests] == [2.0, 1.0]
+    assert all(set(test["extra_info"]) == {KEY} for test in tests)
+
+
+def test_an_entry_of_an_unknown_attempt_has_no_energy() -> None:
+    """A copy without the document; of a single attempt the name tells whose entry it is."""
+    extra = {KEY: text_of(1.0)}
+    one = Written("f", extra, extra[KEY])
+    for tests, energies_j in (
+        ([pytest_entry("f", {})], [1.0]),
+        ([pytest_entry("f", {}), pytest_entry("f", extra)], [None, 1.0]),
+    ):
+        benchmark_file.complete({"benchmarks": tests}, [one])
+        assert [test["stats"].get("energy_j") for test in tests] == energies_j
+
+
+def test_attempts_that_share_a_dictionary_have_no_energy_but_other_tests_do() -> None:
+    """A test may give the same dictionary to all of its attempts, and to other tests."""
+    shared: dict[str, Any] = {}
+    texts = [text_of(joules) for joules in (1.0, 2.0, 3.0)]
+    for text in texts:
+        assert not benchmark_file.put(shared, text, texts)
+    written = [Written(name, shared, text) for name, text in zip("ffg", texts, strict=True)]
+    tests = [pytest_entry(name, shared) for name in "ffg"]
+    assert benchmark_file.complete({"benchmarks": tests}, written) == []
+    assert [test["stats"].get("energy_j") for test in tests] == [None, None, 3.0]
+    assert "why" in json.loads(tests[0]["extra_info"][KEY])
