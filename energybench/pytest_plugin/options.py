@@ -100,7 +100,7 @@ def add_options(parser: pytest.Parser) -> None:
         metavar="SECONDS",
         type=seconds,
         default=0.5,
-        help="Least length of a window (default: 0.5); longer for slow sensors.",
+        help="Length aimed at for a window (default: 0.5); longer for slow sensors.",
     )
     add(
         "--benchmark-energy-max-time",
