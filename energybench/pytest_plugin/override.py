@@ -170,5 +170,8 @@ def _rounds(target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Round
     bound.apply_defaults()
     asked = bound.arguments
     return Rounds(
-        warmup=asked["warmup_rounds"], measured=asked["rounds"], iterations=asked["iterations"]
+        warmup=asked["warmup_rounds"],
+        measured=asked["rounds"],
+        iterations=asked["iterations"],
+        set_up=any(asked.get(name) is not None for name in ("setup", "teardown")),
     )
