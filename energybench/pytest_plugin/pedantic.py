@@ -30,6 +30,10 @@ _OUTSIDE_SHARE = 0.02
 _MOST_OUTSIDE_SHARE = 0.1
 
 
+# Makes, of a set-up or a tear-down, one whose time is known.
+Timed = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rounds:
     """Rounds and iterations that a test asks for.
@@ -47,26 +51,30 @@ def measured_rounds(
     fixture: Any,
     run: CallerRun,
     wish: Settings,
-    pedantic: Callable[[Callable[..., Any]], Any],
+    pedantic: Callable[[Callable[..., Any], Timed], Any],
     target: Callable[..., Any],
     rounds: Rounds,
     blank: Record,
     session: str,
 ) -> tuple[Any, Outcome]:
-    """The result of the test's own call of pedantic, and the energy of its rounds."""
+    """The result of the test's own call of pedantic, and the energy of its rounds.
+
+    pedantic  calls the test's pedantic with a function, and with set-up and tear-down as `timed`
+              makes them
+    """
     __tracebackhide__ = True
     timer = getattr(fixture, "_timer", None)
     edges = Edges(run, wish, timer, rounds)
     over = False
     try:
         if fixture.disabled:
-            result = pedantic(edges.around(target))
+            result = pedantic(edges.around(target), edges.timed)
         elif not callable(timer):
-            result = pedantic(target)
+            result = pedantic(target, edges.timed)
         else:
             fixture._timer = edges
             try:
-                result = pedantic(target)
+                result = pedantic(target, edges.timed)
             finally:
                 fixture._timer = timer
         over = True
@@ -94,7 +102,8 @@ def _measured(edges: Edges, run: CallerRun, blank: Record, session: str) -> Outc
         return outcome
     edges.note(outcome.record)
     if edges.has_set_up:
-        largest_j = set_up.most_j(outcome.record, edges.outside_s, edges.outside, edges.largest_w)
+        share, seconds = edges.set_up
+        largest_j = set_up.most_j(outcome.record, seconds, share, edges.largest_w)
         refusal = set_up.allow_for(outcome.record, largest_j)
         if refusal is not None:
             return Outcome(record=records.of_refusal(blank, refusal))
@@ -129,6 +138,7 @@ class Edges:
         self._held = 0  # rounds in the open window
         self._wanted: int | None = None  # rounds in a window, once the first window has told
         self._inside_s = self._all_s = 0.0  # time in rounds, and in windows
+        self._set_up_s = 0.0  # time of set-ups and tear-downs in windows
         self._calls = 0  # in windows
         self.windows = 0
 
@@ -214,17 +224,39 @@ class Edges:
         """Share of the windows' time that lies between the rounds."""
         return 1 - self._inside_s / self._all_s if self._all_s else 0.0
 
+    def timed(self, step: Callable[..., Any]) -> Callable[..., Any]:
+        """A set-up or tear-down whose time counts if it lies in a window. The rest of the time
+        between the rounds is pytest-benchmark's own.
+        """
+
+        def between(*args: Any, **kwargs: Any) -> Any:
+            __tracebackhide__ = True
+            start_s = monotonic()
+            try:
+                return step(*args, **kwargs)
+            finally:
+                if self._window_s is not None:
+                    self._set_up_s += monotonic() - start_s
+
+        return between
+
     @property
-    def outside_s(self) -> float:
-        """Time of the windows between the rounds for each iteration, s."""
-        return (self._all_s - self._inside_s) / self._calls if self._calls else 0.0
+    def set_up(self) -> tuple[float, float]:
+        """Time of set-ups and tear-downs in the windows: as a share of the windows, and for each
+        iteration in s.
+        """
+        if not self._calls:
+            return 0.0, 0.0
+        return self._set_up_s / self._all_s, self._set_up_s / self._calls
 
     def note(self, record: Record) -> None:
         """Say what the windows hold beside the function."""
         records.note(record, "pedantic: measured in place")
         if self.windows == 1:
             records.note(record, "single window: the scatter is not known")
-        if self.outside > _OUTSIDE_SHARE and not self.has_set_up:
-            records.note(record, f"{self.outside:.0%} of the time lies between the rounds")
+        share, _ = self.set_up
+        outside = self.outside - share
+        if outside > _OUTSIDE_SHARE:
+            records.note(record, f"{outside:.0%} of the time lies between the rounds")
             value, low, high = record["energy_j"]
-            record["energy_j"] = [value, low - self.outside * value, high]  # all of that time's
+            record["energy_j"] = [value, low - outside * value, high]  # all of that time's
