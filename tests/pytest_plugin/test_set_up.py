@@ -11,6 +11,8 @@ import pytest
 from energybench.gating.compare import compare_saved
 from energybench.gating.records import HostIdentity, Record
 from energybench.gating.verdicts import GateVerdict, limit
+from energybench.measuring.beside.readers import _largest_w
+from energybench.model import Channel, Gain
 from energybench.pytest_plugin.gates import CI_RECORD
 from energybench.pytest_plugin.set_up import allow_for, most_j
 from tests.pytest_plugin.runs import Pytest
@@ -191,3 +193,26 @@ def test_hot_set_up_lies_outside_of_the_windows(spending_newest: Pytest) -> None
         assert value < FUNCTION_J + 2.0  # 6 J if the set-up lay in the windows
         assert len(record["windows_j"]["cpu.package"]) == 8
     assert "may" in session.out.split("test_short")[-1]
+
+
+def channel(collector: str, device: str, component: str, max_w: float | None) -> Channel:
+    return Channel(
+        collector=collector,
+        device=device,
+        component=component,
+        kind="power",
+        resolution=1.0,
+        gain=Gain(u_rel=0.01, key="gain", source="test"),
+        max_power_w=max_w,
+    )
+
+
+def test_largest_power_of_a_component_is_that_of_its_devices() -> None:
+    """Two collectors that read one device do not count twice."""
+    channels = [
+        channel("nvml", "gpu0", "gpu.board", 700.0),
+        channel("nvml", "gpu1", "gpu.board", 700.0),
+        channel("dcgm", "gpu0", "gpu.board", 600.0),
+        channel("rapl", "package-0", "cpu.package", None),
+    ]
+    assert _largest_w(channels) == {"gpu.board": 1400.0, "cpu.package": 1000.0}
