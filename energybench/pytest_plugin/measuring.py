@@ -168,7 +168,7 @@ def note_windows(record: Record, windows: Windows, empty_s: float) -> None:
         records.note(record, f"{windows.count} of {windows.wanted} windows in the time allowed")
     note_slower(record, windows)
     call_s = windows.call_s
-    if windows.count and empty_s > _LOOP_SHARE * call_s:
+    if call_s > 0 and empty_s > _LOOP_SHARE * call_s:
         share = min(empty_s / call_s, 1.0)
         records.note(record, f"too short to tell from its loop: the loop is {share:.0%} of it")
 

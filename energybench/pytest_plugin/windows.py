@@ -90,7 +90,7 @@ class Windows:
     @property
     def call_s(self) -> float:
         """Mean time of a call in the windows, s."""
-        return self.window_s / self.calls
+        return self.window_s / self.calls if self.calls else 0.0
 
 
 Plan = Generator[Turn, Span, Windows]
@@ -105,14 +105,14 @@ def plan(run: CallerRun, wish: Settings, call_s: float | None, calls: int | None
     described = run.sensors()
     shortest_s = 0.0 if described is None else float(described["shortest_s"])
     window_s = max(wish.window_s, shortest_s)
-    most_calls = calls
+    stated = calls
     if calls is None:
         calls, call_s = yield from _calibrated(window_s, call_s, wish.budget_s)
     at_most = wish.windows if wish.precision_rel is None else _AT_MOST
     spans: list[Span] = []
     cut: Cut | None = None
     discarded_s = 0.0  # in first windows that were cut and begun anew
-    restarts = _RESTARTS if most_calls is None else 0
+    restarts = _RESTARTS if stated is None else 0
     while run.refusal is None and len(spans) < at_most and cut is None:
         if _is_enough(run, wish, spans, at_most):
             at_most = len(spans)
@@ -123,7 +123,7 @@ def plan(run: CallerRun, wish: Settings, call_s: float | None, calls: int | None
         run.approach(at_most)
         if run.refusal is not None:
             break
-        most_s = _most_s(window_s, spans, left_s, restarts) if most_calls is None else math.inf
+        most_s = _most_s(window_s, spans, left_s, restarts) if stated is None else math.inf
         span = yield Turn(calls, run.begun, most_s)
         is_cut = span.calls < calls
         # a window that is not ended is replaced by the next beginning
