@@ -11,6 +11,7 @@ CPU time per iteration, which is compared here: an idle core adds nothing to it.
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import resource
 import statistics
@@ -19,6 +20,7 @@ import sys
 import tempfile
 import time
 import venv
+from functools import partial
 from itertools import repeat
 from pathlib import Path
 
@@ -113,16 +115,21 @@ def bare_2(count: int) -> None:
 
 def loops() -> None:
     """CPU time of the plugin's loops against bare loops, alternating."""
-    from energybench.pytest_plugin.loops import loop_of
+    from energybench.pytest_plugin.loops import Chunks, Loop, loop_of
+
+    def in_chunks(loop: Loop) -> None:
+        chunks = Chunks(CALLS, math.inf)
+        while count := chunks.next():
+            loop(count)
 
     for args, bare in (((), bare_0), ((1,), bare_1), ((1, 2), bare_2)):
         loop = loop_of(function, args, {})
         ratios, bares_s = [], []
         for _ in range(TURNS):
             times_s = []
-            for run in (bare, loop):
+            for run in (partial(bare, CALLS), partial(in_chunks, loop)):
                 start_s = time.thread_time()
-                run(CALLS)
+                run()
                 times_s.append(time.thread_time() - start_s)
             ratios.append(times_s[1] / times_s[0])
             bares_s.append(times_s[0])

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 _LOOP_SHARE = 0.02
 
 
+# Calls that take so many times the time of the trials are mentioned.
+_MUCH_SLOWER = 1.5
+
 # These end the whole session. All else of the function, SystemExit and the outcomes that
 # pytest.fail and pytest.skip raise among it, costs the energy and not the outcome of the test.
 _END_OF_SESSION = (KeyboardInterrupt, pytest.exit.Exception, GeneratorExit)
@@ -163,7 +166,23 @@ def note_windows(record: Record, windows: Windows, empty_s: float) -> None:
         records.note(record, "single window: the scatter is not known")
     elif windows.count < windows.wanted:
         records.note(record, f"{windows.count} of {windows.wanted} windows in the time allowed")
-    call_s = windows.window_s / windows.calls
-    if windows.count and empty_s > _LOOP_SHARE * call_s:
+    note_slower(record, windows)
+    call_s = windows.call_s
+    if call_s > 0 and empty_s > _LOOP_SHARE * call_s:
         share = min(empty_s / call_s, 1.0)
         records.note(record, f"too short to tell from its loop: the loop is {share:.0%} of it")
+
+
+def note_slower(record: Record, windows: Windows) -> None:
+    """Say that the calls became slower, and that the last window was cut because of that."""
+    if windows.cut is not None:
+        records.note(
+            record,
+            f"the calls became slower: window {windows.cut.window} was cut after "
+            f"{windows.cut.calls} of {windows.cut.wanted} calls, and has the energy of these",
+        )
+    elif windows.before_s is not None and windows.slowest_s > _MUCH_SLOWER * windows.before_s:
+        before, slowest = (show_value(s, "s") for s in (windows.before_s, windows.slowest_s))
+        records.note(
+            record, f"the calls became slower: {slowest} in the slowest window, {before} before"
+        )

@@ -7,7 +7,7 @@ tests, and fixtures of users on top, see a BenchmarkFixture as before. PYTEST_DO
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -18,13 +18,14 @@ from energybench.pytest_plugin import record as records
 from energybench.pytest_plugin.gates import CI_RECORD
 from energybench.pytest_plugin.loops import loop_of
 from energybench.pytest_plugin.measuring import EnergyPass, Outcome, confirm_by, new_run
-from energybench.pytest_plugin.pedantic import Rounds, measured_rounds
+from energybench.pytest_plugin.pedantic import Rounds, Timed, measured_rounds
 from energybench.pytest_plugin.plugin import SESSION
 from energybench.pytest_plugin.session import EnergySession
 from energybench.pytest_plugin.used_fixtures import replaced
 from energybench.pytest_plugin.windows import Calls, drive
 from energybench.real_clock import monotonic
 
+_BETWEEN_ROUNDS = ("setup", "teardown")  # arguments of pedantic; the oldest has no teardown
 _NAMES_FOR_GROUPS = ("group", "name", "fullname", "param", "params")
 
 
@@ -103,10 +104,15 @@ class Energy:
         session = self._session
         blank = session.blank(self._item, group_of_times=self._group_of_times())
         run = new_run(self._item.nodeid, session.settings, session.store)
+        asked = _asked(target, args, kwargs)
 
-        def of_the_test(measured_target: Callable[..., Any]) -> Any:
+        def of_the_test(measured_target: Callable[..., Any], timed: Timed) -> Any:
             __tracebackhide__ = True
-            return pedantic(measured_target, *args, **kwargs)
+            for name in _BETWEEN_ROUNDS:
+                if asked.arguments.get(name) is not None:
+                    asked.arguments[name] = timed(asked.arguments[name])
+            asked.arguments["target"] = measured_target
+            return pedantic(*asked.args[1:], **asked.kwargs)
 
         result, measured = measured_rounds(
             self._fixture,
@@ -114,7 +120,7 @@ class Energy:
             session.settings,
             of_the_test,
             target,
-            _rounds(target, args, kwargs),
+            _rounds(asked.arguments),
             blank,
             session.id,
         )
@@ -160,14 +166,20 @@ class Energy:
         return bool(option if stated is None else stated)
 
 
-def _rounds(target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Rounds:
-    """The rounds and iterations for which a test calls `benchmark.pedantic`. Raises the TypeError
-    of a wrong call.
+def _asked(target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> inspect.BoundArguments:
+    """The arguments with which a test calls `benchmark.pedantic`, the first of them the fixture.
+    Raises the TypeError of a wrong call.
     """
-    signature = inspect.signature(BenchmarkFixture.pedantic)
-    bound = signature.bind(None, target, *args, **kwargs)
+    bound = inspect.signature(BenchmarkFixture.pedantic).bind(None, target, *args, **kwargs)
     bound.apply_defaults()
-    asked = bound.arguments
+    return bound
+
+
+def _rounds(asked: Mapping[str, Any]) -> Rounds:
+    """The rounds and iterations that a test asks for."""
     return Rounds(
-        warmup=asked["warmup_rounds"], measured=asked["rounds"], iterations=asked["iterations"]
+        warmup=asked["warmup_rounds"],
+        measured=asked["rounds"],
+        iterations=asked["iterations"],
+        set_up=any(asked.get(name) is not None for name in _BETWEEN_ROUNDS),
     )

@@ -21,7 +21,8 @@ number:
     {"do": "work" | "check" | "doubt", "run", …}
     {"do": "more", "run", "n", "target_rel", "at_most"}  → {"n", "more"}
     {"do": "so_far", "run", "n", "regions"}              → {"n", "measurement": {…} or null}
-    {"do": "sensors", "run", "n"}       → {"n", "sensors", "absent", "estimated", "shortest_s"}
+    {"do": "sensors", "run", "n"}       → {"n", "sensors", "absent", "estimated", "shortest_s",
+                                                     "largest_w"}
     {"do": "finish", "run", "n"}        → {"n", "directory"} or {"n", "refused": …}; "n" null: the
                                           caller has given the run up, and wants no answer
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from energybench import data
+from energybench.analysis.traces.plausible import limit_w
 from energybench.measuring import host as provenance
 from energybench.measuring.calibrated_sensors import with_profiles
 from energybench.measuring.conditions import Look
 from energybench.measuring.reader import Reader, open_watch
 from energybench.measuring.sampler import Sink, Wait
 from energybench.measuring.sensors import open_all
-from energybench.model import Host
+from energybench.model import Channel, Host
 from energybench.plugins import Clock, Context
 
 _LAST_ANSWERS_S = 0.05  # patience with reads under way before sensors are judged silent
@@ -112,6 +113,7 @@ class Readers:
         absent      name, reason and remedy of every other collector
         estimated   whether a part is modelled because no sensor of it answers
         shortest_s  length of a window that these sensors resolve, s
+        largest_w   largest power of each measured component, W
         """
         assert self.reader is not None
         sensors = self.reader.sensors
@@ -128,6 +130,7 @@ class Readers:
             "absent": [[entry.name, entry.reason, entry.remedy] for entry in sensors.absent],
             "estimated": len(measured) < len(counting),
             "shortest_s": max(lengths_s, default=0.0),
+            "largest_w": _largest_w(measured),
         }
 
     def looks(self) -> list[Look]:
@@ -138,6 +141,20 @@ class Readers:
         """Close the sensors."""
         self._stack.close()
         self.reader = None
+
+
+def _largest_w(channels: Sequence[Channel]) -> dict[str, float]:
+    """Largest power of each component, W: the sum over its devices. Of several collectors that read
+    one component the largest sum counts.
+    """
+    by_collector: dict[tuple[str, str], dict[str, float]] = {}
+    for channel in channels:
+        devices = by_collector.setdefault((channel.component, channel.collector), {})
+        devices[channel.device] = max(devices.get(channel.device, 0.0), limit_w(channel))
+    largest_w: dict[str, float] = {}
+    for (component, _), devices in by_collector.items():
+        largest_w[component] = max(largest_w.get(component, 0.0), sum(devices.values()))
+    return largest_w
 
 
 def _wanted(message: Mapping[str, Any]) -> tuple[Any, ...]:
