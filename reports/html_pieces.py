@@ -110,12 +110,23 @@ def _script(tag: str, content: str) -> Iterator[Piece]:
     if results is not None and "<" not in content:
         yield Piece("text", tag)
         yield Piece("text", _document(content, packed=results[1] == "gzip"))
-    elif _SPECIFICATION.fullmatch(tag) and "<" not in content:
+    elif _SPECIFICATION.fullmatch(tag) and "<" not in content and _only_draws(content):
         yield Piece("text", tag)
         yield Piece("drawing", content)
     else:
         yield Piece("code", tag)
         yield Piece("code", content)
+
+
+def _only_draws(specification: str) -> bool:
+    """Whether the specification of a chart changes nothing outside the chart: its `usermeta` would
+    be options of Vega-Embed, such as a style for the whole page.
+    """
+    try:
+        chart = json.loads(specification)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(chart, dict) and "usermeta" not in chart
 
 
 def _document(text: str, *, packed: bool) -> str:

@@ -17,10 +17,13 @@ import pytest
 from energybench import __version__
 from energybench.measuring.session import ranges
 from energybench.proof.checking import check
+from energybench.proof.pages import compared
+from energybench.store.document_file import read_back
 from energybench_reports import html_pieces
 from energybench_reports.html import Html
 from tests.cli.process import in_process
 from tests.proof.conftest import DATE, Results
+from tests.reports.consistent import consistent
 from tests.reports.samples import SAMPLES
 
 Change = Callable[[str], str]
@@ -144,6 +147,10 @@ FORGERIES: dict[str, Change] = {
     "another library with another statement": lambda page: substitute(
         r"Vega-Lite [^\"]*", "Vega-Lite 6.3 (000000000000)"
     )(with_another_library(page)),
+    "options in a chart": substitute(
+        '(<script type="application/json" id="chart-[^>]*>{)',
+        r'\1"\\u0075sermeta":{"embedOptions":{"defaultStyle":"h1{display:none}"}},',
+    ),
     "a chart's data as a program": substitute(
         '<script type="application/json" id="chart-', '<script id="chart-'
     ),
@@ -163,6 +170,7 @@ RUNNING = (
     "an unclosed tag at the end",
     "a script in a drawing",
     "another library",
+    "options in a chart",
     "a chart's data as a program",
 )
 
@@ -275,3 +283,11 @@ def test_a_library_of_this_version_that_differs_is_forged(page: str, tmp_path: P
         if name.startswith("another library"):
             assert outcome(FORGERIES[name](page), tmp_path) == "differs", name
             assert in_process("verify", "page.html", cwd=tmp_path).code == 1
+
+
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_an_honest_page_of_every_sample_is_equal(sample: str) -> None:
+    """Rendered again from the document that it holds."""
+    rendered = Html().render(consistent(SAMPLES[sample]()))
+    content = read_back(rendered, sample)
+    assert compared(rendered, content, Html(), {}).differences == ()

@@ -8,13 +8,14 @@ import functools
 import re
 import zlib
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from energybench.measuring.session import ranges
-from energybench.model import EMBEDDED_NAME
+from energybench.model import EMBEDDED_NAME, Document
 from energybench.proof.checking import check
 from energybench_reports import pdf_file, pdf_pieces, pdf_texts
 from energybench_reports.pdf import Pdf
@@ -42,8 +43,11 @@ def statement(results: Results, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 @pytest.fixture(scope="module")
-def given(statement: Path) -> pdf_texts.Statements:
-    return pdf_pieces._statements(statement.read_bytes())
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A report without results: it has every part beside the pages, and few objects."""
+    path = tmp_path_factory.mktemp("empty") / "report.pdf"
+    path.write_bytes(Pdf().render(Document(title="Nothing yet", results=(), created_utc=DATE)))
+    return path
 
 
 def dictionary(**entries: Any) -> Any:
@@ -171,8 +175,6 @@ FORGERIES: dict[str, Change] = {
 
 def changed(statement: Path, change: Change, version: str = "") -> bytes:
     """The PDF after a change, with its own metadata or with another version of typst in them."""
-    from io import BytesIO
-
     writer = pypdf.PdfWriter(clone_from=statement)
     stated = {**writer.metadata}
     change(writer)
@@ -190,25 +192,16 @@ def outcome(content: bytes, tmp_path: Path) -> str:
 
 
 @pytest.mark.parametrize("name", FORGERIES)
-def test_a_forged_pdf_states_more(statement: Path, given: pdf_texts.Statements, name: str) -> None:
+def test_a_forged_pdf_states_more(empty: Path, name: str) -> None:
     """Every text and action beside the pages is compared, whatever versions the PDF states."""
-    forged = pdf_texts.statements(
-        pypdf.PdfReader(_opened(changed(statement, FORGERIES[name])), strict=True)
-    )
-    assert not (forged.texts <= given.texts and forged.actions == given.actions)
+    pdf = empty.read_bytes()
+    assert not pdf_pieces.has_no_more(changed(empty, FORGERIES[name]), pdf)
 
 
-def _opened(content: bytes) -> Any:
-    from io import BytesIO
-
-    return BytesIO(content)
-
-
-def test_a_pdf_of_another_program_states_no_more(
-    statement: Path, given: pdf_texts.Statements
-) -> None:
-    written = changed(statement, lambda writer: None)
-    assert pdf_pieces.has_no_more(written, statement.read_bytes())
+def test_a_pdf_of_another_program_states_no_more(empty: Path) -> None:
+    pdf = empty.read_bytes()
+    given = pdf_texts.statements(pypdf.PdfReader(empty))
+    assert pdf_pieces.has_no_more(changed(empty, lambda writer: None), pdf)
     assert EMBEDDED_NAME in " ".join(given.texts)
     assert not given.actions
 
@@ -316,9 +309,9 @@ def data_behind_a_stream(pdf: bytes) -> bytes:
 @pytest.mark.parametrize(
     "change", [an_entry_twice, a_second_revision, a_wrong_place, data_behind_a_stream]
 )
-def test_other_bytes_are_not_excused(statement: Path, change: Callable[[bytes], bytes]) -> None:
+def test_other_bytes_are_not_excused(empty: Path, change: Callable[[bytes], bytes]) -> None:
     """Files that one program reads as the document, and another otherwise."""
-    pdf = statement.read_bytes()
+    pdf = empty.read_bytes()
     same = functools.partial(Pdf().same_bytes, drawings=True)
     assert same(repacked(pdf, 1), pdf)
     assert not same(change(pdf), pdf)
