@@ -303,6 +303,18 @@ class SpansNodes(Protocol):
 Rendered = bytes | Mapping[str, bytes]
 
 
+class Piece(NamedTuple):
+    """A part of a file that `energybench verify` compares.
+
+    kind   "text" follows from the document, "drawing" also from the version of a library that
+           draws; "code" is everything that a viewer may run or load
+    words  the part as it stands in the file, or in words
+    """
+
+    kind: Literal["text", "drawing", "code"]
+    words: str
+
+
 @runtime_checkable
 class Report(Protocol):
     """One format. `render` is pure: the same document gives the same bytes.

@@ -21,6 +21,7 @@ import jinja2
 from markupsafe import Markup
 
 from energybench.model import Document
+from energybench.plugins import Piece
 from energybench_reports import html_pieces
 from energybench_reports.charts import javascript, theme
 from energybench_reports.charts.figure import colours, spec
@@ -90,7 +91,7 @@ class Html:
         )
         return page.encode()
 
-    def pieces(self, rendered: bytes) -> Sequence[str]:
+    def pieces(self, rendered: bytes) -> Sequence[Piece]:
         """For `energybench verify`: see html_pieces."""
         return html_pieces.pieces(rendered)
 
@@ -98,14 +99,16 @@ class Html:
         """The document as a page, which has one form."""
         return self.render(document)
 
-    def drawn_elsewhere(self, rendered: bytes) -> bool:
-        """Whether a page states that other versions of the libraries drew it."""
-        stated = html_pieces.drawn_by(rendered)
-        return stated is not None and stated != ", ".join(javascript.versions())
+    def other_libraries(self, rendered: bytes) -> Sequence[str]:
+        """The libraries of a page that are installed here in another version. The JavaScript
+        library is none of them: it ships with energybench.
+        """
+        stated = (html_pieces.drawn_by(rendered) or "").split(", ")
+        return [words for words in stated[:1] if words and words != javascript.versions()[0]]
 
-    def is_drawing(self, piece: str) -> bool:
-        """Whether a piece follows from the version of a library that draws."""
-        return piece.startswith(html_pieces.DRAWING)
+    def same_bytes(self, rendered: bytes, again: bytes, *, drawings: bool) -> bool:
+        """Whether two pages have the same bytes, apart from the packing of their data."""
+        return html_pieces.same_bytes(rendered, again, drawings=drawings)
 
     def has_words_of(self, rendered: bytes, again: bytes) -> bool:
         """True: every word of a page is a piece that is no drawing."""

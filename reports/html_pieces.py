@@ -1,4 +1,11 @@
-"""The pieces of a page that a reader sees or a browser runs, for `energybench verify`."""
+"""The pieces of a page that a reader sees or a browser runs, for `energybench verify`.
+
+A page of energybench uses few of the forms of HTML: tags in small letters with quoted attributes,
+and text without "<". A page is cut by exactly these forms, so that its pieces, put together, are
+the page again, and no piece of one kind has the characters of another kind. Everything else (a
+comment, another quote, a tag that does not end) is code: a browser may read it otherwise than any
+parser here.
+"""
 
 from __future__ import annotations
 
@@ -7,76 +14,141 @@ import gzip
 import html
 import json
 import re
-from collections.abc import Sequence
-from html.parser import HTMLParser
+from collections.abc import Iterator, Sequence
 
-_DATA = '<script type="application/json" id="results">'  # before the document as JSON
-# Begins the pieces that follow from a version of a library that draws: the specification of each
-# chart, the library with the hash by which the page runs it, and the statement of the versions.
-DRAWING = "drawn by a library: "
-_CHART = '<script type="application/json" id='
-_LIBRARY = '<script type="application/gzip" id="library">'
-_GENERATOR = '<meta name="generator" content="'
-_POLICY = '<meta http-equiv="Content-Security-Policy" '
-_PACKED = '<script type="application/gzip" id="results">'  # before the same, packed
+from energybench.plugins import Piece
 
-
-class _Pieces(HTMLParser):
-    """Tags with their attributes, and the texts between them."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.pieces: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        words = "".join(f' {name}="{value}"' for name, value in attrs)
-        piece = f"<{tag}{words}>"
-        if piece.startswith((_GENERATOR, _POLICY)):
-            piece = DRAWING + piece
-        self.pieces.append(piece)
-
-    def handle_endtag(self, tag: str) -> None:
-        self.pieces.append(f"</{tag}>")
-
-    def handle_data(self, data: str) -> None:
-        if self.pieces[-1:] == [_PACKED]:
-            # another build of zlib may pack the same data in other bytes
-            data = gzip.decompress(base64.b64decode(data, validate=True)).decode("utf-8")
-        if self.pieces[-1:] in ([_DATA], [_PACKED]):
-            # a whole number is written alike whether it was read from a file or computed
-            data = json.dumps(json.loads(data, parse_int=float))
-        last = self.pieces[-1] if self.pieces else ""
-        if last == _LIBRARY or (last.startswith(_CHART) and last != _DATA):
-            data = DRAWING + data
-        if data.strip():
-            self.pieces.append(data)
-
-    def handle_comment(self, data: str) -> None:
-        self.pieces.append(f"<!--{data}-->")
-
-    def handle_decl(self, decl: str) -> None:
-        self.pieces.append(f"<!{decl}>")
-
-    def handle_pi(self, data: str) -> None:
-        self.pieces.append(f"<?{data}>")
-
-    def unknown_decl(self, data: str) -> None:
-        self.pieces.append(f"<![{data}]>")
+# An attribute's name, and its value in double quotes. Jinja escapes <, >, & and both quotes.
+_ATTRIBUTE = r' ([A-Za-z-]+)(?:="([^"<>\x00]*)")?'
+_ATTRIBUTES = re.compile(_ATTRIBUTE)
+_FORMS = re.compile(
+    rf"(?P<start><(?P<name>[a-z][a-z0-9]*)(?P<attributes>(?:{_ATTRIBUTE})*)/?>)"
+    r"|(?P<end></[a-z][a-z0-9]*>)"
+    r"|(?P<text>[^<\x00\r\ufeff]+)"
+    r"|(?P<foreign>(?s:.)[^<]*)"
+)
+_END_OF_SCRIPT = re.compile("</script", re.IGNORECASE)
+# Tags and attributes with which a page neither runs a program nor loads a file.
+_INERT_TAGS = (
+    "a b body button code dd defs details div dl dt figcaption figure footer h1 h2 h3 head header "
+    "html i img li main nav noscript p pattern rect section small span style sub summary svg table "
+    "tbody td th thead title tr ul"
+)
+_INERT_ATTRIBUTES = (
+    "alt aria-hidden aria-label class data-chart height hidden href id lang patternTransform "
+    "patternUnits role scope src style tabindex type width"
+)
+# A place in the same page, and a picture inside it.
+_INERT_VALUES = {"href": re.compile("#"), "src": re.compile("data:image/[a-z+]+;base64,")}
+_OWN_IDS = frozenset(("library", "results"))  # of the blocks that the page's program reads
+_TITLE = "<title>"  # the head before it states the content security policy
+_GENERATOR = re.compile('<meta name="generator" content="([^"<>]*)">')
+_RESULTS = re.compile('<script type="application/(json|gzip)" id="results">')
+_SPECIFICATION = re.compile('<script type="application/json" id="chart-[a-z0-9-]+">')
 
 
 def drawn_by(page: bytes) -> str | None:
     """The libraries that drew a page, as the page states them; None if it does not."""
-    found = re.search(rb'<meta name="generator" content="([^"<>]*)">', page)
-    return html.unescape(found[1].decode("utf-8", "replace")) if found is not None else None
+    stated = _GENERATOR.search(page.decode("utf-8", "replace"))
+    return html.unescape(stated[1]) if stated is not None else None
 
 
-def pieces(page: bytes) -> Sequence[str]:
+def pieces(page: bytes) -> Sequence[Piece]:
     """The pieces in the order of the page. White space between tags is left out.
 
     Raises ValueError for a page that is not UTF-8, and for data that is not JSON. The data must
     have been read before, with a bound on what is unpacked (store/embedded.py).
     """
-    parser = _Pieces()
-    parser.feed(page.decode("utf-8"))
-    parser.close()
-    return parser.pieces
+    return [piece for piece in _all_pieces(page.decode("utf-8")) if piece.words.strip()]
+
+
+def same_bytes(page: bytes, again: bytes, *, drawings: bool) -> bool:
+    """Whether two pages have the same bytes, apart from the way in which their data are packed.
+
+    drawings  whether the drawings, and the statement of the libraries that drew them, count
+
+    Raises ValueError as `pieces` does.
+    """
+    if page == again:
+        return True
+    sides = (
+        [
+            piece
+            for piece in _all_pieces(side.decode("utf-8"))
+            if drawings or piece.kind != "drawing"
+        ]
+        for side in (page, again)
+    )
+    return next(sides) == next(sides)
+
+
+def _all_pieces(page: str) -> Iterator[Piece]:
+    """Every character of the page is in one piece; the data are written in one form."""
+    place, in_head = 0, True
+    while place < len(page):
+        form = _FORMS.match(page, place)
+        assert form is not None  # `foreign` fits any character
+        words, place = form[0], form.end()
+        if form["name"] == "script":
+            end = _END_OF_SCRIPT.search(page, place)
+            content = page[place : end.start() if end is not None else len(page)]
+            place += len(content)
+            yield from _script(words, content)
+        elif in_head and _GENERATOR.fullmatch(words):
+            yield Piece("drawing", words)
+        elif in_head or form["foreign"] or (form["start"] and not _is_inert(form)):
+            # the title counts as well: a policy behind it may be in the body, where it is void
+            in_head = in_head and words != _TITLE
+            yield Piece("code", words)
+        else:
+            yield Piece("text", words)
+
+
+def _script(tag: str, content: str) -> Iterator[Piece]:
+    """The tag and the content of a script: a program, or data."""
+    results = _RESULTS.fullmatch(tag)
+    if results is not None and "<" not in content:
+        yield Piece("text", tag)
+        yield Piece("text", _document(content, packed=results[1] == "gzip"))
+    elif _SPECIFICATION.fullmatch(tag) and "<" not in content and _only_draws(content):
+        yield Piece("text", tag)
+        yield Piece("drawing", content)
+    else:
+        yield Piece("code", tag)
+        yield Piece("code", content)
+
+
+def _only_draws(specification: str) -> bool:
+    """Whether the specification of a chart changes nothing outside the chart: its `usermeta` would
+    be options of Vega-Embed, such as a style for the whole page.
+    """
+    try:
+        chart = json.loads(specification)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(chart, dict) and "usermeta" not in chart
+
+
+def _document(text: str, *, packed: bool) -> str:
+    """The document in one form: another build of zlib may pack the same data in other bytes, and a
+    whole number is written alike whether it was read from a file or computed.
+    """
+    if packed:
+        text = gzip.decompress(base64.b64decode(text, validate=True)).decode("utf-8")
+    return json.dumps(json.loads(text, parse_int=float))
+
+
+def _is_inert(form: re.Match[str]) -> bool:
+    """Whether a start tag runs nothing, loads nothing and changes no other tag."""
+    attributes = _ATTRIBUTES.findall(form["attributes"])
+    names = [name for name, _ in attributes]
+    return (
+        form["name"] in _INERT_TAGS.split()
+        and len(names) == len({*names})
+        and all(
+            name in _INERT_ATTRIBUTES.split()
+            and (name not in _INERT_VALUES or _INERT_VALUES[name].match(value) is not None)
+            and not (name == "id" and value in _OWN_IDS)
+            for name, value in attributes
+        )
+    )

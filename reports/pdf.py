@@ -12,7 +12,8 @@ from typing import Any
 from energybench.foreign_text import escaped
 from energybench.grading.statable import check
 from energybench.model import Document, Logo
-from energybench_reports import pdf_pieces
+from energybench.plugins import Piece
+from energybench_reports import pdf_file, pdf_pieces
 from energybench_reports.charts.outside_browser import svg
 from energybench_reports.charts.theme import PRINT
 from energybench_reports.embedded_document import embedded_json
@@ -80,7 +81,7 @@ class Pdf:
         form = _DRAFT if draft else _STATEMENT
         return pdf("statement.typ", form, contents, attachment(document), ())
 
-    def pieces(self, rendered: bytes) -> Sequence[str]:
+    def pieces(self, rendered: bytes) -> Sequence[Piece]:
         """For `energybench verify`: see pdf_pieces."""
         return pdf_pieces.pieces(rendered)
 
@@ -91,19 +92,25 @@ class Pdf:
             return self.statement(document, draft=form == _DRAFT)
         return self.render(document)
 
-    def drawn_elsewhere(self, rendered: bytes) -> bool:
-        """Whether a PDF states that other versions of the libraries drew it."""
-        return pdf_pieces.drawn_elsewhere(pdf_pieces.keywords(rendered))
+    def other_libraries(self, rendered: bytes) -> Sequence[str]:
+        """The libraries that drew a PDF and are installed here in another version."""
+        return pdf_pieces.other_libraries(pdf_pieces.keywords(rendered))
 
-    def is_drawing(self, piece: str) -> bool:
-        """Whether a piece follows from the version of a library that draws: typst sets all of it,
-        and breaks the lines.
+    def same_bytes(self, rendered: bytes, again: bytes, *, drawings: bool) -> bool:
+        """Whether two PDFs have the same bytes, apart from the compression of their streams. All
+        that typst sets is a drawing.
         """
-        return True
+        if not drawings:
+            return True
+        return pdf_file.uncompressed(rendered) == pdf_file.uncompressed(again)
 
     def has_words_of(self, rendered: bytes, again: bytes) -> bool:
-        """Whether a PDF has the words of its document, in whatever lines and pages."""
-        return pdf_pieces.words(rendered) == pdf_pieces.words(again)
+        """Whether a PDF has the words of its document, in whatever lines and pages, and no texts
+        beside the pages that the document does not give.
+        """
+        return pdf_pieces.words(rendered) == pdf_pieces.words(again) and pdf_pieces.has_no_more(
+            rendered, again
+        )
 
 
 def page(document: Document, view: View) -> dict[str, Any]:

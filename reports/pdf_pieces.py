@@ -1,5 +1,5 @@
 """The pieces of a PDF that a reader sees or a viewer runs, for `energybench verify`: the lines of
-text of all pages, and digests of everything that is drawn or runs beside the text.
+text of all pages, digests of everything that is drawn, the texts beside the pages, and actions.
 """
 
 from __future__ import annotations
@@ -13,49 +13,62 @@ from io import BytesIO
 from typing import Any, NamedTuple
 
 from energybench.errors import NotInstalled
+from energybench.plugins import Piece
+from energybench_reports import pdf_texts
 from energybench_reports.typesetting.typst_pdf import library_versions
 
-# Entries of the catalogue that draw and run nothing: the pages have pieces of their own, the
-# tree of the structure and the outline repeat their text, and the metadata state dates.
+# Entries of the catalogue of which the texts and actions are pieces of their own (pdf_texts.py).
 _OF_TEXT = frozenset(("/Pages", "/StructTreeRoot", "/Outlines", "/Metadata"))
-# Metadata that state which libraries wrote the file.
-_OF_LIBRARY = frozenset(("/Producer", "/Creator", "/Keywords"))
 _FOOT = re.compile(r"\bpage \d+( of \d+)?\b|^\s*\d+\s*(/|of)\s*\d+\s*$")
 _HYPHEN = re.compile("[-\u00ad\u2010]\n?")
-_ATTACHED = "/EF"  # of an attachment: the document, which is compared as what it gives
 _ABOVE = frozenset(("/Parent", "/P", "/Length", "/Filter", "/DecodeParms"))
 
 
-def pieces(rendered: bytes) -> Sequence[str]:
-    """The lines of text, page by page; then a digest for each page and one for the rest.
+def pieces(rendered: bytes) -> Sequence[Piece]:
+    """The actions; the lines of text, page by page; a digest for each page and one for the rest;
+    the texts beside the pages.
 
     Raises ValueError for a damaged file.
     """
     try:
         opened = _reader(rendered)
         pages = _pages(rendered)
-        lines = [line for page in pages for line in page.text.splitlines()]
-        drawn = [
-            f"page {number}, whose drawing has the SHA-256 {page.digest}"
-            for number, page in enumerate(pages, 1)
-        ]
         catalogue = {
             name: value
             for name, value in opened.trailer["/Root"].get_object().items()
             if name not in _OF_TEXT
         }
-        stated = {
-            name: value
-            for name, value in (opened.metadata or {}).items()
-            if name not in _OF_LIBRARY
-        }
-        about = [f"{name}: {value}" for name, value in sorted(stated.items())]
-        rest = f"entries {', '.join(sorted(catalogue))}, with the SHA-256 {_digest(catalogue)}"
+        names = ", ".join(sorted(catalogue))
+        rest = f"entries {names}, with the SHA-256 {_digest(catalogue)}"
+        beside = _statements(rendered)
     except NotInstalled:
         raise
     except Exception as error:  # a damaged PDF fails in any part of the library
         raise ValueError(f"its text cannot be read: {error}") from None
-    return [*lines, *drawn, rest, *about]
+    drawn = [
+        *(line for page in pages for line in page.text.splitlines()),
+        *(
+            f"page {number}, whose drawing has the SHA-256 {page.digest}"
+            for number, page in enumerate(pages, 1)
+        ),
+        rest,
+        *sorted(beside.texts),
+    ]
+    return [
+        *(Piece("code", words) for words in sorted(beside.actions)),
+        *(Piece("drawing", words) for words in drawn),
+    ]
+
+
+def has_no_more(rendered: bytes, again: bytes) -> bool:
+    """Whether a PDF states nothing beside its pages that another does not, and runs the same."""
+    try:
+        stated, given = (_statements(side) for side in (rendered, again))
+    except NotInstalled:
+        raise
+    except Exception:  # as above
+        return False
+    return stated.texts <= given.texts and stated.actions == given.actions
 
 
 def words(rendered: bytes) -> Counter[str]:
@@ -83,9 +96,19 @@ def keywords(rendered: bytes) -> Sequence[str]:
         return ()
 
 
-def drawn_elsewhere(stated: Sequence[str]) -> bool:
-    """Whether the keywords name other versions of the libraries that draw."""
-    return not {*library_versions()} <= {*stated}
+def other_libraries(stated: Sequence[str]) -> Sequence[str]:
+    """The libraries in the keywords that are installed here in another version, and "no typst" for
+    one that is installed here and not stated.
+    """
+    here, there = (
+        {name: version for name, _, version in (words.partition(" ") for words in side)}
+        for side in (library_versions(), stated)
+    )
+    return [
+        f"{name} {there[name]}" if name in there else f"no {name}"
+        for name in here
+        if stated and there.get(name) != here[name]
+    ]
 
 
 @functools.lru_cache(maxsize=2)  # a check asks several times for the file and for its rendering
@@ -94,7 +117,13 @@ def _reader(rendered: bytes) -> Any:
         import pypdf
     except ImportError:
         raise NotInstalled("pypdf") from None
-    return pypdf.PdfReader(BytesIO(rendered))
+    # strict: an entry that stands twice is refused, of which viewers take different ones
+    return pypdf.PdfReader(BytesIO(rendered), strict=True)
+
+
+@functools.lru_cache(maxsize=2)
+def _statements(rendered: bytes) -> pdf_texts.Statements:
+    return pdf_texts.statements(_reader(rendered))
 
 
 class _Page(NamedTuple):
@@ -151,7 +180,7 @@ def _parts(content: Any, known: dict[tuple[int, int], int]) -> Iterator[bytes]:
     if isinstance(content, dict):
         yield b"entries"
         for name in sorted(content):
-            if name not in _ABOVE and name != _ATTACHED:
+            if name not in _ABOVE:
                 yield name.encode("utf-8", "surrogatepass")
                 # `content[name]` would follow a reference
                 yield from _parts(dict.__getitem__(content, name), known)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _WORDS = {
     "verified": "verified",
     "differs-by-version": "differs by version, and is not verified",
+    "code-by-version": "differs by version in code that a viewer runs, and is not verified",
     "differs": "differs, and is not verified",
 }
 
@@ -35,7 +36,8 @@ def verify(
 
     Needs no network and executes nothing of the file. Exit code 1 and a list if anything differs, 2
     for a file that is not a whole bundle or report. Differences that another version of energybench
-    may have caused are listed, with exit code 0.
+    may have caused are listed, with exit code 0; those in code that a viewer runs, such as the
+    scripts of a page, with exit code 1.
     """
     from energybench.measuring.session import ranges
     from energybench.proof.checking import check
@@ -49,7 +51,7 @@ def verify(
         common.print_json(proof)
     else:
         common.show(_lines(proof))
-    if proof.outcome == "differs":
+    if proof.outcome in ("differs", "code-by-version"):
         raise typer.Exit(1)
 
 
@@ -70,5 +72,5 @@ def _lines(proof: Proof) -> Iterator[str]:
         yield f"  checked: {words}"
     for words in proof.not_checked:
         yield f"  not checked: {words}"
-    if proof.outcome == "differs-by-version":
-        yield f"  to verify it: pip install energybench=={proof.made_by}"
+    if proof.packages and proof.outcome != "differs":
+        yield f"  to verify it: pip install {' '.join(proof.packages)}"

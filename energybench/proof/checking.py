@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 from typing import TypeVar
 
 from energybench import __version__
@@ -71,10 +72,18 @@ def check_report(path: Path) -> Proof:
         read_by=__version__,
         redacted=False,
         outcome=notes.outcome,
+        packages=_packages(notes, content.version),
         checked=tuple(notes.checked),
         not_checked=tuple(notes.not_checked),
         findings=tuple(notes.findings),
     )
+
+
+def _packages(notes: Notes, made_by: str) -> tuple[str, ...]:
+    """The packages with which differences by version can be checked."""
+    if made_by != __version__ and any(finding.by_version for finding in notes.findings):
+        notes.installs("energybench", made_by)
+    return tuple(notes.packages)
 
 
 def _check_page(
@@ -85,19 +94,21 @@ def _check_page(
     notes: Notes,
     *,
     by_version: bool,
-    other_drawing: bool = False,
+    other_libraries: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     """Check the text of a page.
 
-    by_version     whether another version of energybench made it
-    other_drawing  whether other versions of the libraries that draw did
+    by_version       whether another version of energybench made it
+    other_libraries  versions of the libraries that draw, if the bundle states others than here
     """
     suffix = suffix_of(page)
     report = renderer(suffix)
     if report is None:
         notes.not_checked.append(f"{place}: no report of this installation writes {suffix}")
         return
-    other_drawing |= isinstance(report, HasForms) and report.drawn_elsewhere(page)
+    others = dict(other_libraries)
+    if isinstance(report, HasForms):
+        others.update(_name_and_version(words) for words in report.other_libraries(page))
     at_hand = {name: (run.directory, run.stated) for name, run in runs.items()}
     try:
         result = compared(page, content, report, at_hand)
@@ -110,12 +121,21 @@ def _check_page(
         notes.differs(place, words, by_version=by_version)
         return
     for difference in result.differences:
-        drawn = difference.drawing and other_drawing
-        notes.differs(place, difference.words, by_version=by_version or drawn)
+        drawn = difference.drawing and bool(others)
+        if drawn:
+            for name, version in others.items():
+                notes.installs(name, version)
+        notes.differs(place, difference.words, by_version=by_version or drawn, code=difference.code)
     if not result.differences:
         notes.checked.append(f"{place}: its text is what its document gives")
     if result.without:
         notes.not_checked.append(f"{place}: {result.without}")
+
+
+def _name_and_version(words: str) -> tuple[str, str]:
+    """("typst", "0.14.0") of "typst 0.14.0"."""
+    name, _, version = words.partition(" ")
+    return name, version
 
 
 # ---------------------------------------------------------------- a bundle
@@ -143,6 +163,7 @@ def check_bundle(path: Path, ranges: Ranges) -> Proof:
         read_by=__version__,
         redacted=stated.redacted,
         outcome=notes.outcome,
+        packages=_packages(notes, stated.energybench),
         checked=tuple(notes.checked),
         not_checked=tuple(notes.not_checked),
         findings=tuple(notes.findings),
@@ -152,7 +173,11 @@ def check_bundle(path: Path, ranges: Ranges) -> Proof:
 def _check_contents(files: contents.Files, stated: Manifest, ranges: Ranges, notes: Notes) -> None:
     here = {"energybench": __version__, **manifest.installed()}
     other_version = stated.energybench != __version__
-    other_drawing = any(stated.versions.get(name) != here.get(name) for name in _DRAWING)
+    other_libraries = {
+        name: stated.versions.get(name, "")
+        for name in _DRAWING
+        if stated.versions.get(name) != here.get(name)
+    }
     runs = check_runs(contents.run_folders(files), ranges, notes, by_version=other_version)
     for name, directory in contents.study_folders(files).items():
         study = _readable(name, notes, partial(read_study, directory))
@@ -173,7 +198,7 @@ def _check_contents(files: contents.Files, stated: Manifest, ranges: Ranges, not
         if name.startswith(f"{contents.DOCUMENTS}/"):
             page, other = files[name].read_bytes(), content.version not in ("", __version__)
             _check_page(
-                name, page, content, runs, notes, by_version=other, other_drawing=other_drawing
+                name, page, content, runs, notes, by_version=other, other_libraries=other_libraries
             )
     logo = _check_publication(files, notes)
     for name in contents.not_of_a_bundle(files, logo):

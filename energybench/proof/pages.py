@@ -6,7 +6,8 @@ Nothing of the file is executed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple, Protocol, runtime_checkable
@@ -19,7 +20,7 @@ from energybench.model import (
     Measurement,
     Timeline,
 )
-from energybench.plugins import Rendered, Report
+from energybench.plugins import Piece, Rendered, Report
 from energybench.registry import load, registered
 from energybench.store.document import MOST_TIMELINES, timelines
 from energybench.store.document_file import Content
@@ -34,7 +35,7 @@ _NEEDS_SAMPLES = "whether the power over time is that of the runs: this needs th
 class InPieces(Protocol):
     """A report whose files can be compared piece by piece."""
 
-    def pieces(self, rendered: bytes) -> Sequence[str]:
+    def pieces(self, rendered: bytes) -> Sequence[Piece]:
         """Everything that a reader of the file sees or that its program runs, in order.
 
         Raises ValueError for a file that is not of this format.
@@ -48,11 +49,18 @@ class HasForms(Protocol):
     def again(self, document: Document, rendered: bytes) -> bytes:
         """The document in the form of a file. Raises BadInput as `render` does."""
 
-    def drawn_elsewhere(self, rendered: bytes) -> bool:
-        """Whether a file states that other versions of the libraries drew it."""
+    def other_libraries(self, rendered: bytes) -> Sequence[str]:
+        """Names and versions of the libraries that drew a file, as the file states them, if other
+        versions are installed here: "typst 0.14.0".
+        """
 
-    def is_drawing(self, piece: str) -> bool:
-        """Whether a piece follows from the versions of these libraries."""
+    def same_bytes(self, rendered: bytes, again: bytes, *, drawings: bool) -> bool:
+        """Whether two files have the same bytes, apart from the compression of their parts.
+
+        drawings  whether the pieces of this kind count
+
+        Raises ValueError as `pieces` does.
+        """
 
     def has_words_of(self, rendered: bytes, again: bytes) -> bool:
         """Whether a file has the words of its document rendered again, however they are drawn."""
@@ -72,10 +80,15 @@ def renderer(suffix: str) -> Report | None:
 
 
 class PieceDifference(NamedTuple):
-    """A difference in words. drawing: whether another version of a library may be the cause."""
+    """A difference in words.
+
+    drawing  whether another version of a library may be the cause
+    code     whether a viewer may run or load the pieces that differ
+    """
 
     words: str
     drawing: bool = False
+    code: bool = False
 
 
 class Compared(NamedTuple):
@@ -133,45 +146,75 @@ def rendered_again(page: bytes, report: Report, document: Document) -> bytes:
 
 
 def _differences(page: bytes, report: Report, rendered: bytes) -> tuple[PieceDifference, ...]:
+    """Where a page differs from the rendering of its document, code first.
+
+    The bytes decide. The pieces name the places of the differences, and their kinds.
+    """
     if rendered == page:
         return ()
     assert isinstance(report, InPieces)
+    forms = report if isinstance(report, HasForms) else None
     try:
-        stated, again = (report.pieces(side) for side in (page, rendered))
+        if forms is not None and forms.same_bytes(page, rendered, drawings=True):
+            return ()
+        sides = [report.pieces(side) for side in (page, rendered)]
+        only_drawings = forms is not None and forms.same_bytes(page, rendered, drawings=False)
     except ValueError as error:
-        return (PieceDifference(f"cannot be taken apart: {error}"),)
-    is_drawing = _never
-    if isinstance(report, HasForms) and report.has_words_of(page, rendered):
-        is_drawing = report.is_drawing
-    return tuple(_shown_pairs(stated, again, is_drawing))
-
-
-def _never(piece: str) -> bool:
-    return False
+        return (PieceDifference(f"cannot be taken apart: {error}", code=True),)
+    excused = forms is not None and forms.has_words_of(page, rendered)
+    differences = []
+    for kind in ("code", "text", "drawing"):
+        stated, again = ([one.words for one in side if one.kind == kind] for side in sides)
+        form = PieceDifference("", drawing=kind == "drawing" and excused, code=kind == "code")
+        differences += _shown_pairs(stated, again, form)
+    drawn = only_drawings and excused
+    shown = any(not one.drawing for one in differences) or (drawn and differences)
+    if forms is not None and not shown:
+        differences.insert(0, PieceDifference(_other_bytes(page, rendered), drawing=drawn))
+    return _first(differences)
 
 
 def _shown_pairs(
-    stated: Sequence[str], again: Sequence[str], is_drawing: Callable[[str], bool]
+    stated: Sequence[str], again: Sequence[str], form: PieceDifference
 ) -> list[PieceDifference]:
-    """The first pieces that differ, text before drawings; after one that is too much or missing,
-    the rest is not shown.
+    """The pieces that differ, of one kind; of pieces that are too many or missing the first.
+
+    form  a difference of this kind, without words
     """
-    found = [
-        PieceDifference(
-            f"has {_shown(left)}, and its document gives {_shown(right)}",
-            is_drawing(left) and is_drawing(right),
-        )
-        for left, right in zip_longest(stated, again, fillvalue="")
-        if left != right
-    ]
-    found.sort(key=lambda difference: difference.drawing)
-    if len(stated) != len(again):
-        return found[:1]
-    if len(found) <= _MOST_PIECES:
-        return found
-    more = found[_MOST_PIECES:]
-    words = f"and {counted(len(more), 'more difference')}"
-    return [*found[:_MOST_PIECES], PieceDifference(words, all(one.drawing for one in more))]
+    if len(stated) == len(again):
+        return [
+            form._replace(words=f"has {_shown(one)}, and its document gives {_shown(other)}")
+            for one, other in zip(stated, again, strict=True)
+            if one != other
+        ]
+    sides = Counter(stated), Counter(again)
+    more = next((piece for piece in stated if sides[0][piece] > sides[1][piece]), None)
+    if more is not None:
+        return [form._replace(words=f"has {_shown(more)}, and its document does not give it")]
+    missing = next(piece for piece in again if sides[1][piece] > sides[0][piece])
+    return [form._replace(words=f"has no {_shown(missing)}, and its document gives it")]
+
+
+def _first(differences: Sequence[PieceDifference]) -> tuple[PieceDifference, ...]:
+    if len(differences) <= _MOST_PIECES:
+        return tuple(differences)
+    more = differences[_MOST_PIECES:]
+    rest = PieceDifference(
+        f"and {counted(len(more), 'more difference')}",
+        drawing=all(one.drawing for one in more),
+        code=any(one.code for one in more),
+    )
+    return (*differences[:_MOST_PIECES], rest)
+
+
+def _other_bytes(page: bytes, rendered: bytes) -> str:
+    """Words for two files whose pieces are equal."""
+    pairs = enumerate(zip_longest(page, rendered))
+    place = next(number for number, (one, other) in pairs if one != other)
+    return (
+        f"differs at byte {place} from the file that energybench writes of its document: another "
+        "program or version wrote it"
+    )
 
 
 def _shown(piece: str) -> str:

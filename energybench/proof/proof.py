@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from energybench.model import Noun
 
 # verified            everything that could be made again is equal
-# differs-by-version  what differs was made by another version than this one
-Outcome = Literal["verified", "differs-by-version", "differs"]
+# differs-by-version  the differences are in numbers, text and drawings of another version than this
+# code-by-version     so are they, also in code that a viewer runs, which was not compared
+Outcome = Literal["verified", "differs-by-version", "code-by-version", "differs"]
+
+
+_NAME = re.compile("[a-z][a-z0-9-]*")
+_VERSION = re.compile(r"[0-9][0-9A-Za-z.+!]{0,40}")  # the characters of PEP 440
 
 
 class Finding(Noun, frozen=True, kw_only=True):
@@ -16,11 +22,13 @@ class Finding(Noun, frozen=True, kw_only=True):
 
     place       file of the bundle, and the part of it
     by_version  whether another version of energybench, or of a library that draws, may be the cause
+    code        whether a viewer may run or load the parts that differ
     """
 
     place: str
     what: str
     by_version: bool = False
+    code: bool = False
 
 
 class Proof(Noun, frozen=True, kw_only=True):
@@ -28,6 +36,7 @@ class Proof(Noun, frozen=True, kw_only=True):
 
     sha256       of the file, in hexadecimal digits
     made_by      version of energybench that made the file; "" if the file does not say
+    packages     packages with which differences by version can be checked: "altair==6.2.0"
     checked      what was made again, in words
     not_checked  what could not be made again, with the reason
     """
@@ -41,6 +50,7 @@ class Proof(Noun, frozen=True, kw_only=True):
     read_by: str
     redacted: bool
     outcome: Outcome
+    packages: tuple[str, ...]
     checked: tuple[str, ...]
     not_checked: tuple[str, ...]
     findings: tuple[Finding, ...]
@@ -53,14 +63,26 @@ class Notes:
         self.checked: list[str] = []
         self.not_checked: list[str] = []
         self.findings: list[Finding] = []
+        self.packages: list[str] = []
 
-    def differs(self, place: str, what: object, *, by_version: bool = False) -> None:
-        self.findings.append(Finding(place=place, what=str(what), by_version=by_version))
+    def differs(
+        self, place: str, what: object, *, by_version: bool = False, code: bool = False
+    ) -> None:
+        self.findings.append(Finding(place=place, what=str(what), by_version=by_version, code=code))
+
+    def installs(self, name: str, version: str) -> None:
+        """Note the version of a package that made something which differs by version."""
+        package = f"{name}=={version}"
+        # a person copies it to a shell, and the file states it
+        if _NAME.fullmatch(name) and _VERSION.fullmatch(version) and package not in self.packages:
+            self.packages.append(package)
 
     @property
     def outcome(self) -> Outcome:
         if not self.findings:
             return "verified"
-        if all(finding.by_version for finding in self.findings):
-            return "differs-by-version"
-        return "differs"
+        if not all(finding.by_version for finding in self.findings):
+            return "differs"
+        if any(finding.code for finding in self.findings):
+            return "code-by-version"
+        return "differs-by-version"
