@@ -61,7 +61,9 @@ def check_report(path: Path) -> Proof:
     if not notes.checked and not notes.findings:
         raise BadInput(str(path), f"cannot be checked: {notes.not_checked[0]}")
     embedded_results.check_results(path.name, content, notes, by_version=other_version)
-    words = "the energies and intervals of its runs: a report holds no samples, a bundle does"
+    words = (
+        "the energies, intervals and doubts of its runs: a report holds no samples, a bundle does"
+    )
     notes.not_checked.append(words)
     return Proof(
         file=str(path),

@@ -91,7 +91,8 @@ class _Checks:
 
     def study(self, stated: Study) -> None:
         words = f"the study {stated.id}"
-        found = list(differences(stated, study_again(stated, self._sources.runs)))
+        again = study_again(stated, self._sources.runs)
+        found = [*differences(stated, again), *of_doubts(stated.doubts, again.doubts)]
         self._differ(found, words, "its claims, from its cells")
 
     def grade(self, stated: Grade) -> None:
