@@ -106,8 +106,8 @@ def _check_files(place: str, stated: Sequence[FileDigest], run: CheckedRun, note
 
 
 def study_again(stated: Study, runs: Mapping[str, Measurement]) -> Study:
-    """The study with the variants, ratios, claims and doubts that its runs give. Variants without a run
-    stay as stated, and the ratios of their cells.
+    """The study with the variants, ratios, claims and doubts that its runs give. Variants without a
+    run stay as stated, and the ratios of their cells.
     """
     cells: list[StudyCell] = []
     for cell in stated.cells:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os.path
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -37,7 +36,7 @@ def differences(stated: Any, again: Any, rel: float = REL) -> Iterator[Differenc
     """
     for name in stated.__struct_fields__:
         if name != _LEFT_OUT:
-            yield from _of_values(
+            yield from differences_of_values(
                 msgspec.to_builtins(getattr(stated, name)),
                 msgspec.to_builtins(getattr(again, name)),
                 name,
@@ -82,26 +81,30 @@ def _of_words(stated: Doubt, again: Doubt) -> Iterator[Difference]:
 
 def _at_the_difference(stated: str, again: str) -> tuple[str, str]:
     """Both texts, shown from a few words before their first difference."""
-    same = len(os.path.commonprefix([stated, again]))
+    pairs = enumerate(zip(stated, again, strict=False))
+    same = next((i for i, (left, right) in pairs if left != right), min(len(stated), len(again)))
     start = max(0, same - _MOST_SHOWN // 3)
     if max(len(stated), len(again)) <= _MOST_SHOWN or not start:
         return _shown(stated), _shown(again)
     return _shown(f"…{stated[start:]}"), _shown(f"…{again[start:]}")
 
 
-def _of_values(stated: Any, again: Any, place: str, rel: float) -> Iterator[Difference]:
+def differences_of_values(
+    stated: Any, again: Any, place: str, rel: float = REL
+) -> Iterator[Difference]:
+    """The differences of two JSON values, and their places below `place`."""
     if isinstance(stated, dict) and isinstance(again, dict):
         for key in {**stated, **again}:
             inner = f"{place}.{key}"
             if key not in stated or key not in again:
                 yield Difference(inner, *(_present(key in side) for side in (stated, again)))
             else:
-                yield from _of_values(stated[key], again[key], inner, rel)
+                yield from differences_of_values(stated[key], again[key], inner, rel)
     elif isinstance(stated, list | tuple) and isinstance(again, list | tuple):
         if len(stated) != len(again):
             yield Difference(place, f"a list of {len(stated)}", f"a list of {len(again)}")
         for number, (left, right) in enumerate(zip(stated, again, strict=False)):
-            yield from _of_values(left, right, f"{place}[{number}]", rel)
+            yield from differences_of_values(left, right, f"{place}[{number}]", rel)
     elif not _equal(stated, again, rel):
         yield Difference(place, _shown(stated), _shown(again))
 
