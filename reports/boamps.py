@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from energybench.errors import BadInput
+from energybench.grading.part_channels import counted_channels
 from energybench.grading.statable import is_measured
 from energybench.model import Document, Estimate, Measurement, Publication
 from energybench_reports.conversions import (
@@ -170,7 +171,8 @@ def _measure(run: Measurement, document: Document) -> dict[str, Any]:
 
 
 def _collectors(run: Measurement, components: Sequence[str]) -> str:
-    names = {line(one.collector): None for one in run.channels if one.component in components}
+    channels = [one for one in counted_channels(run) if one.component in components]
+    names = {line(one.collector): None for one in channels}
     return " + ".join(names)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from energybench.grading.facts import Facts, at_least, at_most, figure
+from energybench.grading.part_channels import counted_channels
 from energybench.model import Aspect, Check, Measurement, Passed
 from energybench.units import counted
 
@@ -155,7 +156,7 @@ def measuring_point(measurement: Measurement, facts: Facts) -> str:
         return "node-ac: before the node's power supply"
     if measurement.boundary.name == "node-dc":
         return "node-dc: behind the power supply"
-    names = sorted({channel.collector for channel in measurement.channels})
+    names = sorted({channel.collector for channel in counted_channels(measurement)})
     return f"{' and '.join(names) or 'sensors'} within the node, behind its power conversion"
 
 

@@ -8,7 +8,8 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import NamedTuple
 
 from energybench.analysis.uncertainty.coverage_factors import BOUND_SPAN, Z95
-from energybench.model import ChannelStats, Measurement, Part, Passed
+from energybench.grading.part_channels import channel_of
+from energybench.model import ChannelStats, Measurement, Passed
 
 # Kinds of effects that state a limit of error of a scale.
 _SCALES = frozenset({"gain", "limit-of-error", "assumed-power"})
@@ -63,7 +64,7 @@ def facts(measurement: Measurement) -> Facts:
     """Gather the facts."""
     parts = measurement.boundary.parts
     channels = {
-        f"{part.component} {part.device}".strip(): _channel(measurement, part)
+        f"{part.component} {part.device}".strip(): channel_of(measurement, part)
         for part in parts
         if part.state == "measured"
     }
@@ -90,22 +91,6 @@ def _unmeasured(measurement: Measurement) -> str:
     if measurement.quality is None or measurement.energy_j is None:
         return "no energy was measured"
     return ""
-
-
-def _channel(measurement: Measurement, part: Part) -> ChannelStats | None:
-    """The channel behind the energy of a part: from the preferred collector, and a counter rather
-    than a power reading.
-    """
-    channels = [
-        channel
-        for channel in measurement.channels
-        if (channel.component, channel.device) == (part.component, part.device)
-    ]
-
-    def rank(channel: ChannelStats) -> tuple[int, bool]:
-        return channel.rank, channel.kind != "counter"
-
-    return min(channels, key=rank) if channels else None
 
 
 def _longest_interval_s(channels: Iterable[ChannelStats | None]) -> float | None:

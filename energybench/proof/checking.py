@@ -14,7 +14,7 @@ from energybench import __version__
 from energybench.analysis.energy.boundary import Ranges
 from energybench.errors import BadInput, NotInstalled
 from energybench.model import Comparison, Projection
-from energybench.proof import archive, contents, embedded_results, manifest, tables
+from energybench.proof import archive, contents, embedded_results, manifest, stated_fields, tables
 from energybench.proof.comparisons import check_result
 from energybench.proof.derived import Sources, check_grade, check_projection, comparisons_again
 from energybench.proof.manifest import MANIFEST, SUMS, Manifest
@@ -24,7 +24,7 @@ from energybench.proof.runs import CheckedRun, check_runs, renamed
 from energybench.proof.scenarios import StatedScenario, read_scenario
 from energybench.registry import registered
 from energybench.regular_file import read_bytes
-from energybench.store import document_file
+from energybench.store import document_file, unknown_fields
 from energybench.store.document_file import Content
 from energybench.store.embedded import suffix_of
 from energybench.store.publication_file import read_publication
@@ -56,13 +56,20 @@ def check_report(path: Path) -> Proof:
             "is neither a bundle nor a report",
             "a ZIP of `energybench bundle`, or a report as HTML or PDF",
         )
-    content = document_file.read_content(path)
+    with unknown_fields.collected() as noted:
+        content = document_file.read_content(path)
     other_version = content.version != __version__
+    stated_fields.check_unknown(noted, f"{path.parent}/", notes, lambda _: other_version)
+    values = document_file.values(page, str(path))
+    nouns = stated_fields.nouns_of(content)
+    stated_fields.stamps_of(path.name, values, nouns, notes, by_version=other_version)
     _check_page(path.name, page, content, {}, notes, by_version=other_version)
     if not notes.checked and not notes.findings:
         raise BadInput(str(path), f"cannot be checked: {notes.not_checked[0]}")
     embedded_results.check_results(path.name, content, notes, by_version=other_version)
-    words = "the energies and intervals of its runs: a report holds no samples, a bundle does"
+    words = (
+        "the energies, intervals and doubts of its runs: a report holds no samples, a bundle does"
+    )
     notes.not_checked.append(words)
     return Proof(
         file=str(path),
@@ -148,13 +155,29 @@ def check_bundle(path: Path, ranges: Ranges) -> Proof:
         folder = Path(name) / "bundle"
         folder.mkdir()
         opened = archive.unpack(path, folder, Path(name) / "again.zip")
-        stated = manifest.read_manifest(folder, str(path))
+        with unknown_fields.collected() as noted:
+            stated = manifest.read_manifest(folder, str(path))
+        other_version = stated.energybench != __version__
+        stated_fields.check_unknown(noted, f"{path}: ", notes, lambda _: other_version)
         for file, words in manifest.differing(folder, opened.names):
             notes.differs(file, words)
         if not notes.findings:
             notes.checked.append(f"{len(opened.names) - 1} files have the SHA-256 of {SUMS}")
         files = {one: folder / one for one in opened.names if one not in (MANIFEST, SUMS)}
-        _check_contents(files, stated, ranges, notes)
+        results: dict[str, Content] = {}
+
+        def by_version(place: str) -> bool:
+            """Whether another version wrote a file; a document names its version."""
+            content = results.get(place.partition(": ")[0])
+            if content is None or not content.version:
+                return other_version
+            return content.version != __version__
+
+        with unknown_fields.collected() as noted:
+            results |= _stated_results(files, notes)
+            _check_contents(files, results, stated, ranges, notes)
+        stated_fields.check_unknown(noted, f"{folder}/", notes, by_version)
+        stated_fields.check_stamps(files, results, notes, by_version)
     return Proof(
         file=str(path),
         sha256=manifest.sha256(path),
@@ -170,7 +193,13 @@ def check_bundle(path: Path, ranges: Ranges) -> Proof:
     )
 
 
-def _check_contents(files: contents.Files, stated: Manifest, ranges: Ranges, notes: Notes) -> None:
+def _check_contents(
+    files: contents.Files,
+    stated_results: Mapping[str, Content],
+    stated: Manifest,
+    ranges: Ranges,
+    notes: Notes,
+) -> None:
     here = {"energybench": __version__, **manifest.installed()}
     other_version = stated.energybench != __version__
     other_libraries = {
@@ -185,7 +214,6 @@ def _check_contents(files: contents.Files, stated: Manifest, ranges: Ranges, not
             if PurePosixPath(name).name != study.id:
                 notes.differs(name, renamed(study.id))
             check_result(name, study, runs, notes, by_version=other_version)
-    stated_results = _stated_results(files, notes)
     sources = _sources(files, stated_results, runs, notes, by_version=other_version)
     for name, content in stated_results.items():
         for result in content.results:

@@ -14,6 +14,7 @@ from energybench.model import Comparison, FileDigest, Measurement, Study, StudyC
 from energybench.proof.differences import differences, of_doubts
 from energybench.proof.proof import Notes
 from energybench.proof.runs import CheckedRun, shortened
+from energybench.proof.study_doubts import doubts_again
 from energybench.store import digests
 from energybench.store.document_file import Result
 from energybench.units import counted
@@ -105,8 +106,8 @@ def _check_files(place: str, stated: Sequence[FileDigest], run: CheckedRun, note
 
 
 def study_again(stated: Study, runs: Mapping[str, Measurement]) -> Study:
-    """The study with the variants, ratios and claims that its runs give. Variants without a run
-    stay as stated, and the ratios of their cells.
+    """The study with the variants, ratios, claims and doubts that its runs give. Variants without a
+    run stay as stated, and the ratios of their cells.
     """
     cells: list[StudyCell] = []
     for cell in stated.cells:
@@ -128,16 +129,16 @@ def study_again(stated: Study, runs: Mapping[str, Measurement]) -> Study:
         ratios = ratios_of(variants, measured) if complete else cell.ratios
         cells.append(msgspec.structs.replace(cell, runs=variants, ratios=ratios))
     claims = against_claims(stated.plan.claims, cells, stated.host, stated.device)
-    return msgspec.structs.replace(stated, cells=tuple(cells), claims=claims)
+    doubts = doubts_again(stated, runs)
+    return msgspec.structs.replace(stated, cells=tuple(cells), claims=claims, doubts=doubts)
 
 
 def _check_study(place: str, stated: Study, runs: Runs, notes: Notes, *, by_version: bool) -> None:
     named = {variant.run for cell in stated.cells for variant in cell.runs if variant.run}
     if missing := sorted(named - runs.keys()):
         notes.not_checked.append(f"{place}: {counted(len(missing), 'run')} not in the bundle")
-    found = list(
-        differences(stated, study_again(stated, {name: runs[name].again for name in runs}))
-    )
+    again = study_again(stated, {name: runs[name].again for name in runs})
+    found = [*differences(stated, again), *of_doubts(stated.doubts, again.doubts)]
     for difference in shortened(list(found)):
         notes.differs(place, difference, by_version=by_version)
     variants = [variant for cell in stated.cells for variant in cell.runs if variant.run in runs]

@@ -13,6 +13,7 @@ from energybench.projecting import scenario_files
 from energybench.projecting.project import project
 from energybench.proof.comparisons import comparison_again
 from energybench.proof.differences import differences, of_doubts
+from energybench.proof.projection_lines import differences_of_lines
 from energybench.proof.proof import Notes
 from energybench.proof.runs import shortened
 from energybench.proof.scenarios import StatedScenario
@@ -91,7 +92,11 @@ def check_projection(
     """Check a projection; differences become findings."""
     words = f"the projection {stated.title!r}"
     if missing := missing_for(stated, sources):
-        notes.not_checked.append(f"{place}: {words}: {missing} is not in the bundle")
+        _check_lines(place, stated, notes, by_version=by_version)
+        notes.not_checked.append(
+            f"{place}: {words}: intervals, claims, sensitivity and doubts: {missing} is not in the "
+            "bundle"
+        )
         return
     try:
         made = projection_again(stated, sources)
@@ -107,6 +112,17 @@ def check_projection(
         if stated.comparisons:
             source += f" and {counted(len(stated.comparisons), 'comparison')}"
         notes.checked.append(f"{place}: {words}, made again from {source}")
+
+
+def _check_lines(place: str, stated: Projection, notes: Notes, *, by_version: bool) -> None:
+    """Check each line of a projection at the values of its inputs."""
+    words = f"the projection {stated.title!r}"
+    found = differences_of_lines(stated)
+    for difference in shortened(list(found)):
+        notes.differs(place, f"{words}: {difference}", by_version=by_version)
+    if not found:
+        lines = counted(len(stated.lines), "line")
+        notes.checked.append(f"{place}: {words}, {lines} at the values of inputs")
 
 
 # ---------------------------------------------------------------- grades

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
-from energybench.model import Doubt
+from energybench.model import Doubt, DoubtCode
 
 # Another processor or numpy may add in another order. Each analysis sums some 1e6 numbers of one
 # sign at most, whose rounding errors stay below 1e-10 of the sum; what is printed has four digits.
 REL = 1e-9
-_LEFT_OUT = frozenset({"doubts", "stamps"})  # compared as sets; computed from the doubts
+_LEFT_OUT = "doubts"  # of the result itself: compared as a set, by `of_doubts`
 _MOST_SHOWN = 60  # characters of a value
 
 
@@ -29,13 +30,13 @@ class Difference(NamedTuple):
 
 
 def differences(stated: Any, again: Any, rel: float = REL) -> Iterator[Difference]:
-    """The differences of two nouns of one type, without their doubts and stamps.
+    """The differences of two nouns of one type, without their doubts.
 
     rel  relative difference up to which two numbers count as equal
     """
     for name in stated.__struct_fields__:
-        if name not in _LEFT_OUT:
-            yield from _of_values(
+        if name != _LEFT_OUT:
+            yield from differences_of_values(
                 msgspec.to_builtins(getattr(stated, name)),
                 msgspec.to_builtins(getattr(again, name)),
                 name,
@@ -43,32 +44,67 @@ def differences(stated: Any, again: Any, rel: float = REL) -> Iterator[Differenc
             )
 
 
-def of_doubts(stated: Sequence[Doubt], again: Sequence[Doubt]) -> Iterator[Difference]:
-    """Doubts that were found again and that the statement lacks.
+def of_doubts(
+    stated: Sequence[Doubt],
+    again: Sequence[Doubt],
+    unrepeatable: Collection[DoubtCode] = (),
+) -> Iterator[Difference]:
+    """Doubts of which a field differs, that the statement lacks, or that it has beyond those that
+    were found again.
 
-    Further doubts of the statement come from the course of the run, which cannot be run again.
+    unrepeatable  codes of doubts whose words follow from data that nobody kept: the statement must
+                  have them, and may have further ones
     """
-    have = {(doubt.code, doubt.subject) for doubt in stated}
-    for doubt in again:
-        if (doubt.code, doubt.subject) not in have:
+    beyond = [*(Counter(stated) - Counter(again)).elements()]
+    for doubt in (Counter(again) - Counter(stated)).elements():
+        place = (doubt.code, doubt.subject)
+        alike = next((one for one in beyond if (one.code, one.subject) == place), None)
+        if alike is None:
             yield Difference(f"doubt {doubt.code}", "missing", _shown(doubt.message))
+            continue
+        beyond.remove(alike)
+        if doubt.code not in unrepeatable:
+            yield from _of_words(alike, doubt)
+    for doubt in beyond:
+        if doubt.code not in unrepeatable:
+            yield Difference(f"doubt {doubt.code}", _shown(doubt.message), "missing")
 
 
-def _of_values(stated: Any, again: Any, place: str, rel: float) -> Iterator[Difference]:
+def _of_words(stated: Doubt, again: Doubt) -> Iterator[Difference]:
+    """The fields of two doubts of one code and subject."""
+    for name in ("message", "remedy", "about"):
+        sides = getattr(stated, name), getattr(again, name)
+        if sides[0] != sides[1]:
+            shown = _at_the_difference(*map(str, sides)) if name != "about" else map(_shown, sides)
+            yield Difference(f"doubt {stated.code}: {name}", *shown)
+
+
+def _at_the_difference(stated: str, again: str) -> tuple[str, str]:
+    """Both texts, shown from a few words before their first difference."""
+    pairs = enumerate(zip(stated, again, strict=False))
+    same = next((i for i, (left, right) in pairs if left != right), min(len(stated), len(again)))
+    start = max(0, same - _MOST_SHOWN // 3)
+    if max(len(stated), len(again)) <= _MOST_SHOWN or not start:
+        return _shown(stated), _shown(again)
+    return _shown(f"…{stated[start:]}"), _shown(f"…{again[start:]}")
+
+
+def differences_of_values(
+    stated: Any, again: Any, place: str, rel: float = REL
+) -> Iterator[Difference]:
+    """The differences of two JSON values, and their places below `place`."""
     if isinstance(stated, dict) and isinstance(again, dict):
         for key in {**stated, **again}:
             inner = f"{place}.{key}"
-            if key in _LEFT_OUT:
-                continue
             if key not in stated or key not in again:
                 yield Difference(inner, *(_present(key in side) for side in (stated, again)))
             else:
-                yield from _of_values(stated[key], again[key], inner, rel)
+                yield from differences_of_values(stated[key], again[key], inner, rel)
     elif isinstance(stated, list | tuple) and isinstance(again, list | tuple):
         if len(stated) != len(again):
             yield Difference(place, f"a list of {len(stated)}", f"a list of {len(again)}")
         for number, (left, right) in enumerate(zip(stated, again, strict=False)):
-            yield from _of_values(left, right, f"{place}[{number}]", rel)
+            yield from differences_of_values(left, right, f"{place}[{number}]", rel)
     elif not _equal(stated, again, rel):
         yield Difference(place, _shown(stated), _shown(again))
 

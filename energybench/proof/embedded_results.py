@@ -6,15 +6,12 @@ and everything that follows from them is computed again.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
 from energybench.errors import BadInput
-from energybench.formula import parse
-from energybench.model import Comparison, Estimate, Grade, Measurement, Projection, Study
+from energybench.model import Comparison, Grade, Measurement, Projection, Study
 from energybench.projecting import scenario_files
 from energybench.proof.comparisons import comparison_again, study_again
 from energybench.proof.derived import (
@@ -24,7 +21,8 @@ from energybench.proof.derived import (
     missing_for,
     projection_again,
 )
-from energybench.proof.differences import REL, Difference, differences, of_doubts
+from energybench.proof.differences import differences, of_doubts
+from energybench.proof.projection_lines import differences_of_lines
 from energybench.proof.proof import Notes
 from energybench.proof.runs import shortened
 from energybench.store.document_file import Content
@@ -81,7 +79,7 @@ class _Checks:
             if not found or not stated.comparisons:
                 self._differ(found, words, f"made again from the scenario {stated.scenario}")
                 return
-        found = [*_of_lines(stated), *_of_answers(stated)]
+        found = differences_of_lines(stated)
         self._differ(found, words, f"{counted(len(stated.lines), 'line')} at the values of inputs")
         known = stated.scenario in scenario_files.names()
         lacking = "its comparisons" if known else f"its scenario {stated.scenario!r}"
@@ -91,7 +89,8 @@ class _Checks:
 
     def study(self, stated: Study) -> None:
         words = f"the study {stated.id}"
-        found = list(differences(stated, study_again(stated, self._sources.runs)))
+        again = study_again(stated, self._sources.runs)
+        found = [*differences(stated, again), *of_doubts(stated.doubts, again.doubts)]
         self._differ(found, words, "its claims, from its cells")
 
     def grade(self, stated: Grade) -> None:
@@ -115,44 +114,3 @@ class _Checks:
 
     def _not_checked(self, words: str) -> None:
         self._notes.not_checked.append(f"{self._place}: {words}")
-
-
-# ---------------------------------------------------------------- lines of a projection
-
-
-def _of_lines(stated: Projection) -> Iterator[Difference]:
-    """Lines whose value is not that of the formula at the values of the inputs, and inputs that are
-    not the line above whose value they state.
-    """
-    above: dict[str, Estimate] = {}
-    for line in stated.lines:
-        values = {entry.name: entry.value.value for entry in line.inputs}
-        for entry in line.inputs:
-            if entry.above and above.get(entry.name) != entry.value:
-                earlier = above.get(entry.name)
-                line_above = f"{earlier.value:.9g}" if earlier is not None else "no line above"
-                name = f"the input {entry.name} of the line {line.name}"
-                yield Difference(name, f"{entry.value.value:.9g}", line_above)
-        try:
-            made = parse(line.formula, line.name).value(values, line.name)
-        except (BadInput, KeyError) as why:
-            yield Difference(f"the line {line.name}", "stated", f"not computable ({why})")
-            continue
-        if not math.isclose(made, line.value.value, rel_tol=REL, abs_tol=1e-12):
-            yield Difference(f"the line {line.name}", f"{line.value.value:.9g}", f"{made:.9g}")
-        above[line.name] = line.value
-
-
-def _of_answers(stated: Projection) -> Iterator[Difference]:
-    """Answers that are no line of the projection in their unit."""
-    answers = {
-        "saved_mwh_per_month": "MWh",
-        "saved_cost_per_month": stated.currency,
-        "saved_tco2e_per_month": "t CO2e",
-    }
-    for name, unit in answers.items():
-        answer = getattr(stated, name)
-        if answer is None:
-            continue
-        if not any(line.unit == unit and line.value == answer for line in stated.lines):
-            yield Difference(name, f"{answer.value:.9g}", "the value of no line")

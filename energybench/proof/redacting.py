@@ -44,6 +44,7 @@ from energybench.store.job_header import read_job
 from energybench.store.job_parts import OWN_FILES
 from energybench.store.layout import INDEX, JOB, PARQUET, RUN, WINDOWS
 from energybench.store.publication_file import read_publication
+from energybench.store.recomputed import with_course
 from energybench.store.run import encode, pretty, read_lines
 from energybench.store.study import read_study
 
@@ -176,7 +177,8 @@ def _made_again(new: contents.Files, ranges: Ranges) -> _Runs:
     for name in sorted(new, key=lambda one: (-one.count("/"), one)):
         directory = new[name].parent
         if PurePosixPath(name).name == RUN:
-            result = again(directory, reader.read_run(directory), ranges)
+            stated = reader.read_run(directory)
+            result = with_course(again(directory, stated, ranges), stated)
             new[name].write_bytes(pretty(result).encode())
             runs[result.id] = (directory, result)
     return runs

@@ -9,12 +9,12 @@ from typing import NamedTuple
 from energybench.analysis.energy.boundary import Ranges
 from energybench.errors import BadInput
 from energybench.model import Measurement
-from energybench.proof.differences import differences, of_doubts
 from energybench.proof.proof import Notes
+from energybench.proof.run_doubts import differences_of_run, with_doubts, words_not_checked
 from energybench.store import job_merging, reader
 from energybench.store.job_header import is_job
 from energybench.store.layout import ATTACHED, NODE, PARQUET, RUN
-from energybench.store.recomputed import recomputed
+from energybench.store.recomputed import analysed
 from energybench.units import counted
 
 # A row takes some bytes of a file of samples: more rows are those of a file made to fill memory.
@@ -55,12 +55,35 @@ def check_runs(
         except (BadInput, ValueError) as why:
             notes.differs(name, f"cannot be analysed again: {_inside(why, directory)}")
             continue
-        found = [*differences(stated, made), *of_doubts(stated.doubts, made.doubts)]
+        job = is_job(directory)
+        found = differences_of_run(stated, made, is_job=job)
         for difference in shortened(list(found)):
             notes.differs(name, difference, by_version=by_version)
+        if job:
+            _check_parts(name, directory, ranges, notes, by_version=by_version)
         _state(name, directory, stated, notes)
+        if not found and (codes := words_not_checked(stated, made)):
+            notes.not_checked.append(f"{name}: the words of its doubts {codes}")
+        made = with_doubts(stated, made, is_job=job)
         runs[stated.id] = CheckedRun(directory, stated, made)
     return runs
+
+
+def _check_parts(
+    name: str, directory: Path, ranges: Ranges, notes: Notes, *, by_version: bool
+) -> None:
+    """Check the results of a job's nodes against their samples; differences become findings."""
+    parts, without = _parts(directory)
+    for part in parts:
+        if part.name in without:
+            continue
+        try:
+            stated = reader.read_run(part)
+            found = differences_of_run(stated, analysed(part, stated, ranges))
+        except (BadInput, ValueError):
+            continue  # the job states why it leaves the part out
+        for difference in shortened(list(found)):
+            notes.differs(f"{name}/{part.name}", difference, by_version=by_version)
 
 
 def renamed(own: str) -> str:
@@ -94,7 +117,8 @@ def shortened(found: list[object]) -> list[object]:
 
 def again(directory: Path, stated: Measurement, ranges: Ranges) -> Measurement:
     """A run, analysed again from its samples; a job, merged again from its nodes, and these from
-    their samples if all have them. A run without samples as stated.
+    their samples if all have them. A run without samples as stated. Doubts of a run's course that
+    its samples' file does not record are left out.
 
     Raises BadInput for samples that cannot be read, and ValueError.
     """
@@ -111,7 +135,7 @@ def again(directory: Path, stated: Measurement, ranges: Ranges) -> Measurement:
     if not (directory / PARQUET).is_file():
         return stated
     _rows(directory / PARQUET)
-    return recomputed(directory, stated, ranges)
+    return analysed(directory, stated, ranges)
 
 
 def _state(name: str, directory: Path, stated: Measurement, notes: Notes) -> None:

@@ -81,10 +81,23 @@ def read_content(path: Path) -> Content:
 
 def read_back(content: bytes, where: str) -> Content:
     """The content of the bytes of such a file. Raises BadInput."""
+    return content_of(_value(content, where), where)
+
+
+def values(content: bytes, where: str) -> list[Any]:
+    """The JSON values of the results and then of the grades of such a file, as the file states
+    them. Raises BadInput.
+    """
+    value = _value(content, where)
+    if _kind(value) != "document":
+        return [value]
+    whole = with_results(value, where)
+    return [*whole.get("results", ()), *whole.get("grades", ())]
+
+
+def _value(content: bytes, where: str) -> Any:
     text = document_text(content, where)
-    return content_of(
-        strict.loads(_decoded(content if text is None else text, where), where), where
-    )
+    return strict.loads(_decoded(content if text is None else text, where), where)
 
 
 def _decoded(content: bytes, where: str) -> str:

@@ -30,18 +30,34 @@ def recomputed(
 
     measured  the result in the run's own run.json
     windows   measure these windows, of a program; None: those of the run
-    Doubts of the run's course, which no analysis makes, stay. Raises BadInput, also for a job, and
-    ValueError if no repeat was completed.
+    Doubts of the run's course, which no analysis makes, stay. Raises as `analysed`.
+    """
+    return with_course(analysed(directory, measured, ranges, windows), measured)
+
+
+def with_course(again: Measurement, measured: Measurement) -> Measurement:
+    """The measurement with the doubts of `measured` whose codes it lacks."""
+    codes = {doubt.code for doubt in again.doubts}
+    course = tuple(doubt for doubt in measured.doubts if doubt.code not in codes)
+    return msgspec.structs.replace(again, doubts=(*again.doubts, *course))
+
+
+def analysed(
+    directory: Path,
+    measured: Measurement,
+    ranges: Ranges,
+    windows: tuple[Window, ...] | None = None,
+) -> Measurement:
+    """The same, with the doubts alone that the analysis makes or that the samples' file records.
+
+    Raises BadInput, also for a job, and ValueError if no repeat was completed.
     """
     table, header, lines = reader.read_samples(directory)
     record = _record(measured, table, header, lines)
     if windows is not None:
         record = record._replace(windows=windows)
         record = record._replace(works=(None,) * len(record.repeats))
-    again = measure(record, StoredTraces(table, header.channels), ranges)
-    codes = {doubt.code for doubt in again.doubts}
-    course = tuple(doubt for doubt in measured.doubts if doubt.code not in codes)
-    return msgspec.structs.replace(again, doubts=(*again.doubts, *course))
+    return measure(record, StoredTraces(table, header.channels), ranges)
 
 
 def _record(

@@ -9,7 +9,9 @@ enumeration value, a missing field and another schema are refused as in `strict`
 from __future__ import annotations
 
 import warnings
-from typing import Any, TypeVar
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TextIO, TypeVar
 
 import msgspec
 from msgspec import inspect
@@ -45,6 +47,30 @@ def known(value: Any, kind: type[T], where: str) -> tuple[T, UnknownFields | Non
         if not fields:
             raise strict.misfit(error, where) from None
     return strict.convert(reduced, kind, where), UnknownFields((where,), fields)
+
+
+@contextmanager
+def collected() -> Iterator[list[UnknownFields]]:
+    """Collect the warnings about unknown fields in a list; other warnings are shown as before."""
+    notes: list[UnknownFields] = []
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        if isinstance(message, UnknownFields):
+            notes.append(message)
+        else:
+            show_others(message, category, filename, lineno, file, line)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", UnknownFields)
+        show_others, warnings.showwarning = warnings.showwarning, show
+        yield notes
 
 
 def refuse(value: Any, kind: type[Any], where: str, remedy: str) -> None:

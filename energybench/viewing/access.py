@@ -64,9 +64,26 @@ def is_own_host(header: str | None) -> bool:
     return name.lower() in _HOSTS
 
 
-def is_own_site(fetch_site: str | None) -> bool:
-    """Whether a page of ours, or the person, made a request, by its Sec-Fetch-Site header.
+def is_own_site(
+    fetch_site: str | None, origin: str | None, referer: str | None, host: str | None
+) -> bool:
+    """Whether a page of ours, or the person, made a request.
 
-    A browser that does not send the header is not refused: the cookie is there.
+    fetch_site, origin, referer, host  headers of the request; None: not sent
+
+    Every header that names where the request comes from has to name us; a Referer counts only if
+    neither of the others is there. Our pages send none ("Referrer-Policy: no-referrer"). A browser
+    that sends nothing of all this is not refused: the cookie is there.
     """
-    return fetch_site in (None, "none", "same-origin")
+    if fetch_site not in (None, "none", "same-origin"):
+        return False
+    if origin is not None:
+        return _is_of(origin, host)
+    return fetch_site is not None or referer is None or _is_of(referer, host)
+
+
+def _is_of(address: str, host: str | None) -> bool:
+    """Whether an address, such as that of a page, is on the host and port of a Host header."""
+    scheme, separator, rest = address.partition("://")
+    name = rest.partition("/")[0]
+    return bool(separator) and scheme.lower() == "http" and name.lower() == (host or "").lower()

@@ -26,13 +26,19 @@ _MOST_PARAMETERS = 5000
 
 
 class Request(NamedTuple):
-    """A GET or HEAD request. parameters: values by name, in the order of the address."""
+    """A GET or HEAD request.
+
+    parameters                   values by name, in the order of the address
+    fetch_site, origin, referer  headers that name where it comes from; None: not sent
+    """
 
     path: str
     parameters: Mapping[str, Sequence[str]]
     host: str | None = None
     cookies: str = ""
     fetch_site: str | None = None
+    origin: str | None = None
+    referer: str | None = None
     is_head: bool = False
 
     def one(self, name: str) -> str:

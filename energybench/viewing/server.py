@@ -183,10 +183,17 @@ class _Handler(BaseHTTPRequestHandler):
             parameters=parameters,
             host=hosts[0] if len(hosts) == 1 else None,
             cookies="; ".join(self.headers.get_all("Cookie", [])),
-            fetch_site=self.headers.get("Sec-Fetch-Site"),
+            fetch_site=self._header("Sec-Fetch-Site"),
+            origin=self._header("Origin"),
+            referer=self._header("Referer"),
             is_head=is_head,
         )
         return self.server.respond(request)
+
+    def _header(self, name: str) -> str | None:
+        """The value of a header, of several lines all of them; None if it was not sent."""
+        values = self.headers.get_all(name)
+        return None if values is None else ", ".join(values)
 
     def _send(self, answer: Answer, *, is_head: bool) -> None:
         self.server.sends(self.connection)

@@ -54,7 +54,9 @@ class Site:
         name = request.path.removeprefix(self.access.base)
         if name == "open":
             return self._open(request)
-        if not self.access.knows(request.cookies) or not access.is_own_site(request.fetch_site):
+        if not self.access.knows(request.cookies) or not access.is_own_site(
+            request.fetch_site, request.origin, request.referer, request.host
+        ):
             return messages.text(HTTPStatus.FORBIDDEN, _OPEN_AGAIN)
         return self._page(name, request)._replace(to_owner=True)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from energybench.grading.facts import facts
+from energybench.grading.part_channels import counted_channels
 from energybench.grading.statable import recorded_days
 from energybench.model import Measurement, PartState, has_stamp
 from energybench_reports.view.wording import component_words, counted, listed, ordered, plain
@@ -73,12 +74,11 @@ def _few(labels: Iterable[str]) -> str:
 
 
 def meters(runs: Sequence[Measurement]) -> str:
-    """'nvml (gpu.board), rapl (cpu.package, cpu.dram)'."""
+    """'nvml (gpu.board), rapl (cpu.package, cpu.dram)': the sensors behind the energies."""
     parts: dict[str, list[str]] = {}
     for run in runs:
-        for channel in run.channels:
-            if channel.samples:
-                parts.setdefault(plain(channel.collector), []).append(channel.component)
+        for channel in counted_channels(run):
+            parts.setdefault(plain(channel.collector), []).append(channel.component)
     return ", ".join(
         f"{name} ({', '.join(dict.fromkeys(map(component_words, ordered(parts[name]))))})"
         for name in sorted(parts)
@@ -86,10 +86,8 @@ def meters(runs: Sequence[Measurement]) -> str:
 
 
 def collectors(runs: Sequence[Measurement]) -> list[str]:
-    """Names of the collectors that read anything."""
-    return sorted(
-        {plain(entry.collector) for run in runs for entry in run.channels if entry.samples}
-    )
+    """Names of the collectors of the sensors behind the energies."""
+    return sorted({plain(entry.collector) for run in runs for entry in counted_channels(run)})
 
 
 def accuracy(runs: Sequence[Measurement]) -> str:

@@ -85,7 +85,7 @@ def studied(results: Results, tmp_path_factory: pytest.TempPathFactory) -> Path:
         claims=(),
         idle_power_w=None,
         host=found["first"].host,
-        doubts=(),
+        doubts=tuple({one.code: one for run in found.values() for one in run.doubts}.values()),
         created_utc="2026-11-29T10:30:00Z",
     )
     assert len(study.cells[0].ratios) == 1
@@ -115,6 +115,10 @@ def test_a_study_is_verified(studied: Path, study_bundle: Path, redact: bool) ->
         edit("study.json", lambda s: s["cells"][0]["ratios"][0]["energy_ratio"].update(low=1.0)),
         edit("study.json", lambda s: s["cells"][0]["runs"][1]["time_s"].update(low=0.5)),
         edit("study.json", lambda s: s["cells"][0]["runs"][1]["digests"][1].update(sha256="0")),
+        edit("study.json", lambda s: s["doubts"][0].update(message="measured on the machine")),
+        edit("study.json", lambda s: s["doubts"].pop()),
+        edit("study.json", lambda s: s.update(stamps=[])),
+        edit("study.json", lambda s: s["plan"].update(verified_by="an authority")),
     ],
 )
 def test_a_study_that_was_changed(study_bundle: Path, tmp_path: Path, change: Change) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -134,6 +136,53 @@ def test_what_is_missing_is_named(whole: Path, tmp_path: Path, gone: str) -> Non
     assert found.outcome == "verified", found.findings
     missing = "its scenario 'grottobarn'" if gone == "scenarios" else "a run of its comparisons"
     assert any(f"{missing} is not in the bundle" in words for words in found.not_checked)
+
+
+def more_saved(projection: Any) -> None:
+    """Ten times the answer, and its interval."""
+    answer = projection["saved_mwh_per_month"]
+    answer.update({end: 10 * answer[end] for end in ("value", "low", "high")})
+
+
+def another_line(projection: Any) -> None:
+    line = projection["lines"][0]["value"]
+    line.update({end: 10 * line[end] for end in ("value", "low", "high")})
+
+
+@pytest.mark.parametrize("gone", ["scenarios", "runs"])
+@pytest.mark.parametrize("change", [more_saved, another_line])
+def test_lines_are_checked_without_the_scenario_or_the_runs(
+    whole: Path, tmp_path: Path, gone: str, change: Callable[[Any], None]
+) -> None:
+    """As in a page alone: each line at the values of its inputs, and the answers are lines."""
+
+    def changed(unpacked: Path) -> None:
+        shutil.rmtree(unpacked / gone)
+        shutil.rmtree(unpacked / "tables")
+        edit("own.json", change)(unpacked)
+
+    found = proof(rebuilt(whole, tmp_path, changed, sums=True))
+    assert found.outcome == "differs"
+    assert any(finding.place == "results/own.json" for finding in found.findings), found.findings
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda p: p["doubts"][0].update(message="none of the inputs is assumed"),
+        lambda p: p["doubts"][0].update(remedy="none is needed"),
+        lambda p: p["doubts"].append({**p["doubts"][0], "message": "the inputs were audited"}),
+        lambda p: p.update(stamps=[]),
+        lambda p: p.update(audited=True),
+    ],
+)
+@pytest.mark.parametrize("file", ["own.json", "built.json", "claims.json"])
+def test_words_of_a_projection(
+    whole: Path, tmp_path: Path, file: str, change: Callable[[Any], None]
+) -> None:
+    """Doubts, stamps and fields that no projection has."""
+    found = proof(rebuilt(whole, tmp_path, edit(file, change), sums=True))
+    assert found.outcome == "differs"
 
 
 def test_with_pseudonyms(folder: Path, tmp_path: Path) -> None:

@@ -156,6 +156,28 @@ def test_a_request_that_a_foreign_page_made_is_refused(page: Page) -> None:
         assert got.status == status, site
 
 
+def test_a_request_from_a_foreign_address_is_refused(page: Page) -> None:
+    """Origin tells it if Sec-Fetch-Site does not; Referer if neither is there."""
+    page.open()
+    own = f"http://127.0.0.1:{page.port}"
+    for headers, status in (
+        ({"Origin": "http://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Origin": f"{own}0"}, 403),
+        ({"Origin": own.replace("http:", "https:")}, 403),
+        ({"Origin": own}, 200),
+        ({"Origin": "http://evil.example", "Sec_Fetch_Site": "none"}, 403),
+        ({"Origin": own, "Referer": "http://evil.example/"}, 200),
+        ({"Origin": own, "Sec_Fetch_Site": "cross-site"}, 403),
+        ({"Referer": "http://evil.example/page"}, 403),
+        ({"Referer": f"{own}.evil.example/"}, 403),
+        ({"Referer": f"{own}{page.access.base}?page=2"}, 200),
+        ({"Referer": "http://evil.example/", "Sec_Fetch_Site": "same-origin"}, 200),
+    ):
+        got = page.ask(page.access.base, Cookie=page.cookie, **headers)
+        assert got.status == status, headers
+
+
 # ---------------------------------------------------------------- another user
 
 

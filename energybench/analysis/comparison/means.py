@@ -42,6 +42,8 @@ def no_mean(comparisons: Sequence[Comparison]) -> str:
     runs = [run for pair in comparisons for run in (pair.baseline, pair.candidate)]
     if len(set(runs)) < len(runs):
         return "a run is in several of them"
+    if _contradict(comparisons):
+        return "two of them, of one workload, contradict each other: a saving and a loss"
     if any(
         comparison.energy_ratio is None
         or comparison.energy_ratio.value <= 0
@@ -56,6 +58,23 @@ def no_mean(comparisons: Sequence[Comparison]) -> str:
     if len(comparisons) > MOST:
         return f"there are more than {MOST}"
     return ""
+
+
+def _contradict(comparisons: Sequence[Comparison]) -> bool:
+    """Whether of one workload a comparison shows a saving and another one a loss, such as that of
+    the sides exchanged, which would count the application twice.
+    """
+    saved: set[str] = set()
+    lost: set[str] = set()
+    for comparison in comparisons:
+        ratio, (first, second) = comparison.energy_ratio, comparison.workloads
+        if ratio is None or not first or first != second:
+            continue
+        if ratio.low > 1:
+            saved.add(first)
+        elif ratio.high < 1:
+            lost.add(first)
+    return not saved.isdisjoint(lost)
 
 
 def means(comparisons: Sequence[Comparison]) -> Means | None:

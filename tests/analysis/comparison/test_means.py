@@ -31,6 +31,7 @@ def comparison(ratio: Estimate | float, power_w: float = 400.0) -> Comparison:
         BASE,
         baseline=f"baseline-{number}",
         candidate=f"candidate-{number}",
+        workloads=(f"workload-{number}",) * 2,
         energy_ratio=value,
         power_w=(exact(power_w), exact(1000.0)),
     )
@@ -120,3 +121,27 @@ def test_without_a_power_there_is_no_energy_weighted_mean() -> None:
     assert found is not None
     assert found.energy_weighted is None
     assert found.arithmetic.value == pytest.approx(3.5)
+
+
+@pytest.mark.parametrize(
+    ("workloads", "ratios", "contradict"),
+    [
+        ((("milc", "milc"), ("milc", "milc")), (4.6, 0.22), True),
+        ((("milc", "milc"), ("milc", "milc")), (4.6, 1.2), False),
+        ((("milc", "milc"), ("milc", "milc")), (0.9, 0.2), False),
+        ((("milc", "milc"), ("milc", "milc")), (4.6, 1.0), False),
+        ((("milc", "milc"), ("gemm", "gemm")), (4.6, 0.22), False),
+        ((("", ""), ("", "")), (4.6, 0.22), False),
+        ((("milc", "gemm"), ("gemm", "milc")), (4.6, 0.22), False),
+    ],
+)
+def test_one_workload_counts_once(
+    workloads: tuple[tuple[str, str], ...], ratios: tuple[float, ...], contradict: bool
+) -> None:
+    """A comparison and that of the sides exchanged have no mean; two savings have one."""
+    pairs = [
+        replace(comparison(ratio), workloads=names)
+        for ratio, names in zip(ratios, workloads, strict=True)
+    ]
+    assert ("contradict" in no_mean(pairs)) is contradict
+    assert (means(pairs) is None) is contradict
