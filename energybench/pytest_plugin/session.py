@@ -195,7 +195,8 @@ class EnergySession:
                     os.environ.pop(_INSIDE, None)
                 self.store.clear()
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    # the innermost wrapper: pytest's own wrappers expect at tear-down that theirs were entered
+    @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None]:
         self.attempts.begin(item)
         try:
