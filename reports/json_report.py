@@ -9,6 +9,7 @@ import msgspec
 
 from energybench.foreign_text import escaped
 from energybench.model import SCHEMA, Document
+from energybench.plugins import Piece
 
 
 class Json:
@@ -30,12 +31,13 @@ class Json:
         text = msgspec.json.format(msgspec.json.encode(content), indent=2).decode()
         return f"{escaped(text)}\n".encode()
 
-    def pieces(self, rendered: bytes) -> Sequence[str]:
+    def pieces(self, rendered: bytes) -> Sequence[Piece]:
         """For `energybench verify`: the lines. A whole number
         in the place of a number is written alike whether it was read from a file or computed.
         """
         content = json.loads(rendered, parse_int=float)
-        return json.dumps(content, indent=1, ensure_ascii=False).splitlines()
+        lines = json.dumps(content, indent=1, ensure_ascii=False).splitlines()
+        return [Piece("text", line) for line in lines]
 
 
 def envelope(document: Document) -> dict[str, object]:
