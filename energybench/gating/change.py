@@ -21,7 +21,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from energybench.analysis.comparison.pairs import paired_log
-from energybench.analysis.uncertainty.coverage_factors import Z95
+from energybench.analysis.uncertainty.coverage_factors import ONE_SIDED_Z95, Z95
 from energybench.analysis.uncertainty.repeats import LogRatio, log_scatter
 from energybench.gating.records import Record, totals_j
 
@@ -227,10 +227,7 @@ def _reach(scatter: LogRatio | None, fixed_u: float, probability: float) -> floa
 
 
 def _z(probability: float) -> float:
-    return Z95 if probability > _ONE_SIDED else _Z90
-
-
-_Z90 = 1.6448536269514722  # one-sided 95 % of the normal distribution
+    return Z95 if probability > _ONE_SIDED else ONE_SIDED_Z95
 
 
 @functools.lru_cache(maxsize=4096)

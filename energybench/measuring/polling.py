@@ -145,11 +145,11 @@ class Polling:
         self._set_due(schedule.at_s(number))
 
     def _poll(self, schedule: Schedule) -> None:
-        now_s, due_s, missed = self._stamp_s, self._due_s, 0
+        now_s, due_s, number = self._stamp_s, self._due_s, self._number
         if not schedule.burst:
-            latest = max(schedule.after(now_s) - 1, self._number)
-            missed, due_s = latest - self._number, schedule.at_s(latest)
-        slow, pause = self._slow, self._pause
+            number = max(schedule.after(now_s) - 1, number)
+            due_s = schedule.at_s(number)
+        missed, slow, pause = number - self._number, self._slow, self._pause
         if pause is not None:
             self._pause, missed = None, 0
         readings = self._read()
@@ -162,8 +162,8 @@ class Polling:
         if schedule.burst:
             self._set_due(max(due_s + schedule.period_s, self._stamp_s))
             return
-        free = max(latest + 1, schedule.after(self._stamp_s))
-        self._slow = 0 if pause is not None else free - latest - 1
+        free = max(number + 1, schedule.after(self._stamp_s))
+        self._slow = 0 if pause is not None else free - number - 1
         self._set_poll(schedule, free)
 
     def _read(self) -> list[Reading]:

@@ -1,9 +1,9 @@
 """The polling loop: a schedule without drift, and fast polls (bursts) around window edges.
 
 Ticks lie on a fixed grid (start + k · period), those of counters are spread a little around it, and
-lateness does not add up. A tick that comes too
-late is counted as missed. A collector in a process of its own polls by itself, and its polls are
-taken about once a second: a slow or hanging driver misses its own ticks, and holds up nothing else.
+lateness does not add up. A tick that comes too late is counted as missed. A collector in a process
+of its own polls by itself, and its polls are taken about once a second: a slow or hanging driver
+misses its own ticks, and holds up nothing else.
 """
 
 from __future__ import annotations

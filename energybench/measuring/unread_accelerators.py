@@ -44,7 +44,9 @@ def with_work_device(sensors: Sensors, device: str) -> Sensors:
 
 
 def _with_only_choice(gpus: tuple[Gpu, ...]) -> tuple[Gpu, ...]:
-    """The accelerators; if the work on one of them can use only one, that one is used."""
+    """The accelerators of a workload that runs on an accelerator. If the workload can use only one
+    of them, this one is marked as used.
+    """
     choices = [gpu for gpu in gpus if gpu.used is not False]
     if len(choices) != 1:
         return gpus

@@ -6,7 +6,7 @@ write.table writes it.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from energybench.errors import BadInput
 from energybench.meters import column_names, moments
@@ -35,13 +35,13 @@ def mended(path: str, rows: list[Row], head: int, separator: str) -> tuple[list[
     if not (2 <= len(header.cells) < width and _is_header(header.cells)):
         return rows, head
     if width == len(header.cells) + 1:
-        if _share(body, _has_row_name):
+        if _mostly(body, _has_row_name):
             named = Row(header.place, ["", *header.cells])
             return [*rows[: head - 1], named, *rows[head:]], head - 1
-        if _share(body, _has_fraction) and _certain(body):
+        if _mostly(body, _has_fraction) and _certain(body):
             joined = [_joined(row) if len(row.cells) == width else row for row in rows[head:]]
             return [*rows[:head], *joined], head - 1
-    if _share(body, lambda cells: _is_split(cells, len(header.cells))):
+    if _mostly(body, lambda cells: _is_split(cells, len(header.cells))):
         what = f"rows have {width} cells and the header {len(header.cells)}: the comma stands "
         raise BadInput(
             f"{path} line {rows[head].place}",
@@ -60,9 +60,9 @@ def _is_header(cells: Sequence[str]) -> bool:
     return any(_TIME.search(cell) and cell not in readings for cell in cells) and bool(readings)
 
 
-def _share(body: Sequence[list[str]], holds: object) -> bool:
-    assert callable(holds)
-    return bool(body) and sum(bool(holds(cells)) for cells in body) >= _MOST * len(body)
+def _mostly(body: Sequence[list[str]], is_of_kind: Callable[[list[str]], bool]) -> bool:
+    """Whether most rows are of a kind."""
+    return bool(body) and sum(map(is_of_kind, body)) >= _MOST * len(body)
 
 
 def _is_time(cell: str) -> bool:

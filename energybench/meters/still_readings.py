@@ -22,8 +22,9 @@ from energybench.meters.series import MeterSeries, MeterSteps, spacing_s
 from energybench.model import Doubt, Window
 
 Indices = npt.NDArray[np.intp]
-# A stay of one value is not chance if so many equal neighbours in a row are expected less often
-# than this in the whole file; it has this many readings.
+# The meter showed one value in a row of readings, and not by chance: so many equal readings are
+# expected less often than the first number in the whole file. Shorter rows than the second number,
+# of readings, are not looked at.
 _BY_CHANCE, _LEAST = 1e-3, 4
 # The load moved if the power that the sensors predict did so by this many steps of the meter, and
 # by this share.

@@ -49,11 +49,11 @@ def of_doubts(
     again: Sequence[Doubt],
     unrepeatable: Collection[DoubtCode] = (),
 ) -> Iterator[Difference]:
-    """Doubts of which a field differs, that the statement lacks, or that it has beyond those that
-    were found again.
+    """The differences between the doubts that a file states and those that were found again: fields
+    of a doubt that differ, doubts that the file lacks, and doubts that only the file has.
 
-    unrepeatable  codes of doubts whose words follow from data that nobody kept: the statement must
-                  have them, and may have further ones
+    unrepeatable  codes of doubts whose words follow from data that nobody kept: the file must state
+                  those that were found again, in any words, and may state more of them
     """
     beyond = [*(Counter(stated) - Counter(again)).elements()]
     for doubt in (Counter(again) - Counter(stated)).elements():

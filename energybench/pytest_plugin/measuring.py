@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
 # A loop without a call that takes this share of the time of an iteration is mentioned.
 _LOOP_SHARE = 0.02
-
-
 # Calls that take so many times the time of the trials are mentioned.
 _MUCH_SLOWER = 1.5
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from energybench.analysis.uncertainty.coverage_factors import ONE_SIDED_Z95
 from energybench.model import UNUSED
 from energybench.pytest_plugin import record as records
 from energybench.pytest_plugin.gates import CI_RECORD
@@ -19,7 +20,6 @@ from energybench.pytest_plugin.record import Record
 _NEGLIGIBLE_SHARE = 0.01
 # Share of the energy above which a number is not worth stating. A judgement.
 _MOST_SHARE = 0.5
-_ONE_SIDED_Z = 1.6448536269514722  # one-sided 95 % of the normal distribution
 
 REMEDY = "make rounds longer, or use energy_benchmark.use(setup=…)"
 
@@ -84,7 +84,7 @@ def _allow_for_in_gate(ci_record: Record, set_up_j: Mapping[str, float], whole_j
         return
     # the errors of the components add up, for one set-up may use all components
     share = min(math.fsum(set_up_j.get(name, 0.0) for name in means_j) / compared_j, _MOST_SHARE)
-    u_rel = -math.log1p(-share) / _ONE_SIDED_Z
+    u_rel = -math.log1p(-share) / ONE_SIDED_Z95
     squares = math.fsum((joules / compared_j) ** 2 for joules in means_j.values())
     own_u_rel = ci_record.setdefault("own_u_rel", {})
     for name in means_j:

@@ -95,11 +95,11 @@ def merged(
         windows = _windows(lines, found)
     else:
         windows = windows_of_nodes(tuple(measured.values()), header.host)
-    if by_head and header.workload is None:
-        stated += of_lost_repeats(lines, windows, header.repeats)
     if header.workload is not None:
         said = (*header.doubts, *stated, *job_parts.doubts(found, head))
         return merge(_of_workload(header, parts, said), parts)
+    if by_head:
+        stated += of_lost_repeats(lines, windows, header.repeats)
     record = JobRecord(
         id=header.id,
         label=header.label,

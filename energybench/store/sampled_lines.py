@@ -38,8 +38,10 @@ class SampledLines(NamedTuple):
 def of_run(directory: Path, header: Header, table: samples.Samples) -> SampledLines:
     """The lines of a run that goes on, or was cut off. Raises BadInput."""
     lines, last_s = read_lines(directory), samples.last_s(table)
-    if last_s is None:
-        return SampledLines(lines, None, 0)
+    ends_s = [line.window.end_s for line in lines if line.window is not None]
+    # all samples are read for `late_s` only if a window may end after it
+    if last_s is None or max(ends_s, default=last_s) <= last_s + _LATE_S:
+        return SampledLines(lines, last_s, 0)
     sampled = up_to_sample(lines, last_s, late_s(table, header.channels))
     return SampledLines(sampled, last_s, len(_whole(lines)) - len(_whole(sampled)))
 

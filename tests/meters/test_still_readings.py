@@ -107,7 +107,9 @@ def test_frozen_readings_of_a_moving_load_are_left_out(
 @pytest.mark.parametrize("step_w", [0.1, 1.0, 10.0, 50.0, 100.0])
 @pytest.mark.parametrize(("spacing", "width"), [(1.0, 1.0), (1.0, 10.0), (0.25, 1.0), (5.0, 5.0)])
 def test_honest_readings_stay(moving: bool, step_w: float, spacing: float, width: float) -> None:
-    """Coarse meters repeat their value, and those that smooth follow late."""
+    """A meter with coarse steps repeats its value, and a meter that smooths follows the load late:
+    neither stood still.
+    """
     joules = energy(moving=moving)
     meter = powers(joules, step_w, spacing, width)
     assert without_frozen(meter, width, run_power(joules), 0.0, 60.0) is meter

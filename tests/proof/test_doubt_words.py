@@ -35,7 +35,9 @@ def proof(path: Path) -> Proof:
 
 
 def of_code(pattern: str, code: str, **fields: Any) -> Change:
-    """Change the doubts of this code in the files of this name that have one."""
+    """Change the doubts with the given code, in every JSON file with the given name that states
+    such a doubt.
+    """
 
     def change(folder: Path) -> None:
         changed = 0

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.pytest_plugin.repeating import RUN_AGAIN
 from tests.pytest_plugin.runs import QUICK, Finished, Pytest
 
 GATE = "--benchmark-energy-fail=50%"
@@ -83,24 +84,7 @@ def test_of_repeated_attempts_the_last_counts(alone: Pytest) -> None:
     """As pytest-rerunfailures reports them: outcome "rerun" of the phase that failed, be it the
     call or the tear-down. A test that passed in the end is judged and saved, once.
     """
-    alone.write(
-        """
-        from _pytest.runner import runtestprotocol
-
-        def pytest_runtest_protocol(item, nextitem):
-            for attempt in (1, 2):
-                item._initrequest()
-                reports = runtestprotocol(item, nextitem=nextitem, log=False)
-                again = attempt == 1 and any(report.failed for report in reports)
-                for report in reports:
-                    if again and report.failed:
-                        report.outcome = "rerun"
-                    item.ihook.pytest_runtest_logreport(report=report)
-                if not again:
-                    return True
-        """,
-        "conftest.py",
-    )
+    alone.write(RUN_AGAIN.format(outcome="rerun"), "conftest.py")
     alone.write(
         """
         import time

@@ -13,32 +13,12 @@ import pytest
 from energybench.errors import BadInput
 from energybench.gating.record_files import read_session
 from energybench.gating.side_reports import read
+from tests.pytest_plugin.repeating import RUN_AGAIN
 from tests.pytest_plugin.runs import QUICK, Finished, Pytest, installed
 from tests.pytest_plugin.spending import GATE, counting
 
 RERUNFAILURES = "pytest-rerunfailures==16.7"
 FILES = ("--benchmark-json=out.json", "--junit-xml=junit.xml", "--benchmark-energy-save", GATE)
-# A test that fails runs once more. `logged` are the reports of the attempt that failed.
-RUN_AGAIN = """
-    from _pytest.runner import runtestprotocol
-
-    def pytest_runtest_protocol(item, nextitem):
-        item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-        for attempt in (1, 2):
-            item._initrequest()
-            reports = runtestprotocol(item, nextitem=nextitem, log=False)
-            again = attempt == 1 and any(report.failed for report in reports)
-            for report in reports:
-                if again and report.failed:
-                    report.outcome = {outcome!r}
-                    if {outcome!r} is None:
-                        continue
-                item.ihook.pytest_runtest_logreport(report=report)
-            if not again:
-                break
-        item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
-        return True
-"""
 # as pytest-rerunfailures reports the attempt, as pytest-retry does, and as a plug-in that does not
 AGAIN = {
     "rerun": RUN_AGAIN.format(outcome="rerun"),
@@ -201,7 +181,7 @@ def test_a_test_that_runs_twice_has_both_energies(sessions: Pytest) -> None:
 
 
 def test_of_a_test_that_runs_twice_the_failure_stays_with_its_attempt(sessions: Pytest) -> None:
-    """One failed, one passed: the one that passed keeps its energy."""
+    """Of two runs of a test one fails and one passes: the run that passes keeps its energy."""
     sessions.write(TWICE, "conftest.py")
     sessions.write(body(USES["benchmark"], FAILS_FIRST))
     session = sessions.measure(*QUICK, *FILES)

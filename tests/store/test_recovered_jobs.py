@@ -1,5 +1,5 @@
-"""`energybench recover` of a job: its result says that it was recovered and which repeats it lacks,
-and counts no time of a node for which there are no samples.
+"""`energybench recover` completes a job of several nodes. The result says that it was recovered
+and which repeats are missing, and no time of a node counts for which that node has no samples.
 """
 
 from __future__ import annotations

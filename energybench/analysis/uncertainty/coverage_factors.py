@@ -15,6 +15,7 @@ from energybench.model import Effect
 CONFIDENCE = 0.95
 Z95 = statistics.NormalDist().inv_cdf((1 + CONFIDENCE) / 2)  # 1.959964
 RECTANGULAR95 = CONFIDENCE * math.sqrt(3.0)  # 95 % of the half-width √3·u
+ONE_SIDED_Z95 = statistics.NormalDist().inv_cdf(CONFIDENCE)  # 1.644854, of a bound to one side
 BOUND_SPAN = math.sqrt(12.0)  # a uniform distribution of width w has standard deviation w/√12
 
 

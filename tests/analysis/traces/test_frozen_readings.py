@@ -1,4 +1,6 @@
-"""Power readings that repeat one value, although their noise would change it, are not readings."""
+"""A power sensor that goes on to show one value, although noise would change a true reading: what
+it shows is left out of the energy.
+"""
 
 from __future__ import annotations
 
