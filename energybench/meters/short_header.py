@@ -1,6 +1,6 @@
 """A CSV whose rows have more cells than its header: numbers with an unquoted comma, times with a
-comma before the milliseconds, or a first column of row names that the header does not name, as R's
-write.table writes it.
+comma before the milliseconds (in a log without a header too), or a first column of row names that
+the header does not name, as R's write.table writes it.
 """
 
 from __future__ import annotations
@@ -24,12 +24,14 @@ _WHOLE, _BEHIND = re.compile(r"[-+−]?\d+"), re.compile(r"\d+|\d{3}(?:\.\d+)?")
 
 def mended(path: str, rows: list[Row], head: int, separator: str) -> tuple[list[Row], int]:
     """The rows, and the index of the header: of a file with a header of fewer cells than its rows,
-    with as many. head: the first row as wide as most rows.
+    with as many. head: the first row as wide as most rows; 0 also for a file without a header.
 
     Raises BadInput if numbers hold the separator.
     """
-    if head == 0 or separator != ",":
+    if separator != ",":
         return rows, head
+    if head == 0:
+        return (_with_fractions(rows) if _is_log(rows) else rows), head
     header, width = rows[head - 1], len(rows[head].cells)
     body = [row.cells for row in rows[head : head + _TRIED] if len(row.cells) == width]
     if not (2 <= len(header.cells) < width and _is_header(header.cells)):
@@ -39,8 +41,7 @@ def mended(path: str, rows: list[Row], head: int, separator: str) -> tuple[list[
             named = Row(header.place, ["", *header.cells])
             return [*rows[: head - 1], named, *rows[head:]], head - 1
         if _mostly(body, _has_fraction) and _certain(body):
-            joined = [_joined(row) if len(row.cells) == width else row for row in rows[head:]]
-            return [*rows[:head], *joined], head - 1
+            return [*rows[:head], *_with_fractions(rows[head:])], head - 1
     if _mostly(body, lambda cells: _is_split(cells, len(header.cells))):
         what = f"rows have {width} cells and the header {len(header.cells)}: the comma stands "
         raise BadInput(
@@ -89,8 +90,23 @@ def _certain(body: Sequence[list[str]]) -> bool:
     )
 
 
-def _joined(row: Row) -> Row:
-    return Row(row.place, [f"{row.cells[0]},{row.cells[1]}", *row.cells[2:]])
+def _is_log(rows: Sequence[Row]) -> bool:
+    """Whether rows without a header begin with a time, a comma and milliseconds: some with zeros in
+    front that no number has.
+    """
+    body = [row.cells for row in rows[:_TRIED] if len(row.cells) > 2]
+    return _mostly(body, _has_fraction) and any(re.match(r"0\d", cells[1]) for cells in body)
+
+
+def _with_fractions(rows: Sequence[Row]) -> list[Row]:
+    """Rows whose second cell goes to the time in the first."""
+    width = len(rows[0].cells)
+    return [
+        Row(row.place, [f"{row.cells[0]},{row.cells[1]}", *row.cells[2:]])
+        if len(row.cells) == width
+        else row
+        for row in rows
+    ]
 
 
 def _is_split(cells: list[str], names: int) -> bool:

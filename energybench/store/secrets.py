@@ -60,6 +60,8 @@ _USER_OPTIONS = ("-u", "--user", "--proxy-user")  # curl: user:password
 _USER_OPTION = re.compile(
     r"(?P<name>(?<![\w-])(?:-u\s*|--(?:proxy-)?user[=\s]\s*)[\"']?[^\s:=\"'-][^\s:]*:)(?P<value>[^\s\"']+)"
 )
+# '--verbose', '--mode=fast', '-n', '-O3', '-vv': an option. '-X9f27' after --token is its value.
+_OPTION_NAME = re.compile(r"--[A-Za-z][A-Za-z_-]*\d?(?:=.*)?|-[A-Za-z]\d?|-([A-Za-z])\1+|--", re.S)
 _SHORT_VALUE = re.compile(r"true|false|yes|no|on|off|none|0|1", re.IGNORECASE)
 
 
@@ -103,7 +105,7 @@ def _is_option(argument: str) -> bool:
 
 def _is_switch(argument: str) -> bool:
     """Another option, or a value too short to be a secret."""
-    return argument.startswith("-") or _SHORT_VALUE.fullmatch(argument) is not None
+    return (_OPTION_NAME.fullmatch(argument) or _SHORT_VALUE.fullmatch(argument)) is not None
 
 
 def _cleaned(argument: str) -> str:

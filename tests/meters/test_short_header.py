@@ -76,6 +76,23 @@ def test_milliseconds_of_a_time_with_a_zone(tmp_path: Path) -> None:
     assert meter.raw[0] * meter.resolution == 100.0
 
 
+@pytest.mark.parametrize(
+    "line", [CLOCK + ",083,{w}\n", CLOCK + ",083,{n},45.2\n", CLOCK + ",083,{w},7\n"]
+)
+def test_milliseconds_behind_a_comma_in_a_log_without_a_header(tmp_path: Path, line: str) -> None:
+    choice = UTC._replace(unit="W", column="2")
+    meter = series(tmp_path / "m.csv", rows(line, "", 9), choice, None)
+    assert meter.t_s[0] == pytest.approx(T0 + 0.083, abs=1e-6)
+    assert meter.raw[0] * meter.resolution == pytest.approx(100.0, abs=0.5)
+
+
+@pytest.mark.parametrize("line", [CLOCK + ",{n},45.2\n", CLOCK + ",{n},8\n", CLOCK + ",123,{n}\n"])
+def test_a_log_without_a_header_has_two_columns_of_numbers(tmp_path: Path, line: str) -> None:
+    """Three digits are milliseconds only if some begin with a zero, as no number does."""
+    with pytest.raises(Undecided, match="has 2 value columns"):
+        series(tmp_path / "m.csv", rows(line, "", 9), UTC, None)
+
+
 def test_columns_behind_the_named_ones_are_passed_by(tmp_path: Path) -> None:
     """A state without a name is not a part of a number."""
     choice = UTC._replace(column="2", unit="W")

@@ -24,6 +24,11 @@ SECRET = "hunter2xyz"
         ["p", f"-Dapi.key={SECRET}"],
         ["p", f"--api_key={SECRET}"],
         ["p", "--token", SECRET],
+        *(
+            ["p", option, f"{sign}{SECRET}"]
+            for option in ("--token", "-pw")
+            for sign in ("-", "--X9f-")
+        ),
         ["p", f"hf_{SECRET}ABCDEFG"],
         ["p", f"--hub=hf_{SECRET}ABCDEFG"],
         ["p", "--id=AKIAHUNTER2XYZ000AA"],
@@ -78,6 +83,20 @@ def test_a_secret_is_not_stored(argv: list[str]) -> None:
         ["p", "--keys=1", "monkey=3", "--hotkey", "x", "--turkey", "y", "author=me"],
         ["git", "clone", "ssh://git@example.org/x"],
         ["p", "--secret-file=/run/secret", "--auth", "-v"],
+        [
+            "p",
+            "--auth",
+            "-vv",
+            "--auth",
+            "--dry-run",
+            "--auth",
+            "-O3",
+            "--auth",
+            "--mode=fast",
+            "--auth",
+            "--",
+            "x",
+        ],
         ["sh", "-c", "sleep 1; echo done"],
         ["p", "--pin", "true", "--token=0", "disk_usage"],
         ["srun", "-u", "p", "--user", "joe"],
