@@ -174,7 +174,7 @@ def write_job(store: Path, part: Path, nodes: int, *, samples: bool) -> Path:
         for number, repeat in enumerate(run["repeats"]):
             times = {name: repeat[name] for name in ("start_s", "end_s")}
             writer.window(Window(label="repeat", repeat=number, **times))
-        writer.clocks(dict.fromkeys(names, 1e-4))
+        writer.clocks(dict.fromkeys(names, 1e-4), dict.fromkeys(names, 0.0))
         return writer.finish({}, ranges(), have_ended=True)[0]
 
 

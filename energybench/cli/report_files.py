@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from energybench.cli import common
 from energybench.errors import BadInput, StorageFailed
 from energybench.plugins import Rendered, Report
+
+_LISTED = 10  # names of files that are printed
 
 
 def deliver(report: Report, rendered: Rendered, out: Path | None) -> None:
@@ -40,7 +42,13 @@ def deliver(report: Report, rendered: Rendered, out: Path | None) -> None:
             f"--format {report.name}", "writes several files", "name a folder: --out DIR"
         )
     write_folder(out, rendered, report.name)
-    common.say(f"written to {out}: {', '.join(rendered)}")
+    common.say(f"written to {out}: {_listed(list(rendered))}")
+
+
+def _listed(names: Sequence[str]) -> str:
+    if len(names) <= _LISTED:
+        return ", ".join(names)
+    return f"{len(names):,} files, {names[0]} to {names[-1]}"
 
 
 def write(out: Path, rendered: bytes) -> None:
