@@ -25,10 +25,14 @@ _PERIODS_WITHOUT_ANY = 2.2
 # A counter that showed so many new values in a row updates at least as often as they came; it
 # stopped if it then shows none for so many of these periods, whatever period is stated.
 _IN_A_ROW, _SEEN_PERIODS = (6, 12), 1.8
+# A slower counter shows so many new values with readings between them that show none. How long each
+# of its values stays is then known to a reading only.
+_SLOWER_VALUES, _SLOWER_PERIODS = (2, 6, 12), 2.5
 _LEAST_SEEN_S = 0.09  # a stretch without a new value between two readings at 10 Hz
 # Such a counter shows a new value at each reading, so that the power beside a stretch tells what
-# the stretch had to count: the least of the powers over so many new values before and after.
-_BESIDE, _CAUGHT_UP_BESIDE = 3, 0.7
+# the stretch had to count: the least of the powers over so many new values before and after; over
+# fewer of a slower counter, each of which holds the energy of a longer time.
+_BESIDE, _SLOWER_BESIDE, _CAUGHT_UP_BESIDE = 3, 2, 0.7
 # A counter that was only not updated for a while catches up: the energy of the stretch is then at
 # least this share of what the mean power of the other time makes.
 _CAUGHT_UP = 0.5
@@ -76,14 +80,27 @@ def without_short_stops(counter: Counter, resolution_j: float) -> Counter:
     counter of a slow virtual machine catches up, and is left as it is.
     """
     t_s, energy_j = counter.t_s, counter.energy_j
-    seen_s = _seen_period_s(t_s, energy_j)
-    if seen_s is None:
-        return counter
-    first, last = _stretches(np.flatnonzero(np.diff(energy_j) > 0), t_s.size)
+    changes = np.flatnonzero(np.diff(energy_j) > 0)
+    first, last = _stretches(changes, t_s.size)
     lengths_s = t_s[last] - t_s[first]
-    short = np.flatnonzero(lengths_s > max(_SEEN_PERIODS * seen_s, _LEAST_SEEN_S))
+    seen_s = _seen_period_s(t_s, energy_j)
+    if seen_s is not None:
+        beside, longest_s = _BESIDE, max(_SEEN_PERIODS * seen_s, _LEAST_SEEN_S)
+    else:
+        seen_s = _shortest_s(t_s[changes + 1])
+        if seen_s is None:
+            return counter
+        beside, longest_s = _SLOWER_BESIDE, _SLOWER_PERIODS * seen_s
+    short = np.flatnonzero(lengths_s > longest_s)
+    lowest_w = _lowest_w(t_s, energy_j, first, short) if beside == _SLOWER_BESIDE else np.inf
     behind = np.array(
-        [i for i in short.tolist() if _falls_behind(t_s, energy_j, first, i)], dtype=np.intp
+        [
+            i
+            for i in short.tolist()
+            if _falls_behind(t_s, energy_j, first, i, beside)
+            and _shown_w(t_s, energy_j, first, i) < _CAUGHT_UP_BESIDE * lowest_w
+        ],
+        dtype=np.intp,
     )
     rest_s = longest_rest_s(t_s, energy_j, first, last, resolution_j, seen_s)[behind]
     stopped = behind[lengths_s[behind] > rest_s]
@@ -102,19 +119,49 @@ def without_short_stops(counter: Counter, resolution_j: float) -> Counter:
     return counter._replace(t_s=t_s[keep], energy_j=energy_j[keep], stops=(*counter.stops, *spans))
 
 
-def _falls_behind(t_s: Floats, energy_j: Floats, first: npt.NDArray[np.intp], i: int) -> bool:
+def _falls_behind(
+    t_s: Floats, energy_j: Floats, first: npt.NDArray[np.intp], i: int, beside: int
+) -> bool:
     """Whether the energy shown over a stretch is far less than the power beside it makes.
 
-    first  index of the first reading of each stretch
+    first   index of the first reading of each stretch
+    beside  new values before and after the stretch that tell the power
     """
-    if not _BESIDE <= i < first.size - 1 - _BESIDE:
+    if not beside <= i < first.size - 1 - beside:
         return False
     after = int(first[i + 1])
     beside_w = min(
-        _power_w(t_s, energy_j, int(first[i - _BESIDE]), int(first[i - 1])),
-        _power_w(t_s, energy_j, after, int(first[i + 1 + _BESIDE])),
+        _power_w(t_s, energy_j, int(first[i - beside]), int(first[i - 1])),
+        _power_w(t_s, energy_j, after, int(first[i + 1 + beside])),
     )
-    return _power_w(t_s, energy_j, int(first[i]) - 1, after) < _CAUGHT_UP_BESIDE * beside_w
+    return _shown_w(t_s, energy_j, first, i) < _CAUGHT_UP_BESIDE * beside_w
+
+
+def _shown_w(t_s: Floats, energy_j: Floats, first: npt.NDArray[np.intp], i: int) -> float:
+    """The power that a counter shows over a stretch of equal values, W."""
+    return _power_w(t_s, energy_j, int(first[i]) - 1, int(first[i + 1]))
+
+
+def _lowest_w(
+    t_s: Floats, energy_j: Floats, first: npt.NDArray[np.intp], short: npt.NDArray[np.intp]
+) -> float:
+    """The lowest power over the time of the shortest stretch that may be a stop, W, among all times
+    without such a stretch: a real fall of the power over a late update is no stop if the load falls
+    as low elsewhere. Infinite without such a time.
+    """
+    inner = short[short + 1 < first.size]
+    if not inner.size:
+        return np.inf
+    at_s, at_j = t_s[first], energy_j[first]
+    length_s = float(np.min(at_s[inner + 1] - at_s[inner]))
+    ends = np.searchsorted(at_s, at_s + length_s)
+    suspects = np.concatenate(([0], np.cumsum(np.isin(np.arange(first.size), short))))
+    starts = np.flatnonzero(ends < first.size)
+    ends = ends[starts]
+    # the last stretch of a time begins with the value before its end
+    clear = (suspects[ends] == suspects[starts]) & (starts > 0)
+    powers_w = (at_j[ends] - at_j[starts])[clear] / (at_s[ends] - at_s[starts])[clear]
+    return float(powers_w.min()) if powers_w.size else np.inf
 
 
 def _stretches(
@@ -139,6 +186,16 @@ def _seen_period_s(t_s: Floats, energy_j: Floats) -> float | None:
         and (lengths := (t_s[count:] - t_s[:-count])[new[count:] - new[:-count] == count]).size
     ]
     return min(periods, default=None)
+
+
+def _shortest_s(changed_s: Floats) -> float | None:
+    """The shortest mean time between new values over so many of them; None if there are fewer."""
+    means = [
+        float((changed_s[count:] - changed_s[:-count]).min()) / count
+        for count in _SLOWER_VALUES
+        if count < changed_s.size
+    ]
+    return min(means, default=None)
 
 
 def _power_w(t_s: Floats, energy_j: Floats, start: int, end: int) -> float:

@@ -209,3 +209,32 @@ def test_a_wave_beside_a_slow_counter_is_no_stop(period_s: float) -> None:
     raw = Sensor(load, period_s=period_s).counts(POLLS, 1e-6)
     result = measured(trace(package().channel, POLLS, raw))
     assert "stuck-sensor" not in {doubt.code for doubt in result.doubts}
+
+
+@pytest.mark.parametrize("period_s", [0.17, 0.25, 0.43, 0.7, 1.1])
+@pytest.mark.parametrize("periods", [4.0, 6.3])
+def test_a_slow_counter_that_stops_for_some_of_its_periods(period_s: float, periods: float) -> None:
+    """The energy of the stop is lost: the interval holds the truth, and a doubt names the stop."""
+    made = package(period_s)
+    channel = package().channel  # as stated before it was measured: 1 ms
+    for start_s in (4.2, 4.61, 5.1):
+        raw = frozen(made.raw, start_s, start_s + periods * period_s)
+        result = measured(Trace(channel=channel, t_s=made.t_s, raw=raw, ok=made.ok))
+        energy = result.components_j["cpu.package"]
+        assert energy.low < 60.0 * 12 < energy.high
+        assert "stuck-sensor" in {doubt.code for doubt in result.doubts}
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_late_updates_of_a_slow_counter_are_no_stop(seed: int) -> None:
+    """Updates that are lost now and then, or come late, at loads that change: the next update holds
+    all the energy.
+    """
+    rng = np.random.default_rng(seed)
+    period_s = rng.uniform(0.15, 0.9)
+    ticks = np.cumsum(period_s * rng.choice([1.0, 1.2, 2.0, 3.0], 200, p=[0.7, 0.1, 0.15, 0.05]))
+    load = square(rng.uniform(10.0, 60.0), 300.0, rng.uniform(0.4, 4.0))
+    shown = np.searchsorted(ticks, POLLS) - 1
+    counted = Sensor(load, period_s=1e-4).counts(np.concatenate(([0.0], ticks)), 1e-6)
+    result = measured(trace(package().channel, POLLS, counted[shown + 1]))
+    assert "stuck-sensor" not in {doubt.code for doubt in result.doubts}
