@@ -19,19 +19,23 @@ Scalar = TypeVar("Scalar", bound=str | int | float | bool | None)
 # The words by which programs name their secrets in options, variables and headers. Long words also
 # end a longer word (DBPASSWORD); a short word stands alone (GITHUB_PAT, but not "spat").
 _WORDS = (
-    r"(?:[A-Za-z0-9]*(?:passwords?|passwd|passphrase|passcode|passkey|pwd|token|secrets?|credentials?|"
-    r"signature|apikey|privkey|"
+    r"(?:[A-Za-z0-9]*(?:passwords?|passwd|passphrase|passcode|passkey|passwort|kennwort|pwd|token|"
+    r"(?:api|access|auth|secret)[-_.]?tokens|secrets?|credentials?|signature|apikeys?|privkey|"
+    r"connection[-_.]?string|"
     r"(?:api|access|private|secret|session|account|master|shared|encryption|decryption|signing|"
     r"licen[cs]e|client|deploy|service|storage|webhook|ssh|gpg|tls|ssl|host)"
-    r"[-_.]?key(?:[-_.]?id)?)|pass|passw|pw|pswd|psw|creds?|auth(?:entication|orization)?|bearer|"
+    r"[-_.]?keys?(?:[-_.]?id)?)|pass|passw|pw|pswd|psw|creds?|auth(?:entication|orization)?|bearer|"
     r"cookie|session[-_.]?id|sessid|sid|csrf|xsrf|jwt|pat|sas|sig|hmac|psk|pkey|key|pin|otp|totp|mfa)"
 )
 # The word has to end the name: --tokenizer and --max-tokens hold no secret, --secret-file a path.
-_NAME = rf"(?:[A-Za-z0-9]+[-_.])*{_WORDS}"
+# A number, or the form of the value, may follow: GH_TOKEN_1, --password-base64.
+_NAME = (
+    rf"(?:[A-Za-z0-9]+[-_.])*{_WORDS}(?:[-_.]?\d{{1,3}}|[-_.](?:value|base64|b64|hash|plain|text))?"
+)
 _IS_NAME = re.compile(rf"-{{0,2}}{_NAME}", re.IGNORECASE)
 # NAME=value, NAME: value and --NAME value inside one argument (a shell's -c, a header, a query)
 _ASSIGNED = re.compile(
-    rf"(?P<name>(?<![A-Za-z0-9])-{{0,2}}{_NAME}[\"']?(?:\s*[=:]\s*|(?<=[A-Za-z0-9])%3D))"
+    rf"(?P<name>(?<![A-Za-z0-9])-{{0,2}}{_NAME}[\"']?(?:\s*(?:=>|[=:])\s*|(?<=[A-Za-z0-9])%3D))"
     r"(?P<scheme>(?:bearer|basic|token)\s+)?(?P<value>\"[^\"]*\"|'[^']*'|[^\s&;,|]+)",
     re.IGNORECASE,
 )
@@ -43,14 +47,17 @@ _OPTION = re.compile(
     rf"(?P<name>(?<![\w-])--?{_NAME}\s+)(?P<value>\"[^\"]*\"|'[^']*'|[^\s&;|-][^\s&;|]*)",
     re.IGNORECASE,
 )
+_ELEMENT = re.compile(rf"(?P<name><{_NAME}>)(?P<value>[^<]+)", re.IGNORECASE)
 # scheme://user:password@host and scheme://token@host (RFC 3986, 3.2.1)
 _USER = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?P<user>[^\s/@:]*)(?P<rest>:[^\s/]*)?@")
 # Tokens that are known by their form, as their makers document it: Hugging Face, AWS, GitHub,
-# GitLab, Slack, OpenAI and others with "sk-", Google, npm, PyPI, JSON web tokens (RFC 7519).
+# GitLab, Slack (its addresses for messages too), OpenAI and others with "sk-", Google, npm, PyPI,
+# SendGrid, Databricks, JSON web tokens (RFC 7519).
 _TOKEN = re.compile(
     r"\bhf_[A-Za-z0-9]{8,}|\b(?:AKIA|ASIA|AGPA|AROA|AIDA)[0-9A-Z]{12,}|"
     r"\bgh[pousr]_[A-Za-z0-9]{16,}|\bgithub_pat_\w{16,}|\bglpat-[\w-]{16,}|\bxox[abeoprs]-[\w-]{8,}|"
     r"\b(?:sk|pk|rk)[-_][\w-]{16,}|\bAIza[\w-]{30,}|\bnpm_[A-Za-z0-9]{30,}|\bpypi-[\w-]{16,}|"
+    r"\bSG\.[\w-]{16,}\.[\w-]{8,}|\bdapi[0-9a-f]{32}|(?<=hooks\.slack\.com/services/)[^\s\"']+|"
     r"\bwandb_\w{16,}|\beyJ[\w-]{8,}\.[\w-]{4,}(?:\.[\w-]*)?"
 )
 _PRIVATE_KEY = re.compile(
@@ -114,6 +121,7 @@ def _cleaned(argument: str) -> str:
     argument = _USER_OPTION.sub(_without_value, argument)
     argument = _ASSIGNED.sub(_without_value, argument)
     argument = _OPTION.sub(_without_value, argument)
+    argument = _ELEMENT.sub(_without_value, argument)
     return _TOKEN.sub(NOT_STORED, argument)
 
 

@@ -29,6 +29,19 @@ SECRET = "hunter2xyz"
             for option in ("--token", "-pw")
             for sign in ("-", "--X9f-")
         ),
+        *(
+            ["env", f"{name}={SECRET}", "p"]
+            for name in ("GH_TOKEN_1", "OPENAI_API_KEY_2", "PASSWORD2")
+        ),
+        *(
+            ["p", f"--{name}", SECRET]
+            for name in ("password1", "api-keys", "secret-value", "password-base64", "kennwort")
+        ),
+        ["p", f"--token-value={SECRET}", f"api_tokens={SECRET},a", f"token => {SECRET}"],
+        ["p", f"<password>{SECRET}</password>", f"<db-token>{SECRET}</db-token>"],
+        ["p", "--connection-string", f"Server=h;Extra={SECRET}"],
+        ["p", f"SG.{SECRET}ABCDEFGHIJ.{SECRET}"],
+        ["p", f"https://hooks.slack.com/services/T0/B0/{SECRET}"],
         ["p", f"hf_{SECRET}ABCDEFG"],
         ["p", f"--hub=hf_{SECRET}ABCDEFG"],
         ["p", "--id=AKIAHUNTER2XYZ000AA"],
@@ -98,6 +111,7 @@ def test_a_secret_is_not_stored(argv: list[str]) -> None:
             "x",
         ],
         ["sh", "-c", "sleep 1; echo done"],
+        ["p", "--tokens", "300B", "--pad-token-id=5", "num_tokens=7", "--token-text-length", "9"],
         ["p", "--pin", "true", "--token=0", "disk_usage"],
         ["srun", "-u", "p", "--user", "joe"],
     ],
