@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-JOBS ?= 3
+JOBS ?= 5
 
 .PHONY: quickstart test test-slurm check install gpu-wheels clean
 

@@ -16,6 +16,8 @@ NOT_STORED = "(not stored)"
 
 Scalar = TypeVar("Scalar", bound=str | int | float | bool | None)
 
+# All patterns are compiled where they are first used: a reader of runs uses none.
+
 # The words by which programs name their secrets in options, variables and headers. Long words also
 # end a longer word (DBPASSWORD); a short word stands alone (GITHUB_PAT, but not "spat").
 _WORDS = (
@@ -32,44 +34,39 @@ _WORDS = (
 _NAME = (
     rf"(?:[A-Za-z0-9]+[-_.])*{_WORDS}(?:[-_.]?\d{{1,3}}|[-_.](?:value|base64|b64|hash|plain|text))?"
 )
-_IS_NAME = re.compile(rf"-{{0,2}}{_NAME}", re.IGNORECASE)
+_IS_NAME = rf"(?i)-{{0,2}}{_NAME}"
 # NAME=value, NAME: value and --NAME value inside one argument (a shell's -c, a header, a query)
-_ASSIGNED = re.compile(
-    rf"(?P<name>(?<![A-Za-z0-9])-{{0,2}}{_NAME}[\"']?(?:\s*(?:=>|[=:])\s*|(?<=[A-Za-z0-9])%3D))"
-    r"(?P<scheme>(?:bearer|basic|token)\s+)?(?P<value>\"[^\"]*\"|'[^']*'|[^\s&;,|]+)",
-    re.IGNORECASE,
+_ASSIGNED = (
+    rf"(?i)(?P<name>(?<![A-Za-z0-9])-{{0,2}}{_NAME}[\"']?(?:\s*(?:=>|[=:])\s*|(?<=[A-Za-z0-9])%3D))"
+    r"(?P<scheme>(?:bearer|basic|token)\s+)?(?P<value>\"[^\"]*\"|'[^']*'|[^\s&;,|]+)"
 )
 # The whole argument is a name and its value, which may contain blanks and any sign. An argument
 # after -c is code of a shell or of Python instead.
-_ALL = re.compile(rf"(?P<name>-{{0,2}}{_NAME}(?:=|:\s*))(?P<value>.+)", re.IGNORECASE | re.S)
-_CODE = re.compile(r"-[a-z]*c")
-_OPTION = re.compile(
-    rf"(?P<name>(?<![\w-])--?{_NAME}\s+)(?P<value>\"[^\"]*\"|'[^']*'|[^\s&;|-][^\s&;|]*)",
-    re.IGNORECASE,
-)
-_ELEMENT = re.compile(rf"(?P<name><{_NAME}>)(?P<value>[^<]+)", re.IGNORECASE)
+_ALL = rf"(?is)(?P<name>-{{0,2}}{_NAME}(?:=|:\s*))(?P<value>.+)"
+_CODE = r"-[a-z]*c"
+_OPTION = rf"(?i)(?P<name>(?<![\w-])--?{_NAME}\s+)(?P<value>\"[^\"]*\"|'[^']*'|[^\s&;|-][^\s&;|]*)"
+_ELEMENT = rf"(?i)(?P<name><{_NAME}>)(?P<value>[^<]+)"
 # scheme://user:password@host and scheme://token@host (RFC 3986, 3.2.1)
-_USER = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?P<user>[^\s/@:]*)(?P<rest>:[^\s/]*)?@")
+_USER = r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?P<user>[^\s/@:]*)(?P<rest>:[^\s/]*)?@"
 # Tokens that are known by their form, as their makers document it: Hugging Face, AWS, GitHub,
 # GitLab, Slack (its addresses for messages too), OpenAI and others with "sk-", Google, npm, PyPI,
 # SendGrid, Databricks, JSON web tokens (RFC 7519).
-_TOKEN = re.compile(
+_TOKEN = (
     r"\bhf_[A-Za-z0-9]{8,}|\b(?:AKIA|ASIA|AGPA|AROA|AIDA)[0-9A-Z]{12,}|"
     r"\bgh[pousr]_[A-Za-z0-9]{16,}|\bgithub_pat_\w{16,}|\bglpat-[\w-]{16,}|\bxox[abeoprs]-[\w-]{8,}|"
     r"\b(?:sk|pk|rk)[-_][\w-]{16,}|\bAIza[\w-]{30,}|\bnpm_[A-Za-z0-9]{30,}|\bpypi-[\w-]{16,}|"
     r"\bSG\.[\w-]{16,}\.[\w-]{8,}|\bdapi[0-9a-f]{32}|(?<=hooks\.slack\.com/services/)[^\s\"']+|"
     r"\bwandb_\w{16,}|\beyJ[\w-]{8,}\.[\w-]{4,}(?:\.[\w-]*)?"
 )
-_PRIVATE_KEY = re.compile(
-    r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*-----|\Z)", re.S
-)
+_PRIVATE_KEY = r"(?s)-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*-----|\Z)"
 _USER_OPTIONS = ("-u", "--user", "--proxy-user")  # curl: user:password
-_USER_OPTION = re.compile(
-    r"(?P<name>(?<![\w-])(?:-u\s*|--(?:proxy-)?user[=\s]\s*)[\"']?[^\s:=\"'-][^\s:]*:)(?P<value>[^\s\"']+)"
+_USER_OPTION = (
+    r"(?P<name>(?<![\w-])(?:-u\s*|--(?:proxy-)?user[=\s]\s*)[\"']?[^\s:=\"'-][^\s:]*:)"
+    r"(?P<value>[^\s\"']+)"
 )
 # '--verbose', '--mode=fast', '-n', '-O3', '-vv': an option. '-X9f27' after --token is its value.
-_OPTION_NAME = re.compile(r"--[A-Za-z][A-Za-z_-]*\d?(?:=.*)?|-[A-Za-z]\d?|-([A-Za-z])\1+|--", re.S)
-_SHORT_VALUE = re.compile(r"true|false|yes|no|on|off|none|0|1", re.IGNORECASE)
+_OPTION_NAME = r"(?s)--[A-Za-z][A-Za-z_-]*\d?(?:=.*)?|-[A-Za-z]\d?|-([A-Za-z])\1+|--"
+_SHORT_VALUE = r"(?i)true|false|yes|no|on|off|none|0|1"
 
 
 def without_secrets(argv: Sequence[str]) -> tuple[str, ...]:
@@ -81,7 +78,9 @@ def without_secrets(argv: Sequence[str]) -> tuple[str, ...]:
             stored.append(NOT_STORED)
         elif before in _USER_OPTIONS and ":" in argument:
             stored.append(f"{argument.partition(':')[0]}:{NOT_STORED}")
-        elif not _CODE.fullmatch(before) and (whole := _ALL.fullmatch(argument)) is not None:
+        elif (
+            not re.fullmatch(_CODE, before) and (whole := re.fullmatch(_ALL, argument)) is not None
+        ):
             stored.append(_without_value(whole))
         else:
             stored.append(_cleaned(argument))
@@ -98,7 +97,7 @@ def without_secret_settings(
     stored: dict[str, Scalar | str] = {}
     for key, value in settings.items():
         stored[key] = value
-        if key in secret or (isinstance(value, str) and value and _IS_NAME.fullmatch(key)):
+        if key in secret or (isinstance(value, str) and value and re.fullmatch(_IS_NAME, key)):
             stored[key] = NOT_STORED
         elif isinstance(value, str):
             stored[key] = _cleaned(value)
@@ -107,26 +106,28 @@ def without_secret_settings(
 
 def _is_option(argument: str) -> bool:
     """'--password', '-token': an option whose value is the next argument."""
-    return argument.startswith("-") and _IS_NAME.fullmatch(argument) is not None
+    return argument.startswith("-") and re.fullmatch(_IS_NAME, argument) is not None
 
 
 def _is_switch(argument: str) -> bool:
     """Another option, or a value too short to be a secret."""
-    return (_OPTION_NAME.fullmatch(argument) or _SHORT_VALUE.fullmatch(argument)) is not None
+    return (
+        re.fullmatch(_OPTION_NAME, argument) or re.fullmatch(_SHORT_VALUE, argument)
+    ) is not None
 
 
 def _cleaned(argument: str) -> str:
-    argument = _PRIVATE_KEY.sub(NOT_STORED, argument)
-    argument = _USER.sub(_without_user, argument)
-    argument = _USER_OPTION.sub(_without_value, argument)
-    argument = _ASSIGNED.sub(_without_value, argument)
-    argument = _OPTION.sub(_without_value, argument)
-    argument = _ELEMENT.sub(_without_value, argument)
-    return _TOKEN.sub(NOT_STORED, argument)
+    argument = re.sub(_PRIVATE_KEY, NOT_STORED, argument)
+    argument = re.sub(_USER, _without_user, argument)
+    argument = re.sub(_USER_OPTION, _without_value, argument)
+    argument = re.sub(_ASSIGNED, _without_value, argument)
+    argument = re.sub(_OPTION, _without_value, argument)
+    argument = re.sub(_ELEMENT, _without_value, argument)
+    return re.sub(_TOKEN, NOT_STORED, argument)
 
 
 def _without_value(match: re.Match[str]) -> str:
-    if _SHORT_VALUE.fullmatch(match["value"]) or match["value"].startswith(NOT_STORED[:4]):
+    if re.fullmatch(_SHORT_VALUE, match["value"]) or match["value"].startswith(NOT_STORED[:4]):
         return match[0]
     return f"{match['name']}{NOT_STORED}"
 

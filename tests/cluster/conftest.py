@@ -11,10 +11,13 @@ from tests.simulators.slurm import Cluster, SetUp, Site, missing
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of the cluster run in one process, so that each cluster is started once."""
-    for item in items:
-        if item.get_closest_marker("slurm") is not None:
-            item.add_marker(pytest.mark.xdist_group("slurm"))
+    """Tests of the cluster run in two processes, each with clusters of its own: each cluster is
+    started once in each of them, and most of the time is waiting.
+    """
+    of_slurm = [item for item in items if item.get_closest_marker("slurm") is not None]
+    files = sorted({item.path for item in of_slurm})
+    for item in of_slurm:
+        item.add_marker(pytest.mark.xdist_group(f"slurm-{files.index(item.path) % 2}"))
 
 
 @pytest.fixture(scope="session")
