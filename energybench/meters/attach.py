@@ -21,6 +21,7 @@ from energybench.errors import BadInput
 from energybench.meters import (
     attached_run,
     clock_offset,
+    constant_counter,
     gain_effects,
     interleaved,
     meter_doubts,
@@ -85,7 +86,9 @@ def attach(name: str, store: Path, meter: Meter, ranges: Ranges) -> Attached:
     except Undecided as error:
 
         def follows(other: Meter) -> float:
-            return _readings(run, other, ranges).offset.correlation or 0.0
+            found = _readings(run, other, ranges)
+            _check_suggestion(found, meter, other)
+            return found.offset.correlation or 0.0
 
         error.works = suggestions.working(error, meter, follows)
         further = () if error.works else suggestions.beside(error, meter, follows)
@@ -99,6 +102,16 @@ def attach(name: str, store: Path, meter: Meter, ranges: Ranges) -> Attached:
         run, meter, readings, meter_doubts.of(meter, readings), ranges
     )
     return Attached(path, measured, readings.offset, channel)
+
+
+def _check_suggestion(found: Readings, meter: Meter, other: Meter) -> None:
+    """Raises BadInput if the options that were added choose readings that a doubt would take for
+    another quantity, or that stay the same and so tell nothing about unit and column.
+    """
+    if other.choice._replace(timezone=meter.choice.timezone) == meter.choice:
+        return
+    if found.series.name_says or found.offset.even == "meter":
+        raise BadInput(found.series.where, found.series.name_says or "is even", "another column")
 
 
 def _together(path: Path, error: BadInput, further: Sequence[BadInput]) -> BadInput:
@@ -128,6 +141,7 @@ def _readings(run: FinishedRun, meter: Meter, ranges: Ranges) -> Readings:
 
     # the offset of the meter's clock, and the time over which a reading averages
     inside = clock_offset.run_power(_curves(run, meter, ranges), start_s, end_s)
+    constant_counter.check(series, inside, zero_s)
     series, averaging, doubts = smoothing.of(series, meter, inside, zero_s)
     spacing = spacing_s(series)
     doubts += still_readings.counter_doubts(
