@@ -87,7 +87,7 @@ def attach(name: str, store: Path, meter: Meter, ranges: Ranges) -> Attached:
 
         def follows(other: Meter) -> float:
             found = _readings(run, other, ranges)
-            _check_suggestion(found, meter, other)
+            suggestions.check(found, meter, other)
             return found.offset.correlation or 0.0
 
         error.works = suggestions.working(error, meter, follows)
@@ -102,16 +102,6 @@ def attach(name: str, store: Path, meter: Meter, ranges: Ranges) -> Attached:
         run, meter, readings, meter_doubts.of(meter, readings), ranges
     )
     return Attached(path, measured, readings.offset, channel)
-
-
-def _check_suggestion(found: Readings, meter: Meter, other: Meter) -> None:
-    """Raises BadInput if the options that were added choose readings that a doubt would take for
-    another quantity, or that stay the same and so tell nothing about unit and column.
-    """
-    if other.choice._replace(timezone=meter.choice.timezone) == meter.choice:
-        return
-    if found.series.name_says or found.offset.even == "meter":
-        raise BadInput(found.series.where, found.series.name_says or "is even", "another column")
 
 
 def _together(path: Path, error: BadInput, further: Sequence[BadInput]) -> BadInput:

@@ -18,15 +18,20 @@ _PREFIXED = re.compile(r"GPU-[0-9a-f]+(?:-[0-9a-f]+)*", re.I)  # as nvidia-smi w
 _BARE = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.I)
 _WITHIN = re.compile(rf"(?<![\w-])(?:{_PREFIXED.pattern}|{_BARE.pattern})(?![\w-])", re.I)
 _SLICE = re.compile(r"(?<![a-z])MIG-[0-9a-f]", re.I)
-# words of a label whose UUIDs are those of boards; others are those of pods and virtual machines
-_OF_BOARDS = frozenset(("uuid", "guid", "gpu", "board", "card", "device", "accelerator"))
+# words of a label whose UUIDs are those of boards; others are those of hosts, pods and machines
+_OF_BOARDS = frozenset(
+    (
+        *("uuid", "guid", "gpu", "gpus", "board", "card", "device", "dev", "accelerator", "nvidia"),
+        *("id", "name", "index"),
+    )
+)
 
 
 def is_board(label: str, value: str) -> bool:
     """Whether the value of a label or the cell of a column is the UUID of a board."""
     if _PREFIXED.fullmatch(value):
         return True
-    named = not _OF_BOARDS.isdisjoint(name_parts.words(label))
+    named = _OF_BOARDS.issuperset(name_parts.words(label))
     return named and _BARE.fullmatch(value) is not None
 
 

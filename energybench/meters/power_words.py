@@ -101,7 +101,7 @@ _KINDS = frozenset(
             "agg",
             "function",
         ),
-        *("type", "kind", "quantity", "measurement", "metric", "field", "mode", "component"),
+        *("type", "kind", "quantity", "measurement", "metric", "field", "component"),
     )
 )
 _QUANTILES = frozenset(("quantile", "percentile", "quantiles", "percentiles"))
@@ -149,7 +149,6 @@ def contradiction(name: str, beside: Iterable[str] = ()) -> str | None:
     """
     ours = words(name)
     every = frozenset(ours)
-    extremes = {word for i, word in enumerate(ours) if not _is_minutes(ours, i)}
     if every & _APPARENT or _has_active_sibling(ours, "s", beside):
         return "apparent power, in VA"
     if every & _REACTIVE or _has_active_sibling(ours, "q", beside):
@@ -158,7 +157,7 @@ def contradiction(name: str, beside: Iterable[str] = ()) -> str | None:
         return "a limit"
     if every & _RATING:
         return "a rating, a target or a threshold"
-    if extremes & _EXTREME and not every & _MEAN:
+    if _is_extreme(ours):
         return "the extremes between two rows"
     if every & _PERCENTILE or _is_percentile(ours):
         return "a percentile, which is not the mean"
@@ -199,8 +198,13 @@ def of_value(label: str, value: str, beside: Iterable[str] = ()) -> str | None:
         return held if texts[-1] in _UNITS else None
     if every <= _STATE_WORDS:
         return None
-    named = every & (_APPARENT | _REACTIVE | _POWER) or _KINDS.intersection(kind)
-    return held if named or every <= _EXTREME | _ALONE else None
+    if every & (_APPARENT | _REACTIVE | _POWER):
+        return held
+    if "mode" in kind:
+        # the mode of a fan or of a board may be max or static
+        return held if every <= _ALONE else None
+    states_kind = _KINDS.intersection(kind) and not every & (_RATING | _PART - _ALONE)
+    return held if states_kind or every <= _EXTREME | _ALONE else None
 
 
 def tells_state(label: str) -> bool:
@@ -214,6 +218,17 @@ def _has_active_sibling(ours: tuple[str, ...], letter: str, beside: Iterable[str
         return False
     wanted = tuple("p" if word == letter else word for word in ours)
     return any(words(other) == wanted for other in beside)
+
+
+def _is_extreme(ours: tuple[str, ...]) -> bool:
+    """Whether the words state the largest or the smallest power. The mean at the largest load is a
+    mean, and the largest of several means is not.
+    """
+    if _MEAN.intersection(ours):
+        # the `min` beside a mean is a minute
+        pairs = (frozenset(pair) for pair in pairwise(ours))
+        return any(pair & _MEAN and pair & (_EXTREME - {"min"}) for pair in pairs)
+    return any(word in _EXTREME and not _is_minutes(ours, i) for i, word in enumerate(ours))
 
 
 def _is_minutes(ours: tuple[str, ...], i: int) -> bool:

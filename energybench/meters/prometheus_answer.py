@@ -17,6 +17,7 @@ from energybench.meters.readings import (
     Unit,
     cell_unit,
     known_unit,
+    states_unit,
     unit_of,
 )
 from energybench.meters.times import Times
@@ -92,7 +93,7 @@ def _says(name: str, labels: Mapping[str, str], result: list[Any], choice: Choic
     text = column_names.says(name, choice.unit)
     text = text or _labels_say(labels, [_texts(one) for one in result if isinstance(one, dict)])
     stated = labels.get("unit", "")
-    if not text and choice.unit and stated and cell_unit(stated) != choice.unit:
+    if not text and choice.unit and states_unit(stated) and cell_unit(stated) != choice.unit:
         text = f"readings in {stated}, of which --unit says {choice.unit}"
     text = text or supply_sides.labels_say(labels, choice.side)
     slice_of = choice.board and any(boards.is_slice(*pair) for pair in labels.items())

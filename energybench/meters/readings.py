@@ -208,6 +208,11 @@ def unknown_unit(name: str) -> str | None:
     return None
 
 
+def states_unit(text: str) -> bool:
+    """Whether a cell or a label states a unit, of whatever quantity: W, VA, hW; not PSU1."""
+    return cell_unit(text) is not None or unknown_unit(text) is not None
+
+
 def _likely_units(name: str) -> tuple[str, ...]:
     if name.isdigit():
         return "W", "kW", "Wh", "kWh", "J"
@@ -215,7 +220,7 @@ def _likely_units(name: str) -> tuple[str, ...]:
     if energy:
         return "kWh", "Wh", "J", "mJ", "uJ"
     power = re.search(r"power|watt|leistung|puissance|potencia|pwr|^p", name, re.IGNORECASE)
-    return ("W", "kW", "mW") if power else ("W", "kW", "mW", "kWh", "Wh", "J")
+    return ("W", "kW", "mW", "uW") if power else ("W", "kW", "mW", "kWh", "Wh", "J")
 
 
 # Fields whose unit their documentation states (NVIDIA, DCGM field identifiers: power in W, total

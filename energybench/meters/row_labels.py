@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from energybench.errors import BadInput
 from energybench.meters import boards, column_names, power_words, supply_sides
 from energybench.meters.columns import Columns
-from energybench.meters.readings import Choice, Row, Table, cell_unit
+from energybench.meters.readings import Choice, Row, Table, cell_unit, states_unit
 
 _MOST_VALUES = 8  # distinct texts of a column that says what the rows hold
 _UNIT_COLUMNS = frozenset(("unit", "units", "einheit", "uom", "unité", "unidad"))
@@ -58,17 +58,11 @@ def _by_rows(table: Table, choice: Choice, chosen: Columns) -> tuple[int, str] |
 
 
 def _by_unit(table: Table, choice: Choice, chosen: Columns) -> str:
-    """Another unit than --unit states, in a column of units. Raises BadInput if the cells of that
-    column leave the unit open.
-    """
+    """Another unit than --unit states, in a column of units; "" if none does."""
     for column, values in _few(table, chosen):
-        if table.names[column].strip().lower() not in _UNIT_COLUMNS:
-            continue
-        stated = choice.unit
-        units = {value: cell_unit(value) for value in values}
-        others = [value for value, unit in units.items() if unit != stated]
-        if stated is not None and others:
-            return f"readings in {', '.join(others)}, of which --unit says {stated}"
+        others = [value for value in values if cell_unit(value) != choice.unit]
+        if choice.unit and others and _are_units(table, column, values):
+            return f"readings in {', '.join(others)}, of which --unit says {choice.unit}"
     return ""
 
 
@@ -77,7 +71,7 @@ def unit(table: Table, chosen: Columns) -> str | None:
     Raises BadInput if the cells state several units, or one that is not of power or energy.
     """
     for column, values in _few(table, chosen):
-        if table.names[column].strip().lower() not in _UNIT_COLUMNS:
+        if not _are_units(table, column, values):
             continue
         units = {cell_unit(value) for value in values}
         if len(units) == 1 and None not in units:
@@ -89,6 +83,12 @@ def unit(table: Table, chosen: Columns) -> str | None:
             "rows of one unit: log the mean active power in W or the energy in kWh",
         )
     return None
+
+
+def _are_units(table: Table, column: int, values: Sequence[str]) -> bool:
+    """Whether a column holds units; a column called unit may name devices as well."""
+    named = table.names[column].strip().lower() in _UNIT_COLUMNS
+    return named and any(states_unit(value) for value in values)
 
 
 def _by_side(table: Table, choice: Choice, name: str) -> str:

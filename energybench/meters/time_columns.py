@@ -25,7 +25,9 @@ def milliseconds(
     that belong to the times; None: the file has none, or its times hold fractions of a second.
     """
     for column, name in enumerate(names):
-        if not _MILLISECONDS.fullmatch(name.strip()) or not rows:
+        # `ms` alone may be the time that a reading took
+        behind = len(times) == 2 and column - 1 in times and name.strip().lower() == "ms"
+        if not rows or not (behind or _MILLISECONDS.fullmatch(name.strip())):
             continue
         others = tuple(i for i in times if i != column)
         belong = sum(_belongs(row, column, others) for row in rows)

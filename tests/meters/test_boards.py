@@ -74,7 +74,12 @@ def test_the_board_itself_is_taken(tmp_path: Path, uuid: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("label", "value"), [("pod_uid", OTHER.removeprefix("GPU-")), ("modelName", "NVIDIA A100")]
+    ("label", "value"),
+    [
+        ("pod_uid", OTHER.removeprefix("GPU-")),
+        ("system_uuid", OTHER.removeprefix("GPU-")),
+        ("modelName", "NVIDIA A100"),
+    ],
 )
 def test_other_labels_name_no_board(tmp_path: Path, label: str, value: str) -> None:
     assert not read(answer(tmp_path, {label: value}), CHOICE).name_says

@@ -84,7 +84,7 @@ def suggested(path: Path, choice: Choice) -> tuple[tuple[str, ...], ...]:
         *(("PMax", EXTREMES), ("MaxConsumedWatts", EXTREMES), ("PeakPower.Watts", EXTREMES)),
         *(("powerMaxW", EXTREMES), ("highest_power_w", EXTREMES), ("psu1_min_w", EXTREMES)),
         *(("psu1_max_w", EXTREMES), ("Spitzenleistung", EXTREMES), ("puissance_max_w", EXTREMES)),
-        *(("Minimalleistung [W]", EXTREMES), ("peakwatts", EXTREMES)),
+        *(("Minimalleistung [W]", EXTREMES), ("peakwatts", EXTREMES), ("max_avg_w", EXTREMES)),
         *(("P95 (W)", PERCENTILE), ("power_p99_w", PERCENTILE), ("power_median_w", PERCENTILE)),
         *(("power_ceiling_w", RATING), ("threshold_w", RATING), ("power_alarm_w", RATING)),
         *(("target_power_w", RATING), ("Nennleistung_w", RATING), ("PowerCapacityWatts", RATING)),
@@ -112,7 +112,15 @@ def test_names_in_every_spelling(name: str, held: str) -> None:
             "P1",
             "P 12 (W)",
         ),
-        *("net active energy", "P-SIGMA", "S1_w", "Leistung", "camax_w", "admin_w"),
+        *(
+            "min_avg_power_w",
+            "net active energy",
+            "P-SIGMA",
+            "S1_w",
+            "Leistung",
+            "camax_w",
+            "admin_w",
+        ),
     ],
 )
 def test_names_of_the_mean_power(name: str) -> None:
@@ -162,6 +170,8 @@ def test_rows_and_series_of_the_mean_power(tmp_path: Path, value: str) -> None:
         *(("host", "peak"), ("instance", "max"), ("comment", "max"), ("tariff", "peak")),
         *(("status", "idle"), ("compute_mode", "Default"), ("governor", "dynamic")),
         *(("location", "VA"), ("note", "peak power test"), ("log", "/var/log/power")),
+        *(("mode", "static"), ("power_mode", "max"), ("mode", "max performance")),
+        *(("type", "target"), ("node_state", "idle"), ("level", "nominal")),
         *(("availability", "available"), ("gpu_name", "Tesla V100 Max-Q"), ("stage", "idle")),
     ],
 )
@@ -208,6 +218,13 @@ def test_a_column_of_units(tmp_path: Path, unit: str, stated: str | None, says: 
             assert series.raw[0] * series.resolution == 100 * factor
     series = read(answer(tmp_path, {"unit": unit}, name="value"), Choice(unit=stated))
     assert series.name_says == says
+
+
+def test_a_column_called_unit_may_name_devices(tmp_path: Path) -> None:
+    path = rows(tmp_path, "time,unit,power", "PSU,{w}")
+    assert not read(path, Choice(unit="W")).name_says
+    label = {"unit": "kubelet.service"}
+    assert not read(answer(tmp_path, label, name="power"), Choice(unit="W")).name_says
 
 
 @pytest.mark.parametrize("unit", ["A", "hW", "VA"])

@@ -128,6 +128,11 @@ def test_times_with_fractions_keep_them(tmp_path: Path) -> None:
     assert series.t_s[0] == T0 + 0.25
 
 
+def test_ms_behind_date_and_time(tmp_path: Path) -> None:
+    series = read(stored(tmp_path, "ms", 700), Choice(timezone="UTC", unit="W"))
+    assert series.t_s - T0 == pytest.approx(np.arange(40) * 0.7)
+
+
 def test_three_columns_of_times_need_milliseconds(tmp_path: Path) -> None:
     choice = Choice(timezone="UTC", unit="W", time_columns=("Date", "Time", "P-1"))
     with pytest.raises(BadInput, match="none of the columns is called milliseconds"):
