@@ -63,7 +63,8 @@ def attach(
         list[str] | None,
         typer.Option(
             "--time-column",
-            help="Column of the times; state it twice for a column of dates and one of times.",
+            help="Column of the times; state it twice for a column of dates and one of times "
+            "(a third one may hold their milliseconds).",
         ),
     ] = None,
     time_format: Annotated[
@@ -237,6 +238,6 @@ def _pair(select: str) -> tuple[str, str]:
 
 
 def _time_columns(names: list[str]) -> tuple[str, ...]:
-    if len(names) > 2:
+    if len(names) > 3 or (len(names) == 3 and len(set(names)) < 3):
         raise BadInput("--time-column", f"stands {len(names)} times", "once, or twice")
     return tuple(names)

@@ -21,6 +21,7 @@ from energybench.errors import BadInput
 from energybench.meters import (
     attached_run,
     clock_offset,
+    constant_counter,
     gain_effects,
     interleaved,
     meter_doubts,
@@ -85,7 +86,9 @@ def attach(name: str, store: Path, meter: Meter, ranges: Ranges) -> Attached:
     except Undecided as error:
 
         def follows(other: Meter) -> float:
-            return _readings(run, other, ranges).offset.correlation or 0.0
+            found = _readings(run, other, ranges)
+            suggestions.check(found, meter, other)
+            return found.offset.correlation or 0.0
 
         error.works = suggestions.working(error, meter, follows)
         further = () if error.works else suggestions.beside(error, meter, follows)
@@ -128,6 +131,7 @@ def _readings(run: FinishedRun, meter: Meter, ranges: Ranges) -> Readings:
 
     # the offset of the meter's clock, and the time over which a reading averages
     inside = clock_offset.run_power(_curves(run, meter, ranges), start_s, end_s)
+    constant_counter.check(series, inside, zero_s)
     series, averaging, doubts = smoothing.of(series, meter, inside, zero_s)
     spacing = spacing_s(series)
     doubts += still_readings.counter_doubts(

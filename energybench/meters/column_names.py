@@ -3,49 +3,71 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
-from energybench.meters import name_parts
+from energybench.meters import power_words
 from energybench.meters.readings import known_unit, unknown_unit
 
-# columns of limits and extremes are no readings
-_LIMIT = re.compile(r"limit|(?:^|[\W_])cap(?:$|[\W_])|setpoint|tdp|budget|rated|nameplate", re.I)
-_EXTREME = re.compile(r"(?:^|[\W_])(?:max(?:imum)?|peak|(?<!\d.)min(?:imum)?)(?:$|[\W_])", re.I)
-_MEAN = re.compile(r"avg|average|mean", re.I)
-_APPARENT = frozenset(
-    ("apparent", "scheinleistung", "schein", "apparente", "aparente", "va", "kva", "mva")
-)
-_REACTIVE = frozenset(
-    ("reactive", "blindleistung", "blind", "reactiva", "réactive", "var", "kvar", "mvar")
-)
 _POWER = re.compile(r"power|watt|leistung|puissance|potencia|\bpwr\b|^p$", re.I)
+_ENERGY = re.compile(r"energ|zähler|verbrauch|consum|k?wh|joule", re.I)
+# first words of names as power analysers write them
+_OTHER = frozenset(
+    (
+        *("u", "v", "i", "a", "lambda", "phi", "f", "fu", "fi", "freq", "frequency", "pf", "cos"),
+        *("uthd", "ithd", "thd", "temp", "temperature", "voltage", "current", "spannung", "strom"),
+    )
+)
+# words beside the P of P-1, P_total and P (L1)
+_BESIDE_P = frozenset(
+    (
+        *(
+            "total",
+            "tot",
+            "sum",
+            "sigma",
+            "avg",
+            "average",
+            "mean",
+            "active",
+            "act",
+            "w",
+            "kw",
+            "l",
+        ),
+        *("a", "b", "c", "phase"),
+    )
+)
 
 
 def is_power(name: str) -> bool:
     """Whether a name says power."""
-    return _POWER.search(name) is not None
+    if _POWER.search(name) is not None:
+        return True
+    words = [word for word in power_words.words(name) if not word.isdigit()]
+    return words[:1] == ["p"] and _BESIDE_P.issuperset(words[1:])
 
 
-def contradiction(name: str) -> str | None:
-    """What a column holds by its name in place of power or energy; None if its name allows either:
-    'apparent power, in VA'.
+def is_energy(name: str) -> bool:
+    """Whether a name says energy."""
+    return _ENERGY.search(name) is not None
+
+
+def is_other_quantity(name: str) -> bool:
+    """Whether a name says a quantity such as a voltage, a current, a frequency or a phase angle, as
+    U-1, I-1 and LAMBDA-1 do.
     """
-    words = set(name_parts.words(name))
-    if words & _APPARENT:
-        return "apparent power, in VA"
-    if words & _REACTIVE:
-        return "reactive power, in var"
-    if _LIMIT.search(name):
-        return "a limit"
-    if _EXTREME.search(name) and not _MEAN.search(name):
-        return "the extremes between two rows"
-    return None
+    words = [word for word in power_words.words(name) if not word.isdigit()]
+    return unknown_unit(name) is not None or (bool(words) and words[0] in _OTHER)
 
 
-def says(name: str, stated_unit: str | None, unit: str | None = None) -> str:
+def says(
+    name: str, stated_unit: str | None, unit: str | None = None, beside: Iterable[str] = ()
+) -> str:
     """What a column holds by its name, if it was taken for something else: another quantity, or
-    another unit than --unit states. "" if its name agrees. unit: as the layout states it.
+    another unit than --unit states. "" if its name agrees. unit: as the layout states it. beside:
+    names of the other columns.
     """
-    held = contradiction(name)
+    held = power_words.contradiction(name, beside)
     if held is not None:
         return held
     if stated_unit is None:

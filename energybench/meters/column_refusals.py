@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from energybench.errors import BadInput
-from energybench.meters import column_names, feeds, supply_sides
-from energybench.meters.readings import Table, Undecided
+from energybench.meters import column_names, feeds, power_words, supply_sides
+from energybench.meters.readings import Table, Undecided, known_unit
 
 
 def other_side(table: Table, wanted: supply_sides.Side, column: int) -> BadInput:
@@ -34,7 +34,7 @@ def several(table: Table, columns: Sequence[int]) -> Undecided:
         for name, option in zip(names, options, strict=True)
         if (name == whole if whole is not None else name not in one_feed)
     ]
-    first.sort(key=lambda pair: not column_names.is_power(pair[0]))
+    first.sort(key=lambda pair: _unlikely(pair[0]))
     parts = [] if table.headerless else feeds.parts_among(names)
     if parts:
         what += f", which may be parts of one load: {', '.join(parts)}"
@@ -52,6 +52,17 @@ def several(table: Table, columns: Sequence[int]) -> Undecided:
     )
 
 
+def _unlikely(name: str) -> int:
+    """The rank of a column among those that may be tried: power, energy, others, and last those
+    whose name states another quantity.
+    """
+    if column_names.is_power(name):
+        return 0
+    if known_unit(name) or column_names.is_energy(name):
+        return 1
+    return 3 if column_names.is_other_quantity(name) else 2
+
+
 def _one_of_several(table: Table, names: Sequence[str]) -> list[str]:
     """The names that are one feed of several; numbers of columns are not."""
     return [] if table.headerless else feeds.feeds_among(names, by_word=False)
@@ -60,12 +71,20 @@ def _one_of_several(table: Table, names: Sequence[str]) -> list[str]:
 def no_reading(table: Table, columns: Sequence[int]) -> BadInput:
     """The refusal of columns that hold, by their names, neither the mean power nor energy."""
     name, option = table.names[columns[0]], column_names.as_option(table.names, columns[0])
+    beside = () if table.headerless else table.names
+    held = power_words.contradiction(name, beside)
     what = f"its only column of readings is {name!r}"
     if len(columns) > 1:
         what = f"has {len(columns)} value columns: {', '.join(table.names[i] for i in columns)}; "
         what += f"the first is {name!r}"
+    remedy = "log the mean active power or the energy"
+    if all(power_words.is_part(table.names[i], beside) for i in columns):
+        remedy = "log the power of the whole load"
+        if len(columns) > 1:
+            remedy = "write the sum of the parts into one column: only the sum is the load"
     return BadInput(
         table.where,
-        f"{what}, which by its name holds {column_names.contradiction(name)}",
-        f"log the mean active power or the energy; --column {option!r}, if the column holds that",
+        f"{what}, which by its name holds {held}",
+        f"{remedy}; --column {option!r}, if the column holds the mean power or the energy of the "
+        "whole load",
     )

@@ -11,7 +11,16 @@ from datetime import datetime
 from typing import NamedTuple
 
 from energybench.errors import BadInput
-from energybench.meters import column_names, column_refusals, moments, supply_sides
+from energybench.meters import (
+    boards,
+    column_names,
+    column_refusals,
+    moments,
+    power_words,
+    row_numbers,
+    supply_sides,
+    time_columns,
+)
 from energybench.meters.csv_file import is_time
 from energybench.meters.devices import check_devices
 from energybench.meters.readings import Choice, Row, Table, Undecided, cell_unit, known_unit
@@ -21,13 +30,11 @@ from energybench.units import whole_number
 _SAMPLE = 60  # rows that tell what a column holds
 _MOST = 0.8  # share of a column's cells that are of its kind
 _TIME = re.compile(r"time|date|epoch|utc|^(t|ts)(_?(m|u|n)?s)?$|zeit|datum|last_changed", re.I)
-_BOARD_UUID = re.compile(r"GPU-[0-9A-Fa-f]+(?:-[0-9A-Fa-f]+)*")  # as nvidia-smi writes it
-_NOT_NOW = re.compile(r"limit|\bcap\b|\bmax|\bmin|peak|rated|default|apparent|reactive", re.I)
 
 
 class Columns(NamedTuple):
-    """Indices of the times, of the readings, and of the columns of --select; and the rows that the
-    choice takes.
+    """Indices of the times, of their milliseconds, of the readings, and of the columns of --select;
+    and the rows that the choice takes.
     """
 
     times: tuple[int, ...]
@@ -36,6 +43,14 @@ class Columns(NamedTuple):
     rows: list[Row]
     odd: list[Row]
     selected: tuple[int, ...] = ()
+    milliseconds: int | None = None
+
+    def time_of(self, row: Row) -> str:
+        """The time of a row as one text."""
+        text = " ".join(row.cells[i].strip() for i in self.times)
+        if self.milliseconds is None:
+            return text
+        return time_columns.with_milliseconds(text, row.cells[self.milliseconds])
 
 
 def choose(table: Table, choice: Choice) -> Columns:
@@ -52,13 +67,23 @@ def choose(table: Table, choice: Choice) -> Columns:
             odd.append(row)
     rows = _selected(table, choice, rows)
     times = _times(table, choice, rows)
-    value, unit = _value(table, choice, rows, times)
+    times, milliseconds = time_columns.milliseconds(table.names, rows, times)
+    used = times if milliseconds is None else (*times, milliseconds)
+    selected = tuple(index(table, label, "--select") for label, _ in choice.select)
+    if milliseconds is not None and milliseconds in selected:
+        raise BadInput(
+            f"--select {table.names[milliseconds]}",
+            "the column holds the milliseconds of the times, so that rows would be lost",
+            "leave the option out: the milliseconds are read with the times",
+        )
+    value, unit = _value(table, choice, rows, used)
     if table.records:
         # records of other kinds, such as those of a plug's radio, are no readings
         rows = [row for row in rows if all(row.cells[i] for i in (*times, value))]
-    check_devices(table, rows, {*times, value}, choice.side)
-    selected = tuple(index(table, label, "--select") for label, _ in choice.select)
-    return Columns(times, value, unit, rows, odd, selected)
+    check_devices(table, rows, {*used, value}, choice.side)
+    if choice.board:
+        boards.check_name(table.names[value], choice.board, table.path)
+    return Columns(times, value, unit, rows, odd, selected, milliseconds)
 
 
 # ---------------------------------------------------------------- rows
@@ -86,19 +111,16 @@ def _selected(table: Table, choice: Choice, rows: list[Row]) -> list[Row]:
 
 def _of_board(table: Table, board: str, rows: list[Row]) -> list[Row]:
     """The rows of the board, if a column names boards. Raises BadInput if all are of others."""
+    wanted = boards.plain(board)
     for column in range(len(table.names)):
-        fitting = [row for row in rows if row.cells[column].strip() == board]
+        fitting = [row for row in rows if boards.plain(row.cells[column]) == wanted]
         if fitting:
             return fitting
-    for column in range(len(table.names)):
-        cells = dict.fromkeys(row.cells[column].strip() for row in rows)
-        if _BOARD_UUID.fullmatch(board) and all(map(_BOARD_UUID.fullmatch, cells)) and rows:
-            raise BadInput(
-                f"--board {board}",
-                f"the rows of {table.path} are of another board: column {table.names[column]!r} "
-                f"holds {', '.join(list(cells)[:4])}",
-                "the --board of these rows, or the --select and the file of this board",
-            )
+    for column, name in enumerate(table.names):
+        cells = list(dict.fromkeys(row.cells[column].strip() for row in rows))
+        if boards.is_board("gpu", board) and cells and all(boards.is_board(name, c) for c in cells):
+            why = f"column {name!r} holds {', '.join(cells[:4])}"
+            raise boards.other(board, table.path, why)
     return rows
 
 
@@ -131,6 +153,7 @@ def sample(rows: Sequence[Row], column: int) -> list[str]:
 def _times(table: Table, choice: Choice, rows: Sequence[Row]) -> tuple[int, ...]:
     if choice.time_columns:
         chosen = [index(table, name, "--time-column") for name in choice.time_columns]
+        chosen = time_columns.date_and_time(table.names, chosen)
         return tuple(_date_first(rows, chosen))
     if table.times and choice.time_format is None:
         return tuple(table.names.index(name) for name in table.times)
@@ -227,7 +250,8 @@ def _value(
 ) -> tuple[int, str | None]:
     """The column of the readings, and its unit if it has one."""
     selected = {index(table, label, "--select") for label, _ in choice.select}
-    columns = [i for i in range(len(table.names)) if i not in times and not _all_times(rows, i)]
+    names = table.names
+    columns = [i for i in range(len(names)) if i not in times and not _all_times(rows, i)]
     if choice.column is not None:
         column = index(table, choice.column, "--column")
         return column, column_unit(table, rows, column)
@@ -235,10 +259,14 @@ def _value(
         column = table.names.index(table.value)
         return column, column_unit(table, rows, column)
     columns = [i for i in columns if i not in selected]
+    columns = [i for i in columns if not row_numbers.counts_rows(names[i], rows, i)] or columns
+    if choice.board:
+        columns = [i for i in columns if boards.names(names[i], choice.board or "")] or columns
     if len(columns) > 1:
         columns = [i for i in columns if _share(sample(rows, i), split_unit)] or columns
     # apparent power, limits and extremes are not readings, unless a person names their column
-    plain = [i for i in columns if column_names.contradiction(table.names[i]) is None]
+    beside = () if table.headerless else names
+    plain = [i for i in columns if power_words.contradiction(names[i], beside) is None]
     if columns and not plain:
         raise column_refusals.no_reading(table, columns)
     columns = _on_side(table, choice, plain, _narrowed(table, rows, plain))
@@ -249,9 +277,7 @@ def _value(
 
 def _narrowed(table: Table, rows: Sequence[Row], columns: list[int]) -> list[int]:
     """The columns with a unit, or else those with a name of power, or else all."""
-    with_unit = [
-        i for i in columns if column_unit(table, rows, i) and not _NOT_NOW.search(table.names[i])
-    ]
+    with_unit = [i for i in columns if column_unit(table, rows, i)]
     return with_unit or [i for i in columns if column_names.is_power(table.names[i])] or columns
 
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
-from energybench.meters import column_names, feeds, supply_sides
+from energybench.meters import column_names, feeds, power_words, supply_sides
 from energybench.meters.readings import Row, Table, Undecided, known_unit
 from energybench.meters.values import split_unit
 
@@ -109,16 +109,20 @@ def check_devices(
     also = "".join(f", as does {table.names[other]!r}" for other, _ in several[1:3])
     # a value with a control character cannot be typed
     choices = [
-        f"{option}={value}" for value in supply_sides.agreeing(values, side) if value.isprintable()
+        f"{option}={value}" for value in _suggested(name, values, side) if value.isprintable()
     ]
     options = [("--select", choice) for choice in choices[:8]]
-    one = f"--select '{choices[0]}'" if choices else "clean the values of this column"
+    one = f"--select '{choices[0]}'" if choices else "log rows of the mean active power or energy"
+    if not choices and not all(value.isprintable() for value in values):
+        one = "clean the values of this column"
     remedy = one
     if choices and not all(value.isprintable() for value in values):
         one += ", or a file without control characters in this column"
         remedy = one
     parts = feeds.tells_parts_apart(name, values)
-    if parts:
+    if parts and not choices:
+        remedy = "write the sum of the rows of one time into one column"
+    elif parts:
         remedy = "write the sum of the rows of one time into one column, if several of them feed "
         remedy += f"the load; {one}, if that one feeds the whole load"
     if feeds.tells_feeds_apart(name, values):
@@ -131,6 +135,17 @@ def check_devices(
         options,
         parts=parts,
     )
+
+
+def _suggested(name: str, values: Sequence[str], side: supply_sides.Side | None) -> list[str]:
+    """The values of a column that may name the rows of the load: the rows of a sum if there are
+    any, otherwise those that state no other quantity, statistic, part or side of the supply.
+    """
+    whole = [value for value in values if feeds.is_sum(value, values)]
+    if whole:
+        return whole
+    plain = [value for value in values if power_words.of_value(name, value, values) is None]
+    return supply_sides.agreeing(plain, side)
 
 
 def _names_devices(name: str, cells: Sequence[str], values: Sequence[str]) -> bool:

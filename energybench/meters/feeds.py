@@ -10,7 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from energybench.meters import name_parts
 from energybench.meters.values import split_unit
 
-_TOTAL = re.compile(r"(?<![a-z])(?:total|sum|gesamt|overall|combined|node|system)(?![a-z])", re.I)
+_TOTAL = re.compile(
+    r"(?<![a-z])(?:total|sum|gesamt|overall|combined|node|system|sigma|Σ)(?![a-z])", re.I
+)
 # values of a row that is the sum of the others
 _SUM = re.compile(r"(?<![a-z])(?:total|sum|summe|gesamt|overall|combined|all)(?![a-z])", re.I)
 # words of a label that say nothing about the kind of its values
@@ -23,6 +25,14 @@ def total(names: Sequence[str]) -> str | None:
     """The only name of a sum of the other columns, or None."""
     totals = [name for name in names if _TOTAL.search(name)]
     return totals[0] if len(totals) == 1 < len(names) else None
+
+
+def is_sum(value: str, values: Sequence[str]) -> bool:
+    """Whether a value of a column names the rows of the sum: the `-` of turbostat beside numbers of
+    packages and CPUs.
+    """
+    others = [other for other in values if other not in ("", "-")]
+    return value == "-" and bool(others) and all(other.isdigit() for other in others)
 
 
 def feeds_among(names: Sequence[str], *, by_word: bool = True) -> list[str]:

@@ -142,8 +142,8 @@ def _feed_doubts(series: MeterSeries) -> tuple[Doubt, ...]:
     return (
         Doubt(
             code="meter-one-feed",
-            message=f"{series.what} of {series.where} is one of several feeds: if {beside} feed "
-            "the same load, the energy is too low by theirs",
+            message=f"{series.what} of {series.where} is one of several feeds or parts: if "
+            f"{beside} feed the same load, the energy is too low by theirs",
             remedy="attach the sum of all feeds (a column of its own, or `sum` in the query of "
             "Prometheus); nothing, if this one feeds all of the load",
         ),
@@ -154,11 +154,12 @@ def _name_doubts(series: MeterSeries) -> tuple[Doubt, ...]:
     """A doubt about a column that was attached as power or energy and whose name says otherwise."""
     if not series.name_says:
         return ()
+    quantity = "power" if series.kind == "power" else "energy"
     return (
         Doubt(
             code="meter-name-contradicts",
-            message=f"{series.what} of {series.where} holds, by its name, {series.name_says}; it "
-            f"was attached as {'power' if series.kind == 'power' else 'energy'}",
+            message=f"{series.what} of {series.where} holds, by its name or its labels, "
+            f"{series.name_says}; it was attached as {quantity}",
             remedy="attach a column of the mean active power or of the energy, on the side of the "
             "power supply that --dc states; nothing, if the name of this one is wrong",
         ),

@@ -16,7 +16,6 @@ import numpy as np
 
 from energybench.errors import BadInput
 from energybench.meters import (
-    column_names,
     columns,
     csv_file,
     interval_energy,
@@ -26,9 +25,9 @@ from energybench.meters import (
     prometheus_answer,
     reading_steps,
     recurring_values,
+    row_labels,
     screening,
     stretch,
-    supply_sides,
     text_files,
     values,
 )
@@ -117,8 +116,7 @@ def _logged(path: str, text: str, choice: Choice, around: Around | None) -> _Log
                     readings=answer.readings,
                     odd=[],
                     other_feeds=answer.other_feeds,
-                    name_says=column_names.says(answer.name, choice.unit)
-                    or supply_sides.labels_say(answer.labels, choice.side),
+                    name_says=answer.says,
                 )
     table = table or json_records.read_lines(path, lines) or log_lines.read(path, lines)
     return _from_table(table or csv_file.read(path, lines), choice, near_s)
@@ -129,14 +127,12 @@ def _from_table(table: Table, choice: Choice, near_s: float | None) -> _Logged:
         unit_of("", choice.unit, table.where)
     chosen = columns.choose(table, choice)
     name = table.names[chosen.value]
-    unit = None
-    if choice.unit is not None or chosen.unit is None:
-        unit = unit_of(name, choice.unit, table.where)
-    else:
-        unit = UNITS[chosen.unit]
+    says = row_labels.says(table, choice, chosen)
+    stated = choice.unit or chosen.unit or row_labels.unit(table, chosen)
+    unit = unit_of(name, None, table.where) if stated is None else UNITS[stated]
     cells = [row.cells[chosen.value] for row in chosen.rows]
     mark = values.decimal_mark(cells, f"{table.where} column {name!r}", comma=table.comma)
-    texts = [" ".join(row.cells[i].strip() for i in chosen.times) for row in chosen.rows]
+    texts = [chosen.time_of(row) for row in chosen.rows]
     times = Times(table.path, choice, table.word, month_first=table.month_first, near_s=near_s)
     times.prepare(texts)
     readings, odd = [], []
@@ -158,16 +154,7 @@ def _from_table(table: Table, choice: Choice, near_s: float | None) -> _Logged:
     if choice.select:
         what += " of " + ", ".join("=".join(pair) for pair in choice.select)
     beside = other_feeds.of_table(table, chosen)
-    says = column_names.says(name, choice.unit, table.units.get(name)) or _side(table, choice, name)
     return _Logged(what, table.word, unit, mark, readings, odd, beside, says)
-
-
-def _side(table: Table, choice: Choice, name: str) -> str:
-    """The other side of the power supply, if the column or a value of --select states it; ""."""
-    if table.headerless:
-        return ""
-    of_rows = supply_sides.labels_say(dict(choice.select), choice.side)
-    return supply_sides.says(name, choice.side, table.names) or of_rows
 
 
 def _check_odd(table: Table, odd: Sequence[LeftOut], failed: BadInput | None, count: int) -> None:

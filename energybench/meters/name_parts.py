@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Literal, NamedTuple
 
 # feed    parts of one load by a word of their name
+#         or the idle and the dynamic part of its power
 # part    parts of one load, as far as their names tell
 # outlet  numbered outlets of a PDU: as a rule, each has a load of its own
 Relation = Literal["feed", "part", "outlet"]
@@ -89,6 +90,8 @@ _FAMILIES = (
     frozenset(("one", "two", "three", "four")),
     frozenset(("i", "ii", "iii", "iv")),
 )
+# Parts of the power of one load, as Kepler tells them apart.
+_LOAD_PARTS = frozenset(("idle", "dynamic", "active", "static", "busy"))
 _COPY = re.compile(r"\.\d+")  # as a table of pandas names the second column of one name
 _COPY_AT_END = re.compile(r"\.\d+$")
 # an address of a network, or the name of a node of a Cray
@@ -134,7 +137,8 @@ def relation(one: str, other: str, before: str = "") -> Relation | None:
         kinds.add(kind)
     if not kinds or "outlet" in kinds:
         return "outlet" if kinds else None
-    return "feed" if before in _FEED or not _FEED.isdisjoint(ours.words) else "part"
+    feed = "feed" in kinds or before in _FEED or not _FEED.isdisjoint(ours.words)
+    return "feed" if feed else "part"
 
 
 def among(names: Sequence[str], kinds: Sequence[Relation]) -> list[str]:
@@ -181,6 +185,8 @@ def _difference(word: str, other: str, ahead: str, behind: str) -> Relation | No
     """The relation of two names that differ in this word, between the words ahead and behind."""
     numbers = word.isdigit() and other.isdigit()
     single = len(word) == len(other) == 1
+    if "idle" in (word, other) and word in _LOAD_PARTS and other in _LOAD_PARTS:
+        return "feed"
     if not numbers and not any(word in family and other in family for family in _FAMILIES):
         return None
     # a number or a letter stands behind the word of its part; a side may stand before the word

@@ -5,12 +5,21 @@ Source: Prometheus, "HTTP API", range vectors.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from energybench.errors import BadInput
-from energybench.meters import feeds, supply_sides
-from energybench.meters.readings import Choice, LoggedReading, Undecided, Unit, unit_of
+from energybench.meters import boards, column_names, feeds, power_words, supply_sides
+from energybench.meters.readings import (
+    Choice,
+    LoggedReading,
+    Undecided,
+    Unit,
+    cell_unit,
+    known_unit,
+    states_unit,
+    unit_of,
+)
 from energybench.meters.times import Times
 
 _MOST_COMPARED = 64  # series of an answer that are compared with each other
@@ -18,16 +27,15 @@ _SAVE = "save the answer of /api/v1/query_range"
 
 
 class Answer(NamedTuple):
-    """The chosen series: its labels, as one text and each, its name, unit and readings, and other
-    feeds beside it.
+    """The chosen series: its labels as one text, its unit and readings, other feeds beside it, and
+    what it holds by its name and labels in place of the power or energy that is read from it.
     """
 
     what: str
-    name: str
     unit: Unit
     readings: list[LoggedReading]
     other_feeds: tuple[str, ...]
-    labels: Mapping[str, str]
+    says: str
 
 
 def read(path: str, document: Any, choice: Choice) -> Answer:
@@ -42,7 +50,11 @@ def read(path: str, document: Any, choice: Choice) -> Answer:
     series = _chosen(result, choice, path)
     metric = series.get("metric")
     name = str(metric.get("__name__", "")) if isinstance(metric, dict) else ""
-    unit = unit_of(name or "(no name)", choice.unit, path)
+    labels = _texts(series)
+    if choice.board:
+        boards.check_labels(labels, choice.board, path)
+    stated = cell_unit(labels.get("unit", "")) if known_unit(name) is None else None
+    unit = unit_of(name or "(no name)", choice.unit or stated, path)
     values = series.get("values")
     if not isinstance(values, list):
         raise BadInput(
@@ -54,11 +66,10 @@ def read(path: str, document: Any, choice: Choice) -> Answer:
     readings = [_reading(path, place, pair, times) for place, pair in enumerate(values, 1)]
     return Answer(
         what=f"series {_labels(series)}",
-        name=name,
         unit=unit,
         readings=readings,
         other_feeds=_other_feeds(series, result),
-        labels=_texts(series),
+        says=_says(name, labels, result, choice),
     )
 
 
@@ -75,6 +86,28 @@ def _other_feeds(series: dict[str, Any], result: list[Any]) -> tuple[str, ...]:
             ):
                 others[other] = None
     return tuple(others)
+
+
+def _says(name: str, labels: Mapping[str, str], result: list[Any], choice: Choice) -> str:
+    """What a series holds by its name or by its labels, if that contradicts its use; ""."""
+    text = column_names.says(name, choice.unit)
+    text = text or _labels_say(labels, [_texts(one) for one in result if isinstance(one, dict)])
+    stated = labels.get("unit", "")
+    if not text and choice.unit and states_unit(stated) and cell_unit(stated) != choice.unit:
+        text = f"readings in {stated}, of which --unit says {choice.unit}"
+    text = text or supply_sides.labels_say(labels, choice.side)
+    slice_of = choice.board and any(boards.is_slice(*pair) for pair in labels.items())
+    return text or (boards.SLICE if slice_of else "")
+
+
+def _labels_say(labels: Mapping[str, str], every: Sequence[Mapping[str, str]]) -> str:
+    """Another quantity, another statistic or a part of the load, by a label; ""."""
+    for label, value in labels.items():
+        beside = [other[label] for other in every if label in other]
+        held = power_words.of_value(label, value, beside)
+        if held is not None and label != "__name__":
+            return held
+    return ""
 
 
 def _texts(series: dict[str, Any]) -> dict[str, str]:
@@ -106,6 +139,10 @@ def _chosen(result: list[Any], choice: Choice, path: str) -> dict[str, Any]:
     """The only series, or the only series that the choice fits. Raises BadInput."""
     every = [series for series in result if isinstance(series, dict)]
     fitting = [series for series in every if _fits(series, choice)]
+    if choice.board:
+        board = choice.board
+        of_board = [series for series in fitting if boards.holds(_texts(series).values(), board)]
+        fitting = of_board or fitting
     if len(fitting) == 1:
         return fitting[0]
     what = f"holds {len(result)} series"
@@ -133,8 +170,15 @@ def _telling(every: list[dict[str, Any]], choice: Choice) -> list[str]:
         for label, value in labels.items():
             pairs.setdefault(f"{label}={value}", []).append(labels)
     single = {pair: labels[0] for pair, labels in pairs.items() if len(labels) == 1}
+    texts = [_texts(series) for series in every]
+    single = {pair: labels for pair, labels in single.items() if not _holds_other(labels, texts)}
     agree = [p for p, labels in single.items() if not supply_sides.labels_say(labels, choice.side)]
     return (agree or list(single))[:8]
+
+
+def _holds_other(labels: Mapping[str, str], every: Sequence[Mapping[str, str]]) -> bool:
+    held = power_words.contradiction(labels.get("__name__", ""))
+    return held is not None or bool(_labels_say(labels, every))
 
 
 def _reading(path: str, place: int, pair: Any, times: Times) -> LoggedReading:

@@ -186,7 +186,7 @@ _MEGA = {"MW": "mW", "MJ": "mJ", "MWh": "kWh"}
 _OTHER_QUANTITY = re.compile(
     r"m?a|amps?|amperes?|current|[mk]?v|volts?|voltage|[km]?va|[km]?var|btus?|[kmg]?hz|"
     r"deg\w?|celsius|temp\w*|percent|pct|rpm|pf|factor|cos|dbm?|hp|x10+|%|"
-    r"[cdghmt]w|daw|[gmt]j|[gmtµμ]wh|k?cal|k?ev|ergs?",
+    r"(?:deci|centi|hecto|deka|deca|mega|giga)(?:watts?|joules?)|[cdghmt]w|daw|[gmt]j|[gmtµμ]wh|k?cal|k?ev|ergs?",
     re.IGNORECASE,
 )
 # a multiple of a unit: [0.1 W], [W/10]
@@ -208,18 +208,34 @@ def unknown_unit(name: str) -> str | None:
     return None
 
 
+def states_unit(text: str) -> bool:
+    """Whether a cell or a label states a unit, of whatever quantity: W, VA, hW; not PSU1."""
+    return cell_unit(text) is not None or unknown_unit(text) is not None
+
+
 def _likely_units(name: str) -> tuple[str, ...]:
     if name.isdigit():
         return "W", "kW", "Wh", "kWh", "J"
     energy = re.search(r"energ|zähler|verbrauch|total|consum", name, re.IGNORECASE)
     if energy:
-        return "kWh", "Wh", "J"
+        return "kWh", "Wh", "J", "mJ", "uJ"
     power = re.search(r"power|watt|leistung|puissance|potencia|pwr|^p", name, re.IGNORECASE)
-    return ("W", "kW", "mW") if power else ("W", "kW", "mW", "kWh", "Wh", "J")
+    return ("W", "kW", "mW", "uW") if power else ("W", "kW", "mW", "kWh", "Wh", "J")
+
+
+# Fields whose unit their documentation states (NVIDIA, DCGM field identifiers: power in W, total
+# energy since the driver was loaded in mJ), as dcgm-exporter names them.
+_DOCUMENTED = {
+    "DCGM_FI_DEV_POWER_USAGE": "W",
+    "DCGM_FI_DEV_POWER_USAGE_INSTANT": "W",
+    "DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION": "mJ",
+}
 
 
 def known_unit(name: str) -> str | None:
     """The unit at the end of a name, before words like 'total'; None if the name has no unit."""
+    if name in _DOCUMENTED:
+        return _DOCUMENTED[name]
     bracketed = _bracketed(name)
     if bracketed is not None:
         return cell_unit(bracketed)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from energybench.errors import BadInput
-from energybench.meters.attached_run import Meter
+from energybench.meters.attached_run import Meter, Readings
 from energybench.meters.readings import Undecided
 
 _DEPTH, _TRIES = 4, 24
@@ -61,6 +61,19 @@ def working(
     """
     suggestion = _search(error, meter, attempt, _DEPTH, [_TRIES])
     return suggestion.options if suggestion else ()
+
+
+def check(found: Readings, meter: Meter, other: Meter) -> None:
+    """Raises BadInput if the options that were added choose readings that a doubt would take for
+    another quantity, or that stay the same and so tell nothing about unit and column.
+    """
+    ours, theirs = (
+        (one.choice.column, one.choice.select, one.choice.unit) for one in (meter, other)
+    )
+    if ours == theirs:
+        return
+    if found.series.name_says or found.offset.even == "meter":
+        raise BadInput(found.series.where, found.series.name_says or "is even", "another column")
 
 
 def _search(

@@ -122,6 +122,16 @@ def test_a_name_without_a_unit_has_suggestions(name: str, first: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "small"), [("energy_counter", {"mJ", "uJ"}), ("power1_input", {"mW", "uW"})]
+)
+def test_small_units_are_tried_as_well(name: str, small: set[str]) -> None:
+    """Sensors of boards count in mJ and µJ, and show power in µW."""
+    with pytest.raises(Undecided) as caught:
+        unit_of(name, None, "m.csv")
+    assert small <= {unit for _, unit in caught.value.options}
+
+
+@pytest.mark.parametrize(
     ("name", "unit", "says"),
     [
         ("power [hW]", "kW", "readings in 'hW', of which --unit says kW"),
