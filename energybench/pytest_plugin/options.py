@@ -262,13 +262,14 @@ class Limits:
 
 
 def limits(item: pytest.Item) -> Limits:
-    """The marker of a test. Raises ValueError with one line."""
-    marker = item.get_closest_marker("energy")
-    if marker is None:
-        return Limits()
-    if marker.args:
-        raise ValueError("@pytest.mark.energy takes keywords only, such as max_j=2.5")
-    words: dict[str, Any] = dict(marker.kwargs)
+    """The markers of a test, of its class and of its module: each keyword by the nearest marker
+    that states it. Raises ValueError with one line.
+    """
+    words: dict[str, Any] = {}
+    for marker in item.iter_markers("energy"):  # the nearest first
+        if marker.args:
+            raise ValueError("@pytest.mark.energy takes keywords only, such as max_j=2.5")
+        words = {**marker.kwargs, **words}
     for word in words:
         if word not in _MARKER_WORDS:
             known = ", ".join(_MARKER_WORDS)
