@@ -211,6 +211,8 @@ class EnergySession:
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        if call.when != "setup":
+            self.attempts.publish(item)
         report = yield
         self.attempts.stamp(item, report)
         if call.when == "call" and self.off is None:
