@@ -162,6 +162,13 @@ def add_options(parser: pytest.Parser) -> None:
         help="Add this session to the history, as a later baseline.",
     )
     add(
+        "--benchmark-energy-new-level",
+        action="store_true",
+        default=False,
+        help="Add this session to the history, and accept the energies of its tests: their "
+        "history begins with it.",
+    )
+    add(
         "--benchmark-energy-side",
         metavar="FILE",
         default=None,
@@ -199,8 +206,8 @@ def gates(config: pytest.Config) -> list[str]:
     """The options that have no effect if nothing is measured."""
     return [
         f"--benchmark-energy-{name}"
-        for name in ("fail", "save", "precision")
-        if config.getoption(f"benchmark_energy_{name}")
+        for name in ("fail", "save", "new-level", "precision")
+        if config.getoption(f"benchmark_energy_{name.replace('-', '_')}")
     ]
 
 
