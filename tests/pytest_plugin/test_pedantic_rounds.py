@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import pytest
@@ -54,6 +55,20 @@ def test_joined_windows_have_the_mean_of_their_iterations() -> None:
     pedantic._join(ci_record)
     assert ci_record["iterations"] == (3.0,) * MOST
     assert ci_record["windows_j"]["cpu.package"][:2] == ((0 + 2 * 1) / 3, (2 + 2 * 3) / 3)
+
+
+def test_each_round_counts_the_same() -> None:
+    """Three rounds in the first window, and two in the second."""
+    windows = [(3 * 1.0, 3.0), (2 * 6.0, 2.0)]
+    measurement = SimpleNamespace(
+        repeats=[
+            SimpleNamespace(energy_j=joules, work=SimpleNamespace(amount=amount))
+            for joules, amount in windows
+        ]
+    )
+    record = {"energy_j": [3.5, 3.0, 4.0]}
+    pedantic._weigh(record, measurement)  # type: ignore[arg-type]
+    assert record["energy_j"] == pytest.approx([3.0, 2.5, 3.5])
 
 
 # ---------------------------------------------------------------- windows at their edges
