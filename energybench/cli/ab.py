@@ -51,15 +51,19 @@ def ab(
             "side A uses that.",
         ),
     ] = None,
-    blocks: Annotated[
+    pairs: Annotated[
         int | None,
         number_options.whole(
             "--pairs",
-            "--blocks",
             low=2,
             high=1000,
             help="Pairs of processes to measure. Default: 8, or 5 of pytest.",
         ),
+    ] = None,
+    # an option of its own, so that a mistake names the option that was typed
+    blocks: Annotated[
+        int | None,
+        number_options.whole("--blocks", low=2, high=1000, help="Another name of --pairs."),
     ] = None,
     same: Annotated[
         bool,
@@ -100,11 +104,13 @@ def ab(
     from energybench.gating.threshold import threshold_rel
     from energybench.measuring.alternating import split_commands
 
+    if pairs is not None and blocks is not None:
+        raise BadInput("--blocks", "is another name of --pairs", "state one of them")
     wish = Wish(
         baseline=baseline,
         setup=setup,
         same=same,
-        pairs=blocks,
+        pairs=blocks if pairs is None else pairs,
         threshold=None if fail is None else threshold_rel(fail, "--fail"),
         seed=seed,
         settle_s=settle,

@@ -8,7 +8,7 @@ and the digits of other scripts.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import typer
@@ -24,9 +24,9 @@ def number(option: str, *, low: float, high: float, help: str) -> Any:
     return _option(option, low, high, help, decimal_number, "a number")
 
 
-def whole(option: str, *others: str, low: int, high: int, help: str) -> Any:
-    """An option that takes a whole number within [low, high]; `others` are further names."""
-    return _option(option, low, high, help, whole_number, "a whole number", others)
+def whole(option: str, *, low: int, high: int, help: str) -> Any:
+    """An option that takes a whole number within [low, high]."""
+    return _option(option, low, high, help, whole_number, "a whole number")
 
 
 def _option(
@@ -36,7 +36,6 @@ def _option(
     help: str,
     read: Callable[[str], Number | None],
     kind: str,
-    others: Sequence[str] = (),
 ) -> Any:
     def parse(text: Any) -> Number:
         # the default of an option may come here as a number
@@ -50,6 +49,4 @@ def _option(
 
     metavar = "INTEGER" if kind == "a whole number" else "FLOAT"
     # the limits here are shown in the help; `parse` holds them
-    return typer.Option(
-        option, *others, min=low, max=high, parser=parse, metavar=metavar, help=help
-    )
+    return typer.Option(option, min=low, max=high, parser=parse, metavar=metavar, help=help)

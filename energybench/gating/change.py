@@ -86,8 +86,8 @@ def from_pairs(
     baseline: Sequence[Record], candidate: Sequence[Record], measured: Sequence[str]
 ) -> Change:
     """Over pairs of processes, in the order in which they ran; each record is one process."""
-    before = [_mean_log(some, measured) for some in baseline]
-    after = [_mean_log(some, measured) for some in candidate]
+    before = [mean_log(some, measured) for some in baseline]
+    after = [mean_log(some, measured) for some in candidate]
     n = len(before)
     scatter = paired_log([math.exp(x) for x in after], [math.exp(x) for x in before])
     return Change(
@@ -106,7 +106,7 @@ def from_history(history: Sequence[Record], candidate: Record, measured: Sequenc
     The scatter of the sessions contains that of their rounds. A candidate of fewer rounds scatters
     by more: the difference is added.
     """
-    before = [_mean_log(some, measured) for some in history]
+    before = [mean_log(some, measured) for some in history]
     k = len(before)
     mean = math.fsum(before) / k
     scatter, s = None, 0.0
@@ -114,7 +114,7 @@ def from_history(history: Sequence[Record], candidate: Record, measured: Sequenc
         s = math.sqrt(math.fsum((x - mean) ** 2 for x in before) / (k - 1))
         scatter = LogRatio(s * math.sqrt(1 + 1 / k), k - 1.0)
     return Change(
-        log=_mean_log(candidate, measured) - mean,
+        log=mean_log(candidate, measured) - mean,
         evidence="history",
         units=k,
         scatter=scatter,
@@ -134,7 +134,7 @@ def from_saved_run(
     scatter = log_scatter(before, after)
     between = math.sqrt(2.0) * between_run_rel
     return Change(
-        log=_mean_log(candidate, measured) - _mean_log(baseline, measured),
+        log=mean_log(candidate, measured) - mean_log(baseline, measured),
         evidence="one saved run",
         units=len(after),
         scatter=scatter,
@@ -154,7 +154,7 @@ def between_run_rel(sessions: Mapping[str, Sequence[Record]]) -> float | None:
     variances, k = [], 0
     for records in sessions.values():
         names = tuple(records[0].windows_j) if records else ()
-        logs = [_mean_log(some, names) for some in records if tuple(some.windows_j) == names]
+        logs = [mean_log(some, names) for some in records if tuple(some.windows_j) == names]
         if names and len(logs) >= 3:
             variances.append(_deviation([math.exp(x) for x in logs]) ** 2)
             k = max(k, len(logs))
@@ -170,7 +170,8 @@ def between_run_rel(sessions: Mapping[str, Sequence[Record]]) -> float | None:
 # ---------------------------------------------------------------- parts of the uncertainty
 
 
-def _mean_log(some: Record, measured: Sequence[str]) -> float:
+def mean_log(some: Record, measured: Sequence[str]) -> float:
+    """Mean logarithm of the energy of one iteration in J over the windows."""
     logs = [math.log(total) for total in totals_j(some, measured)]
     return math.fsum(logs) / len(logs)
 

@@ -15,6 +15,7 @@ from energybench.gating.change import (
     from_saved_run,
 )
 from energybench.gating.comparable import Common, NotComparable, common, without_energy
+from energybench.gating.levels import Step, since_accepted, step
 from energybench.gating.records import Record, each_round, record
 from energybench.gating.verdicts import GateVerdict, judge
 from energybench.model import Measurement
@@ -78,7 +79,8 @@ def compare_saved(
 ) -> GateVerdict:
     """One session against saved sessions of the test, the oldest first: with at least five
     comparable ones by their history, else against the newest. A session counts once, by its last
-    record, and the candidate's own session does not count.
+    record, and the candidate's own session does not count. Neither do records whose gate failed,
+    nor those before the last new level that was accepted.
 
     between_runs       gives the scatter between runs, which is added for one saved run
     fail_on_saved_run  let a regression against one saved run fail the build too
@@ -86,6 +88,10 @@ def compare_saved(
     unusable = without_energy(candidate, "this run")
     if unusable is not None:
         return _refused(candidate, unusable)
+    if candidate.new_level:
+        reason = "its energy is accepted as a new level"
+        return GateVerdict(name=candidate.name, outcome="no baseline", reason=reason)
+    saved = [some for some in saved if not some.gate_failed]
     others = _one_a_session(saved, candidate)
     if saved and not others:
         return GateVerdict(
@@ -96,7 +102,7 @@ def compare_saved(
         )
     if not others:
         return no_baseline(candidate.name)
-    saved = others
+    saved, level_utc = since_accepted(others)
     newest = common(saved[-1], candidate)
     usable = [(some, both) for some in saved if isinstance(both := common(some, candidate), Common)]
     if not usable:
@@ -104,8 +110,10 @@ def compare_saved(
         return _refused(candidate, newest)
     last, both = usable[-1]
     alike = [some for some, other in usable if other.measured == both.measured][-_MOST_SESSIONS:]
+    unaccepted: Step | None = None
     if len(alike) >= LEAST_SESSIONS:
         added: RunScatter | None = None
+        unaccepted = step(alike, both.measured, threshold)
         change = from_history(alike, candidate, both.measured)
     else:
         added = between_runs(candidate)
@@ -118,6 +126,8 @@ def compare_saved(
         left_out=both.left_out,
         between_runs=added,
         fail_on_saved_run=fail_on_saved_run,
+        level_utc=level_utc,
+        step=unaccepted,
     )
 
 

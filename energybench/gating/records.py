@@ -60,6 +60,7 @@ class Record(Noun, frozen=True, kw_only=True, omit_defaults=True):
                 work, which is left out
     gate_failed whether its gate failed in its session: the record is no baseline, for a regression
                 would hide itself
+    new_level   whether its level was accepted: the history of the test begins with this record
     parts       state of each component of the boundary: "missing" if no part of the component
                 gave energy, "modelled" if at least one part is modelled
     sensors     by measured component, the sensors by digest, each with the relative standard
@@ -83,6 +84,7 @@ class Record(Noun, frozen=True, kw_only=True, omit_defaults=True):
     failed: bool = False
     cut: bool = False
     gate_failed: bool = False
+    new_level: bool = False
     quality: Quality | None = None
     boundary: BoundaryName = "compute"
     parts: dict[str, PartState] = {}

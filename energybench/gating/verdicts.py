@@ -24,6 +24,7 @@ import msgspec
 from energybench.gating.between_runs import RunScatter
 from energybench.gating.change import Change, Evidence
 from energybench.gating.comparable import without_energy
+from energybench.gating.levels import Step
 from energybench.gating.records import Record
 from energybench.model import Estimate, Noun
 from energybench.units import show_value
@@ -42,6 +43,7 @@ Outcome = Literal[
 # Evidence that holds the scatter between processes, and may therefore fail a build.
 _FAILING: tuple[Evidence, ...] = ("pairs", "history")
 _UNITS = {"pairs": "pair", "history": "saved session", "one saved run": "round"}
+_NEW_LEVEL = "--benchmark-energy-new-level"
 # More units than these are not worth their time: "none would tell".
 _MOST_UNITS = 100
 
@@ -61,6 +63,11 @@ class GateVerdict(Noun, frozen=True, kw_only=True):
     between_run_rel, between_run_source
                   scatter of each run that was added for one saved run, and where the figure comes
                   from, in words
+    level_utc     time of the session that starts the level which was accepted last; None: all saved
+                  sessions count
+    step_rel, step_utc
+                  step of the history between two of its sessions, relative to the earlier ones, and
+                  time of the first later session; None: it has no step, or the verdict needs none
     reason        why nothing was compared, or the figures of a limit
     """
 
@@ -78,6 +85,9 @@ class GateVerdict(Noun, frozen=True, kw_only=True):
     left_out: tuple[str, ...] = ()
     between_run_rel: float | None = None
     between_run_source: str = ""
+    level_utc: str | None = None
+    step_rel: float | None = None
+    step_utc: str | None = None
     reason: str = ""
 
     @property
@@ -90,7 +100,9 @@ class GateVerdict(Noun, frozen=True, kw_only=True):
         parts = [f"{self.name}: {self.outcome}{over}: {_signed(self.change)}", self._evidence()]
         if self.left_out:
             parts.append(f"without {', '.join(self.left_out)}")
-        if self.outcome == "inconclusive":
+        if self.step_rel is not None:
+            parts.append(self._remedy_of_step(self.step_rel))
+        elif self.outcome == "inconclusive":
             parts.append(self._remedy())
         elif self._only_warns:
             parts.append("a warning: one saved run does not fail a build")
@@ -112,12 +124,20 @@ class GateVerdict(Noun, frozen=True, kw_only=True):
 
     def _evidence(self) -> str:
         words = f"{self.units} {_UNITS[self.evidence or 'pairs']}{'s' * (self.units != 1)}"
-        if self.evidence != "one saved run":
-            return words
-        words = f"one saved run, {words}"
-        if self.between_run_rel is not None:
-            words += f", {100 * self.between_run_rel:.2g} % a run {self.between_run_source}"
+        if self.evidence == "one saved run":
+            words = f"one saved run, {words}"
+            if self.between_run_rel is not None:
+                words += f", {100 * self.between_run_rel:.2g} % a run {self.between_run_source}"
+        if self.level_utc is not None:
+            words += f", since the level accepted on {_day(self.level_utc)}"
         return words
+
+    def _remedy_of_step(self, step_rel: float) -> str:
+        step = f"{100 * step_rel:+.1f} %".replace("-", "−")
+        return (
+            f"the saved sessions step by {step} on {_day(self.step_utc or '')}: if that level is "
+            f"right, save one session of the test with {_NEW_LEVEL}"
+        )
 
     def _remedy(self) -> str:
         unit = _UNITS[self.evidence or "pairs"]
@@ -136,16 +156,24 @@ def judge(
     left_out: tuple[str, ...] = (),
     between_runs: RunScatter | None = None,
     fail_on_saved_run: bool = False,
+    level_utc: str | None = None,
+    step: Step | None = None,
 ) -> GateVerdict:
     """The verdict on a change.
 
     threshold          0.05 for 5 %
     between_runs       scatter of each run that the change contains, if that was added
     fail_on_saved_run  let a regression against one saved run fail the build too
+    level_utc          time of the session that starts the accepted level; None: there is none
+    step               of the saved sessions, which then scatter by more than their noise
     """
     outcome = _outcome(change, threshold)
     may_fail = fail_on_saved_run or change.evidence in _FAILING
     known = math.isfinite(change.half)
+    if outcome not in ("inconclusive", "regressed"):
+        step = None
+    # the scatter is that of the step: no number of sessions is computed by it
+    untold = outcome == "inconclusive" and step is None
     return GateVerdict(
         name=name,
         outcome=outcome,
@@ -154,12 +182,15 @@ def judge(
         threshold=threshold,
         evidence=change.evidence,
         units=change.units,
-        units_to_tell=_units_to_tell(change, threshold) if outcome == "inconclusive" else None,
+        units_to_tell=_units_to_tell(change, threshold) if untold else None,
         fails=may_fail and outcome == "regressed",
         measured=measured,
         left_out=left_out,
         between_run_rel=between_runs.rel if between_runs is not None else None,
         between_run_source=between_runs.source if between_runs is not None else "",
+        level_utc=level_utc,
+        step_rel=step.rel if step is not None else None,
+        step_utc=step.time_utc if step is not None else None,
         reason="" if known else _unknown_scatter(change),
     )
 
@@ -250,6 +281,10 @@ def _unknown_scatter(change: Change) -> str:
 def _signed(change: Estimate) -> str:
     edges = [f"{100 * edge:+.1f}" for edge in (change.value, change.low, change.high)]
     return f"{edges[0]} % [{edges[1]}, {edges[2]}]".replace("-", "−")
+
+
+def _day(time_utc: str) -> str:
+    return time_utc[:10] or "an unknown day"
 
 
 def _percent(share: float) -> str:

@@ -117,6 +117,7 @@ DoubtCode = Literal[
     "region-short",
     "region-work",
     "regions-left-out",
+    "rounds-left-out",
     "replayed",
     "requeued",
     "sampler-gone",

@@ -39,6 +39,7 @@ class Attempts:
         self._names = (f"{worker} {number}" for number in count(1))
         self._last: dict[str, str] = {}  # attempt at a test, by node id
         self._written: list[tuple[str, str, dict[str, Any], str]] = []
+        self._waiting: list[tuple[str, str, Any, str]] = []  # documents, with their fixtures
         self._documents: set[str] = set()
         self._records: list[tuple[str, Record]] = []  # with their attempts
         # by node id and attempt; of a report without an attempt "", which stands for all attempts
@@ -49,6 +50,7 @@ class Attempts:
 
     def begin(self, item: pytest.Item) -> None:
         """A new attempt, without the records and properties of the attempt before."""
+        self.publish(item)
         item.stash[_attempt] = self._last[item.nodeid] = next(self._names)
         item.stash[_taken] = []
         earlier = {id(entry) for entry in item.stash.get(_properties, [])}
@@ -60,25 +62,39 @@ class Attempts:
         return {record["label"] for record in item.stash.get(_taken, [])}
 
     def take(self, item: pytest.Item, record: Record) -> None:
-        """The record of a use, complete. Its energies become properties of the test."""
+        """The record of a use, complete. Its energies become properties, once published."""
         from energybench.gating.benchmark_file import scalars
 
         item.stash.setdefault(_taken, []).append(record)
         prefix = f"{record['label']}." if record["label"] else ""
         entries = [(prefix + name, value) for name, value in scalars(record).items()]
         item.stash.setdefault(_properties, []).extend(entries)
-        item.user_properties += entries
 
     def write(self, item: pytest.Item, fixture: Any, document: str) -> None:
-        """Put a document into the `extra_info` of pytest-benchmark's fixture."""
+        """A document for the `extra_info` of pytest-benchmark's fixture, once published."""
+        self._waiting.append((item.nodeid, item.stash.get(_attempt, ""), fixture, document))
+
+    def publish(self, item: pytest.Item) -> None:
+        """Let others see the energies of an attempt whose calls are over: the test itself finds in
+        its `extra_info`, and among its properties, only its own.
+        """
+        self._publish_documents()
+        known = {id(entry) for entry in item.user_properties}
+        entries = item.stash.get(_properties, [])
+        item.user_properties += [entry for entry in entries if id(entry) not in known]
+
+    def _publish_documents(self) -> None:
+        if not self._waiting:
+            return
         from energybench.gating.benchmark_file import put
 
-        put(fixture.extra_info, document, self._documents)
-        self._documents.add(document)
-        # the statistics keep the dictionary of the timing pass: the test may have set another since
-        of_entry = getattr(fixture.stats, "extra_info", fixture.extra_info)
-        attempt = item.stash.get(_attempt, "")
-        self._written.append((item.nodeid, attempt, of_entry, document))
+        waiting, self._waiting = self._waiting, []
+        for test, attempt, fixture, document in waiting:
+            put(fixture.extra_info, document, self._documents)
+            self._documents.add(document)
+            # the statistics keep the dictionary of the timing pass: the test may have set another
+            of_entry = getattr(fixture.stats, "extra_info", fixture.extra_info)
+            self._written.append((test, attempt, of_entry, document))
 
     def taken(self, item: pytest.Item) -> list[Record]:
         """The records since the last report, which are for the next report."""
@@ -142,6 +158,7 @@ class Attempts:
         """The documents of all attempts, for pytest-benchmark's JSON."""
         from energybench.gating.benchmark_file import Written
 
+        self._publish_documents()
         return [
             Written(test, extra_info, text, self._why_no_baseline(test, attempt))
             for test, attempt, extra_info, text in self._written

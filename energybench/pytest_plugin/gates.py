@@ -32,6 +32,7 @@ class Gates:
     folder            history of saved sessions
     fails_on_single   whether a regression against one saved run fails the build
     saves             whether the session joins the history
+    new_level         whether the energies of this session are accepted: their history begins anew
     off               True: no gate is applied, whatever the options and the markers say
     saved             records of sessions that pytest-benchmark compares with, the oldest first
     faults            lines about saved sessions that cannot be read
@@ -44,6 +45,7 @@ class Gates:
     folder: str
     fails_on_single: bool
     saves: bool
+    new_level: bool = False
     off: bool = False
     saved: list[gating.Record] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
@@ -145,7 +147,7 @@ class Gates:
         from energybench.gating.verdicts import GateVerdict, limit
 
         threshold = record.get("max_regression", self.threshold)
-        candidate = _candidate(record, key)
+        candidate = self._candidate(record, key)
         if candidate is None:
             if key == CI_AGAIN or ("max_j" not in record and threshold is None):
                 return []
@@ -188,7 +190,7 @@ class Gates:
         from energybench.units import counted
 
         candidates = [
-            (record["test"], _candidate(record, CI_AGAIN) or _candidate(record))
+            (record["test"], self._candidate(record, CI_AGAIN) or self._candidate(record))
             for record in records
         ]
         tests = [
@@ -203,18 +205,22 @@ class Gates:
             return "no energy of any test: the history stays as it was"
         session = Session(session=tests[0].session, time_utc=tests[0].time_utc, tests=tuple(tests))
         try:
-            return f"saved as {History(self._place).add(session)}{without}"
+            level = " as a new level" if self.new_level else ""
+            return f"saved{level} as {History(self._place).add(session)}{without}"
         except StorageFailed as error:
             return f"the history is not written: {error}"
         except BadInput as error:
             return f"the history is not written: {error.where}: {error.what}"
 
+    def _candidate(self, record: Record, key: str = CI_RECORD) -> Any:
+        """The gate's record of a test; None: there is none, or the test did not pass."""
+        import msgspec
 
-def _candidate(record: Record, key: str = CI_RECORD) -> Any:
-    """The gate's record of a test; None: there is none, or the test did not pass."""
-    usable = key in record and "unpassed" not in record
-    readable = decoded([record[key]]) if usable else []
-    return readable[0] if readable else None
+        usable = key in record and "unpassed" not in record
+        readable = decoded([record[key]]) if usable else []
+        if not readable:
+            return None
+        return msgspec.structs.replace(readable[0], new_level=self.new_level)
 
 
 def decoded(values: Iterable[dict[str, Any]]) -> list[Any]:

@@ -162,6 +162,13 @@ def add_options(parser: pytest.Parser) -> None:
         help="Add this session to the history, as a later baseline.",
     )
     add(
+        "--benchmark-energy-new-level",
+        action="store_true",
+        default=False,
+        help="Add this session to the history, and accept the energies of its tests: their "
+        "history begins with it.",
+    )
+    add(
         "--benchmark-energy-side",
         metavar="FILE",
         default=None,
@@ -199,8 +206,8 @@ def gates(config: pytest.Config) -> list[str]:
     """The options that have no effect if nothing is measured."""
     return [
         f"--benchmark-energy-{name}"
-        for name in ("fail", "save", "precision")
-        if config.getoption(f"benchmark_energy_{name}")
+        for name in ("fail", "save", "new-level", "precision")
+        if config.getoption(f"benchmark_energy_{name.replace('-', '_')}")
     ]
 
 
@@ -262,13 +269,14 @@ class Limits:
 
 
 def limits(item: pytest.Item) -> Limits:
-    """The marker of a test. Raises ValueError with one line."""
-    marker = item.get_closest_marker("energy")
-    if marker is None:
-        return Limits()
-    if marker.args:
-        raise ValueError("@pytest.mark.energy takes keywords only, such as max_j=2.5")
-    words: dict[str, Any] = dict(marker.kwargs)
+    """The markers of a test, of its class and of its module: each keyword by the nearest marker
+    that states it. Raises ValueError with one line.
+    """
+    words: dict[str, Any] = {}
+    for marker in item.iter_markers("energy"):  # the nearest first
+        if marker.args:
+            raise ValueError("@pytest.mark.energy takes keywords only, such as max_j=2.5")
+        words = {**marker.kwargs, **words}
     for word in words:
         if word not in _MARKER_WORDS:
             known = ", ".join(_MARKER_WORDS)

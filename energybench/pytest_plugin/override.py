@@ -1,7 +1,10 @@
 """The fixture `benchmark` of pytest-benchmark, with an energy pass after the timing pass.
 
 Registered after pytest-benchmark, so that this fixture gets the other one and changes its class:
-tests, and fixtures of users on top, see a BenchmarkFixture as before. PYTEST_DONT_REWRITE
+tests, and fixtures of users on top, see a BenchmarkFixture as before.
+
+The timer is the only private attribute of pytest-benchmark that energybench touches
+(BenchmarkFixture._timer, the same from 4.0.0 to 5.3.1), and only here. PYTEST_DONT_REWRITE
 """
 
 from __future__ import annotations
@@ -18,14 +21,17 @@ from energybench.pytest_plugin import record as records
 from energybench.pytest_plugin.gates import CI_RECORD
 from energybench.pytest_plugin.loops import loop_of
 from energybench.pytest_plugin.measuring import EnergyPass, Outcome, confirm_by, new_run
-from energybench.pytest_plugin.pedantic import Rounds, Timed, measured_rounds
+from energybench.pytest_plugin.pedantic import measured_rounds
 from energybench.pytest_plugin.plugin import SESSION
+from energybench.pytest_plugin.round_edges import Edges
+from energybench.pytest_plugin.rounds import Rounds
 from energybench.pytest_plugin.session import EnergySession
 from energybench.pytest_plugin.used_fixtures import replaced
 from energybench.pytest_plugin.windows import Calls, drive
 from energybench.real_clock import monotonic
 
 _BETWEEN_ROUNDS = ("setup", "teardown")  # arguments of pedantic; the oldest has no teardown
+_TIMER = "_timer"
 _NAMES_FOR_GROUPS = ("group", "name", "fullname", "param", "params")
 
 
@@ -49,6 +55,16 @@ class EnergyFixture(BenchmarkFixture):  # type: ignore[misc]
 
     energybench: Energy
 
+    @property
+    def _timer(self) -> Any:
+        """pytest-benchmark's timer, or that of the next round of `pedantic`."""
+        edges = self.energybench.edges
+        return self.energybench.timer if edges is None else edges.timer()
+
+    @_timer.setter
+    def _timer(self, timer: Any) -> None:  # a test may choose another one
+        self.__dict__[_TIMER] = timer
+
     def __call__(self, function_to_benchmark: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
         start_s = monotonic()
@@ -63,10 +79,22 @@ class EnergyFixture(BenchmarkFixture):  # type: ignore[misc]
 
 
 class Energy:
-    """The energy of one `benchmark` test."""
+    """The energy of one `benchmark` test.
+
+    edges  of the windows of `pedantic`, which is under way; None: it is not
+    """
 
     def __init__(self, session: EnergySession, item: pytest.Item, fixture: Any) -> None:
         self._session, self._item, self._fixture = session, item, fixture
+        self.edges: Edges | None = None
+
+    @property
+    def timer(self) -> Any:
+        """The timer of pytest-benchmark. Raises AttributeError if a version has another one."""
+        try:
+            return self._fixture.__dict__[_TIMER]
+        except KeyError:
+            raise AttributeError(_TIMER) from None
 
     def calls(
         self,
@@ -105,25 +133,25 @@ class Energy:
         blank = session.blank(self._item, group_of_times=self._group_of_times())
         run = new_run(self._item.nodeid, session.settings, session.store)
         asked = _asked(target, args, kwargs)
+        timer = getattr(self._fixture, _TIMER, None)
+        edges = Edges(run, session.settings, timer, _rounds(asked.arguments))
+        for name in _BETWEEN_ROUNDS:
+            step = asked.arguments.get(name)
+            if step is not None:
+                asked.arguments[name] = edges.timed(step)
 
-        def of_the_test(measured_target: Callable[..., Any], timed: Timed) -> Any:
+        def of_the_test(measured_target: Callable[..., Any]) -> Any:
             __tracebackhide__ = True
-            for name in _BETWEEN_ROUNDS:
-                if asked.arguments.get(name) is not None:
-                    asked.arguments[name] = timed(asked.arguments[name])
             asked.arguments["target"] = measured_target
             return pedantic(*asked.args[1:], **asked.kwargs)
 
-        result, measured = measured_rounds(
-            self._fixture,
-            run,
-            session.settings,
-            of_the_test,
-            target,
-            _rounds(asked.arguments),
-            blank,
-            session.id,
-        )
+        self.edges = edges if callable(timer) else None
+        try:
+            result, measured = measured_rounds(
+                self._fixture, edges, run, of_the_test, target, blank, session.id
+            )
+        finally:
+            self.edges = None
         records.note_later_work(measured.record, result)
         self._take(measured)
         return result

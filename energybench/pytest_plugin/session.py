@@ -82,7 +82,9 @@ class EnergySession:
             threshold=config.getoption("benchmark_energy_fail"),
             folder=config.getoption("benchmark_energy_history"),
             fails_on_single=config.getoption("benchmark_energy_fail_on") == "single",
-            saves=config.getoption("benchmark_energy_save"),
+            saves=config.getoption("benchmark_energy_save")
+            or config.getoption("benchmark_energy_new_level"),
+            new_level=config.getoption("benchmark_energy_new_level"),
             off=config.getoption("benchmark_energy_side") is not None,
         )
         self.attempts = Attempts(getattr(config, "workerinput", {}).get("workerid", ""))
@@ -211,6 +213,8 @@ class EnergySession:
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        if call.when != "setup":
+            self.attempts.publish(item)
         report = yield
         self.attempts.stamp(item, report)
         if call.when == "call" and self.off is None:

@@ -29,9 +29,9 @@ def unused(item: pytest.Item) -> str | None:
         fixture = getattr(item, "funcargs", {}).get("benchmark")
         foreign = None if fixture is None else replaced(fixture)
         return foreign or "its fixture was not called, or the function that it called raised"
-    marker = item.get_closest_marker("energy")
     # a marker of a class or of a module is meant for the energy tests among its tests
-    if marker in item.own_markers and {"max_j", "max_regression"} & marker.kwargs.keys():
+    own = (marker.kwargs.keys() for marker in item.own_markers if marker.name == "energy")
+    if any({"max_j", "max_regression"} & words for words in own):
         return "the test has no fixture whose energy is measured: benchmark or energy_benchmark"
     return None
 

@@ -157,3 +157,19 @@ def test_thresholds_that_are_none(tmp_path: Path, stated: str) -> None:
     assert ran.code == 2
     assert ran.err.count("\n") == 1
     assert "--fail" in ran.err
+
+
+@pytest.mark.parametrize("option", ["--pairs", "--blocks"])
+@pytest.mark.parametrize("value", ["1", "1001", "two"])
+def test_mistake_names_the_option_that_was_typed(tmp_path: Path, option: str, value: str) -> None:
+    done = energybench("ab", option, value, "--", "true", ":::", "true", cwd=tmp_path)
+    assert done.code == 2
+    assert f"{option} {value}: is" in done.err
+    assert ("--blocks" in done.err) == (option == "--blocks")
+
+
+def test_two_names_of_one_option_are_not_both_stated(tmp_path: Path) -> None:
+    words = ("ab", "--pairs", "3", "--blocks", "4", "--", "true", ":::", "true")
+    done = energybench(*words, cwd=tmp_path)
+    assert done.code == 2
+    assert "another name of --pairs" in done.err

@@ -178,3 +178,72 @@ def test_a_gate_without_its_switch_says_so(alone: Pytest) -> None:
     session = alone.run("--benchmark-energy-fail=5%", "--benchmark-energy-save")
     assert session.code == 0
     assert "--benchmark-energy-fail, --benchmark-energy-save have no effect" in session.out
+
+
+def test_markers_of_class_module_and_test_add_up(alone: Pytest) -> None:
+    """Each keyword counts as the nearest marker states it, whatever else that marker states."""
+    alone.write(
+        """
+        import time
+        import pytest
+
+        pytestmark = pytest.mark.energy(group="all", max_regression="7%")
+
+        def measure(energy_benchmark):
+            energy_benchmark(time.sleep, 0.01)
+
+        @pytest.mark.energy(max_j=0.1)
+        class TestLimits:
+            @pytest.mark.energy(group="cache")
+            def test_group_only(self, energy_benchmark):
+                measure(energy_benchmark)
+
+            @pytest.mark.energy(max_j=50)
+            @pytest.mark.energy(group="twice")
+            def test_nearest_limit(self, energy_benchmark):
+                measure(energy_benchmark)
+
+            @pytest.mark.energy(max_j=None)
+            def test_lifted(self, energy_benchmark):
+                measure(energy_benchmark)
+
+            def test_class_alone(self, energy_benchmark):
+                measure(energy_benchmark)
+
+        @pytest.mark.energy(max_j=1)
+        @pytest.mark.energy(group="own")
+        def test_without_fixture():
+            pass
+        """
+    )
+    session = alone.measure()
+    limits = {
+        line.split("::")[-1].split(": ")[0]: line
+        for line in session.lines
+        if " limit: " in line or ": over limit" in line
+    }
+    assert set(limits) == {"test_group_only", "test_nearest_limit", "test_class_alone"}
+    assert "for a limit of 100 mJ" in limits["test_group_only"]
+    assert "for a limit of 50.0 J" in limits["test_nearest_limit"]
+    assert "for a limit of 100 mJ" in limits["test_class_alone"]
+    groups = [line for line in session.table if line.startswith("group ")]
+    assert groups == ["group all:", "group cache:", "group own:", "group twice:"], session.out
+    assert "test_without_fixture: not measured" in session.out
+    assert session.out.count("no baseline") >= 4  # the regression of the module's marker
+
+
+def test_unknown_keyword_of_an_outer_marker_is_a_mistake(alone: Pytest) -> None:
+    alone.write(
+        """
+        import pytest
+
+        @pytest.mark.energy(max_joules=2)
+        class TestIt:
+            @pytest.mark.energy(max_j=2)
+            def test_it(self, energy_benchmark):
+                energy_benchmark(int)
+        """
+    )
+    session = alone.measure()
+    assert session.code == 1
+    assert "(max_joules=…): unknown keyword" in session.out
