@@ -142,6 +142,8 @@ class _StartCheck(NamedTuple):
         if why or row.energy_j is None:
             if row.energy_j is None and self._has_extern_energy(row):
                 why, bugs = "blank: the energy of this start stands in its step extern", ()
+            if row.state == "RESIZING":
+                why, bugs = "nodes left or joined the job then: Slurm closed the row unread", ()
             return _with(answer, finding="not-measured", why=why, ours_j=ours_j, bugs=bugs)
         if ours_j is None:
             return _with(
@@ -167,7 +169,7 @@ class _StartCheck(NamedTuple):
     def _stands(self, row: Row, place: RowWindow) -> Stands:
         """Which energy a row holds."""
         extern = self.start.extern
-        if row.step:
+        if row.step or self.start.is_resized:
             return "itself"
         if extern is not None and not lasts_as_long(extern, place):
             return "extern"
@@ -228,6 +230,11 @@ def _notes(
     restarts = {start.number for start in own_starts}
     if len(restarts) > 1:
         notes.append(f"the job was started {len(restarts)} times; each start has rows of its own")
+    if any(start.is_resized for start in own_starts):
+        notes.append(
+            "nodes left or joined the job while it ran: each set of nodes has a row of the job, "
+            "every row states the start of the whole job, and no row has the energy of all nodes"
+        )
     if any(start.sums_steps for start in own_starts):
         notes.append(
             "the job's row is the sum of its steps of srun (no PrologFlags=Contain): overlapping "
