@@ -135,6 +135,12 @@ class _StartCheck(NamedTuple):
         self, row: Row, place: RowWindow, own: OwnEnergy, answer: Reconciled
     ) -> Reconciled:
         ours_j = own.energy_j if own.nodes else None
+        if row.state == "RESIZING":
+            why = "nodes left or joined the job then: Slurm closed the row unread"
+            return _with(answer, finding="not-measured", why=why, ours_j=ours_j)
+        if not row.step and self.start.is_resized:
+            why = "nodes left or joined the job: the figure is that of an unknown part of its nodes"
+            return _with(answer, finding="not-measured", why=why, ours_j=ours_j)
         # figures of Slurm that are no measurement
         each_w = own.limit_w / len(own.nodes) if own.nodes else None
         why = reconciling.not_measured(row.energy_j, self.config.plug_ins, place.node_s, each_w)
@@ -142,8 +148,6 @@ class _StartCheck(NamedTuple):
         if why or row.energy_j is None:
             if row.energy_j is None and self._has_extern_energy(row):
                 why, bugs = "blank: the energy of this start stands in its step extern", ()
-            if row.state == "RESIZING":
-                why, bugs = "nodes left or joined the job then: Slurm closed the row unread", ()
             return _with(answer, finding="not-measured", why=why, ours_j=ours_j, bugs=bugs)
         if ours_j is None:
             return _with(
@@ -169,7 +173,7 @@ class _StartCheck(NamedTuple):
     def _stands(self, row: Row, place: RowWindow) -> Stands:
         """Which energy a row holds."""
         extern = self.start.extern
-        if row.step or self.start.is_resized:
+        if row.step:
             return "itself"
         if extern is not None and not lasts_as_long(extern, place):
             return "extern"
@@ -233,7 +237,7 @@ def _notes(
     if any(start.is_resized for start in own_starts):
         notes.append(
             "nodes left or joined the job while it ran: each set of nodes has a row of the job, "
-            "every row states the start of the whole job, and no row has the energy of all nodes"
+            "which may state the start of the whole job, and no row has the energy of all nodes"
         )
     if any(start.sums_steps for start in own_starts):
         notes.append(

@@ -51,8 +51,8 @@ class Start(NamedTuple):
         """Whether nodes left or joined the job while it ran: scontrol update NumNodes, or a node
         that failed under --no-kill.
 
-        The time of submission of the row after a change is that of the change. The row before may
-        lie outside the time that was asked for.
+        The row after a change states the time of the change as that of its submission, and may
+        state the start of the whole job. The row before may lie outside the time of the question.
         """
         submit_s, start_s = self.job.submit_s, self.job.start_s
         if submit_s is None or start_s is None:
@@ -68,8 +68,9 @@ class Start(NamedTuple):
 
     @property
     def windows(self) -> tuple[RowWindow, ...]:
-        """Time and nodes of each section. Every row of a job states the start of the whole job: a
-        section begins when the one before ends.
+        """Time and nodes of each section. The row of a job that shrank states the start of the
+        whole job, that of a job that lost a node the start of the section: a section begins when
+        the one before ends.
         """
         found = [place for row in self.sections if (place := window(row)) is not None]
         for i in range(1, len(found)):
@@ -139,7 +140,7 @@ def starts(rows: Iterable[Row]) -> list[Start]:
 
 
 def _order(job: Row) -> tuple[int, int]:
-    """By start. Rows of one start state the same one, and the times of the changes of its nodes as
+    """By start, and rows that state the same start by the changes of its nodes, which they state as
     their submission.
     """
     submit_s = job.submit_s or 0

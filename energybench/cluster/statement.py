@@ -236,7 +236,8 @@ def _line(
 def _energy(start: Start, plug_ins: Sequence[str]) -> tuple[float | None, Source, list[Flag]]:
     """The energy of one start, the rows that it comes from, and flags."""
     if start.is_resized:
-        # the last row has the energy of the nodes that are left, the rows before are blank
+        # The rows before a change are blank. Of the nodes that are left, the last row may have the
+        # energy since the start of the job, or since an unknown time.
         return None, "none", ["resized"]
     place, flags = window(start.job), list[Flag]()
     energy_j = start.job.energy_j

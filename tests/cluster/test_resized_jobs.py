@@ -54,7 +54,16 @@ def test_a_job_that_shrank_twice_and_was_put_back_is_one_start() -> None:
     assert set(answer.flags) == {"exclusive", "resized"}
 
 
-@pytest.mark.parametrize("number", [1, 2])
+def test_a_job_that_lost_a_node_and_went_on_is_one_start() -> None:
+    """--no-kill: two nodes for 4 s, then one for 16 s, whose row states its own start."""
+    (start,) = [start for start in starts(saved(RESIZED)) if start.job.job == 6]
+    assert [place.node_s for place in start.windows] == [2 * 4, 16]
+    answer = lines(saved(RESIZED), CPUS, ["rapl"], 0, UNTIL_S)[2]
+    assert (answer.starts, answer.elapsed_s, answer.node_s) == (1, 20, 24)
+    assert set(answer.flags) == {"exclusive", "resized"}
+
+
+@pytest.mark.parametrize("number", [1, 2, 6])
 def test_check_names_the_change_and_no_other_cause(number: int, tmp_path: Path) -> None:
     answer = checked(number, tmp_path)
     notes = " ".join(answer.notes)
@@ -64,9 +73,9 @@ def test_check_names_the_change_and_no_other_cause(number: int, tmp_path: Path) 
     assert "had this number" not in notes
     assert {row.restart for row in answer.rows} == {0}
     assert not any(row.finding == "not-ended" for row in answer.rows)
-    closed = [row for row in answer.rows if row.state == "RESIZING"]
-    assert {row.finding for row in closed} == {"not-measured"}
-    assert all("nodes left or joined" in row.why and not row.bugs for row in closed)
+    unread = [row for row in answer.rows if row.state == "RESIZING" or row.kind == "job"]
+    assert {row.finding for row in unread} == {"not-measured"}
+    assert all("nodes left or joined" in row.why and not row.bugs for row in unread)
 
 
 def test_a_row_of_which_the_accounts_show_no_earlier_one() -> None:
