@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from energybench.launch import CASE, campaign_case, first_host, job, meeting_place
+from energybench.launch import (
+    CASE,
+    by_srun,
+    campaign_case,
+    first_host,
+    job,
+    local_ranks,
+    meeting_place,
+)
+from energybench.launch_name import launch_name
 from energybench.model import Job
 from energybench.slurm_job import nodes_of_job, slurm_numbers
 
@@ -170,6 +179,59 @@ def test_torchrun_and_a_script_of_ones_own_name_the_first_node() -> None:
     found = job(BY_HAND)
     assert found is not None
     assert (found.launcher, found.nodes, found.ranks, found.ranks_here) == ("torchrun", 3, 3, 1)
+
+
+OF_FIVE = {"RANK": "4", "LOCAL_RANK": "1", "WORLD_SIZE": "5", "MASTER_ADDR": "nid001"}
+OPEN_MPI = {
+    "OMPI_COMM_WORLD_SIZE": "5",
+    "OMPI_COMM_WORLD_LOCAL_SIZE": "2",
+    "OMPI_COMM_WORLD_LOCAL_RANK": "1",
+}
+HYDRA = {"PMI_SIZE": "5", "MPI_LOCALNRANKS": "2", "MPI_LOCALRANKID": "1"}
+
+
+@pytest.mark.parametrize("added", [{}, {"LOCAL_WORLD_SIZE": "2"}])
+@pytest.mark.parametrize("started", [STEP, {**BATCH, **OPEN_MPI}, OPEN_MPI, {**BATCH, **HYDRA}])
+def test_ranks_that_name_themselves_for_torch_are_those_of_their_launcher(
+    started: dict[str, str], added: dict[str, str]
+) -> None:
+    """A script in each task sets RANK and WORLD_SIZE from the numbers of srun or mpirun."""
+    by_hand = {**started, **OF_FIVE, **added}
+    assert job(by_hand) == job(started)
+    assert local_ranks(by_hand) == local_ranks(started)
+    assert launch_name(by_hand) == launch_name(started)
+    assert by_srun(by_hand) is by_srun(started)
+    torchrun = {**by_hand, "TORCHELASTIC_RUN_ID": "none"}
+    assert not by_srun(torchrun)
+    assert launch_name(torchrun).startswith("torchrun")
+
+
+@pytest.mark.parametrize(
+    ("environment", "here"),
+    [
+        (BY_HAND, 1),
+        ({**BY_HAND, "LOCAL_RANK": "0"}, None),
+        ({**BY_HAND, "LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": "3"}, 3),
+        ({**STEP, **BY_HAND, "WORLD_SIZE": "10"}, 2),  # a launch of two steps
+        ({**STEP, **BY_HAND, "WORLD_SIZE": "10", "LOCAL_RANK": "0"}, None),
+    ],
+)
+def test_ranks_on_a_node_are_known_only_if_somebody_states_them(
+    environment: dict[str, str], here: int | None
+) -> None:
+    found = job(environment)
+    assert found is not None
+    assert found.ranks_here == here
+
+
+def test_the_first_node_that_a_script_names_counts_inside_a_step_too() -> None:
+    """Where the name that Slurm has for the node cannot be reached."""
+    by_hand = {"RANK": "1", "WORLD_SIZE": "2", "MASTER_ADDR": "nid007", "LOCAL_RANK": "0"}
+    for environment in ({**ONE_TASK_A_NODE, **by_hand}, by_hand):
+        place = meeting_place(environment)
+        assert place is not None
+        assert place[:3] == (2, 1, "nid007")
+    assert meeting_place({**by_hand, "LOCAL_RANK": "1"}) is None
 
 
 @pytest.mark.parametrize(

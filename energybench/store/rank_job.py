@@ -85,9 +85,9 @@ def _write_header(folder: Path, draft: Path, text: str) -> None:
 def unread_nodes(own_job: Job, parts: Sequence[Measurement]) -> int:
     """How many nodes with ranks of the launch have no part, if the names of the nodes are not
     known: those that it takes for the ranks that no part knows, as many on each as on the fullest,
-    and no more than the job has.
+    and no more than the job has. A part that does not know its number of ranks has one.
     """
-    known = [part.job.ranks_here for part in parts if part.job is not None and part.job.ranks_here]
+    known = [part.job.ranks_here or 1 for part in parts if part.job is not None]
     if own_job.ranks is None or not known:
         return 0
     missing = -(-max(own_job.ranks - sum(known), 0) // max(known))

@@ -130,3 +130,39 @@ def test_runs_of_all_ranks_in_turn_need_a_label_each(tmp_path: Path, runs: int) 
     refused = [line for lines in said for line in lines if "not measured" in line]
     assert len(refused) == 2 * (runs - 1), said
     assert all("--label NAME" in line for line in refused), said
+
+
+def test_a_late_rank_of_a_script_is_one_of_its_launch(tmp_path: Path) -> None:
+    """The script says how many ranks there are, and not how many on this node."""
+    ended, late = tmp_path / "ended", tmp_path / "late"
+    own = f"{sys.executable} -m energybench rank --label B --out store"
+    own += f" --root {tmp_path / 'machine'} --"
+
+    def until(flag: Path) -> str:
+        return f"while [ ! -e {flag} ]; do sleep 0.1; done"
+
+    scripts = (
+        f"{own} sh -c '{until(late)}'",
+        f"{own} true; touch {ended}",
+        f"{until(ended)}; {own} sh -c 'touch {late}; exit 7'",
+    )
+    kept = environment(tmp_path, 1)
+    kept = {name: value for name, value in kept.items() if not name.startswith(("OMPI", "PMI"))}
+    kept |= {"MASTER_ADDR": "localhost", "MASTER_PORT": "29500", "WORLD_SIZE": "3"}
+    with live_node(tmp_path / "machine", SOCKET):
+        ranks = [
+            subprocess.Popen(
+                ["sh", "-c", script],
+                env=kept | {"RANK": str(number), "LOCAL_RANK": str(number)},
+                cwd=tmp_path,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            for number, script in enumerate(scripts)
+        ]
+        said = [rank.communicate(timeout=120)[1] for rank in ranks]
+    assert not [words for words in said if "not measured" in words], said
+    (folder,) = (tmp_path / "store").glob(f"{PARTIAL}*")
+    (part,) = folder.glob(f"node-*/{RUN}")
+    (check,) = json.loads(part.read_text())["verification"]
+    assert check["value"] == 7
