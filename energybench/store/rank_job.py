@@ -25,10 +25,9 @@ from energybench.store.window_overlap import Apart, Span, windows_apart
 _MOST_DOUBTS = 20  # nodes that have a doubt of their own
 
 
-def rank_job_folder(store: Path, label: str, own_job: Job | None, launch: str) -> Path:
+def rank_job_folder(store: Path, label: str, own_job: Job, launch: str) -> Path:
     """The directory of one launch of ranks: every node makes the same name."""
-    key = own_job.name if own_job is not None else "no-job"
-    return store / (PARTIAL + "_".join(map(file_word, (label, key, launch))))
+    return store / (PARTIAL + "_".join(map(file_word, (label, own_job.name, launch))))
 
 
 def ensure_rank_job(
