@@ -15,7 +15,7 @@ from pathlib import Path
 from energybench.errors import StorageFailed
 from energybench.foreign_text import unicode_text
 from energybench.model import REPEAT, BoundaryName, Doubt, Host, Job, Measurement, Window
-from energybench.store.job_header import JobHeader
+from energybench.store.job_header import JobHeader, of_earlier_starts
 from energybench.store.layout import DRAFT, JOB, PARTIAL, file_word
 from energybench.store.part_files import zero_s
 from energybench.store.run import pretty
@@ -54,6 +54,7 @@ def ensure_rank_job(
         pid=os.getpid(),
         pid_started=None,
         boot_id=None,
+        doubts=of_earlier_starts(own_job),
     )
     draft = folder / f"{DRAFT}{host.name}-{os.getpid()}"
     try:
