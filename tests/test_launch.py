@@ -143,9 +143,41 @@ def test_a_heterogeneous_job_holds_the_nodes_of_all_components() -> None:
 
 @pytest.mark.parametrize("text", ["", "x", "-3", "４", "1e3", "9" * 40])
 def test_a_variable_that_is_no_number_is_not_known(text: str) -> None:
-    found = job({**BATCH, "SLURM_JOB_NUM_NODES": text})
+    found = job({**BATCH, "SLURM_JOB_NUM_NODES": text, "SLURM_JOB_NODELIST": ""})
     assert found is not None
     assert found.nodes is None
+
+
+OLD_NAMES = {"SLURM_NNODES": "4", "SLURM_NODELIST": "nid[001-004]"}
+HET_NAMES = {
+    "SLURM_HET_SIZE": "2",
+    "SLURM_JOB_ID_HET_GROUP_0": "71",
+    "SLURM_JOB_ID_HET_GROUP_1": "72",
+    "SLURM_JOB_NUM_NODES_HET_GROUP_0": "1",
+    "SLURM_JOB_NODELIST_HET_GROUP_0": "cpu1",
+    "SLURM_JOB_NODELIST_HET_GROUP_1": "gpu[1-3]",
+}
+
+
+@pytest.mark.parametrize(
+    ("removed", "added", "nodes"),
+    [
+        (["SLURM_JOB_NUM_NODES"], {}, 4),
+        (["SLURM_JOB_NODELIST"], {}, 4),
+        (["SLURM_JOB_NUM_NODES", "SLURM_JOB_NODELIST"], {"SLURM_NNODES": "4"}, 4),
+        (["SLURM_JOB_NUM_NODES", "SLURM_JOB_NODELIST"], {"SLURM_NODELIST": "a,b"}, 2),
+        (["SLURM_JOB_NUM_NODES", "SLURM_JOB_NODELIST"], {}, None),
+        ([], HET_NAMES, 4),  # the number of the second component is missing
+        # of the step, which has fewer nodes than the job
+        (["SLURM_JOB_NUM_NODES"], {**OLD_NAMES, "SLURM_NNODES": "2", "SLURM_STEP_ID": "0"}, 4),
+    ],
+)
+def test_the_nodes_of_a_job_are_known_by_any_variable_that_is_left(
+    removed: list[str], added: dict[str, str], nodes: int | None
+) -> None:
+    """A script may have removed some of the variables."""
+    kept = {name: value for name, value in BATCH.items() if name not in removed}
+    assert nodes_of_job({**kept, **added}) == nodes
 
 
 ONE_TASK_A_NODE = {
