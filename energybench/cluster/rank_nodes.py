@@ -127,6 +127,6 @@ def of_unread_ranks(own_job: Job, missing: int) -> list[Doubt]:
             message=f"{missing} of {own_job.ranks_here} ranks on this node were not started with "
             "`energybench rank`: if they ran longer than the others, the energy is too small",
             remedy="start every rank with `energybench rank -- PROGRAM`; in a file of `srun "
-            "--multi-prog`, in every line",
+            "--multi-prog`, in every line, and with the same `--label NAME`",
         )
     ]

@@ -25,6 +25,7 @@ class NodePart(NamedTuple):
     measurement  the node's own result; None if there is none
     why          why there is no result, or none of the whole time; "" if that is not known
     clock_half_s half-width of the error of the node's clock against the head node's; None: unknown
+    remedy       what to do about a missing result; "": repeat the job
     """
 
     node: str
@@ -32,6 +33,7 @@ class NodePart(NamedTuple):
     measurement: Measurement | None = None
     why: str = ""
     clock_half_s: float | None = None
+    remedy: str = ""
 
 
 class Fill(NamedTuple):
