@@ -84,11 +84,7 @@ def merged(
             )
         )
     if header.windows_by == "nodes" and not header.nodes:
-        count = unread_nodes(header.job, tuple(found.by_folder.values()))
-        parts += [
-            NodePart(node=f"unknown-{number}", why="no reader of its ranks left a part")
-            for number in range(1, count + 1)
-        ]
+        parts += unread_nodes(header.job, tuple(found.by_folder.values()))
     if header.windows_by == "nodes":
         parts = with_other_labels(directory, header, parts)
     stated = [line.doubt for line in lines if line.doubt is not None]

@@ -85,18 +85,26 @@ def _write_header(folder: Path, draft: Path, text: str) -> None:
         draft.unlink(missing_ok=True)
 
 
-def unread_nodes(own_job: Job, parts: Sequence[Measurement]) -> int:
-    """How many nodes with ranks of the launch have no part, if the names of the nodes are not
-    known: those that it takes for the ranks that no part knows, as many on each as on the fullest,
-    and no more than the job has. A part that does not know its number of ranks has one.
+def unread_nodes(own_job: Job, parts: Sequence[Measurement]) -> list[NodePart]:
+    """Nodes with ranks of the launch that have no part, if the names of the nodes are not known:
+    as many as it takes for the ranks that no part knows, as many on each as on the fullest, and no
+    more than the job has. A part that does not know its number of ranks has one.
     """
-    known = [part.job.ranks_here or 1 for part in parts if part.job is not None]
+    known = [part.job.ranks_here for part in parts if part.job is not None]
     if own_job.ranks is None or not known:
-        return 0
-    missing = -(-max(own_job.ranks - sum(known), 0) // max(known))
+        return []
+    counts = [count or 1 for count in known]
+    missing = -(-max(own_job.ranks - sum(counts), 0) // max(counts))
     if own_job.launcher == "slurm" and own_job.nodes is not None:
         missing = min(missing, max(own_job.nodes - len(parts), 0))
-    return missing
+    why, remedy = "no reader of its ranks left a part", ""
+    if not all(known):
+        why += f"; or a node has several of the {own_job.ranks} ranks, which none of them states"
+        remedy = "set LOCAL_WORLD_SIZE, the number of ranks on a node, beside RANK and WORLD_SIZE"
+    return [
+        NodePart(node=f"unknown-{number}", why=why, remedy=remedy)
+        for number in range(1, missing + 1)
+    ]
 
 
 def with_other_labels(

@@ -18,6 +18,10 @@ from tests.simulators.trees import live_node
 SOCKET = {"intel-rapl:0": {"name": "package-0", "watts": 60}}
 
 
+def results(store: Path) -> list[Any]:
+    return [json.loads(file.read_text()) for file in sorted(store.glob(f"[!.]*/{RUN}"))]
+
+
 def without_launcher() -> dict[str, str]:
     named = ("SLURM", "OMPI", "PMI", "MPI", "TORCH", "RANK", "LOCAL_", "WORLD_", "MASTER_")
     return {name: value for name, value in os.environ.items() if not name.startswith(named)}
@@ -171,10 +175,12 @@ def test_a_late_rank_of_a_script_is_one_of_its_launch(tmp_path: Path) -> None:
     (part,) = folder.glob(f"node-*/{RUN}")
     (check,) = json.loads(part.read_text())["verification"]
     assert check["value"] == 7
-
-
-def results(store: Path) -> list[Any]:
-    return [json.loads(file.read_text()) for file in sorted(store.glob(f"[!.]*/{RUN}"))]
+    # whether the three ranks were on one node or on three is not known, and is said
+    launched(tmp_path, 1, "recover", str(folder))
+    (document,) = results(tmp_path / "store")
+    doubts = [each for each in document["doubts"] if each["code"] == "node-missing"]
+    assert len(doubts) == 2
+    assert all("LOCAL_WORLD_SIZE" in each["remedy"] for each in doubts)
 
 
 def test_a_rank_without_a_launcher_has_a_whole_result(tmp_path: Path) -> None:
