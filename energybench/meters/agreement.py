@@ -15,7 +15,8 @@ _OFFSETS, _COARSE = 41, 500
 _MOST = 500  # readings of the search: the shape of a step needs no more
 _CHANGES = 5
 # Pieces of a time constant of exponential smoothing; time constants after which nothing is left.
-_PIECES, _GONE = 8, 8
+# The pieces of a whole run, at most: smoothing over less than such a piece is not told.
+_PIECES, _GONE, _MOST_PIECES = 8, 8, 1_000_000
 
 
 class Agreement:
@@ -80,10 +81,11 @@ def on_run(series: MeterSeries, width_s: float, zero_s: float) -> MeterSteps:
 
 def _smoothed(run: RunPower, constant_s: float) -> RunPower:
     """The run's power after exponential smoothing, from the time on at which it has settled."""
-    step_s = constant_s / _PIECES
-    t_s = np.arange(float(run.t_s[0]), float(run.t_s[-1]), step_s)
+    first_s, last_s = float(run.t_s[0]), float(run.t_s[-1])
+    step_s = max(constant_s / _PIECES, (last_s - first_s) / _MOST_PIECES)
+    t_s = np.arange(first_s, last_s, step_s)
     joules = np.interp(t_s, run.t_s, run.energy_j)
-    weights = np.exp(-np.arange(_GONE * _PIECES) / _PIECES)
+    weights = np.exp(-np.arange(0.0, _GONE, step_s / constant_s))
     watts = np.diff(joules) / step_s
     if watts.size < weights.size:
         return run

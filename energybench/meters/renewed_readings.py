@@ -23,6 +23,8 @@ _UNEXPLAINED = 0.0005
 # where the value changes at nearly every renewal, so that the changes alone show the grid.
 _EXPLAINS, _LEFT, _LEFT_BY_CHANCE, _LEFT_OF_CERTAIN = 0.9, 0.5, 0.2, 0.9
 _EACH = 0.8
+# The times of irregular renewals are known to a row only, and leave more.
+_LEFT_IRREGULAR = 0.7
 # Counts that a counter rises from row to row, at least, to show that a row without a rise is old.
 _COUNTS = 3.0
 
@@ -38,9 +40,9 @@ def of(series: MeterSeries, meter: Meter, run: RunPower | None, zero_s: float) -
     """None if every row of the log is a new reading, as far as its values show."""
     if series.kind == "counter":
         return _of_counter(series)
-    on_grid = _on_grid(series, meter, run, zero_s)
-    if on_grid is not None:
-        return on_grid
+    renewed = _beside_run(series, meter, run, zero_s)
+    if renewed is not None:
+        return renewed
     period_s = renewal.period_s(series, run, zero_s, meter)
     return None if period_s is None else Renewed(renewal.renewals(series, period_s), period_s)
 
@@ -55,11 +57,11 @@ def _of_counter(series: MeterSeries) -> Renewed | None:
     return None
 
 
-def _on_grid(
+def _beside_run(
     series: MeterSeries, meter: Meter, run: RunPower | None, zero_s: float
 ) -> Renewed | None:
-    """The renewals on the grid that agrees best with the run, if the rows do so clearly better as
-    values of their renewals than as new readings.
+    """The renewals on the grid that agrees best with the run, or at every change of the value, if
+    the rows agree clearly better as values of their renewals than as new readings.
 
     Changes that are the load's may lie on a grid as well; then every row agrees with the run.
     """
@@ -71,7 +73,8 @@ def _on_grid(
     if run is None:
         certain = [grid for grid in grids if grid.evident and grid.changes >= _EACH]
         return _renewed(series, certain[0]) if certain else None
-    if not grids:
+    irregular_s = renewal.irregular_period_s(series)
+    if not grids and irregular_s is None:
         return None
     agreement = Agreement(series, run, zero_s, meter.max_offset_s)
     stated = [meter.averaging_s] if meter.averaging_s is not None else []
@@ -79,20 +82,26 @@ def _on_grid(
     unexplained = 1 - max(agreement.best(series, width, 2 * spacing) for width in widths) ** 2
     if unexplained < _UNEXPLAINED:
         return None
-    lefts = [_left(agreement, series, grid, widths) for grid in grids]
-    best = int(np.argmin(lefts))
-    return _renewed(series, grids[best]) if _clear(grids[best], lefts[best], unexplained) else None
+    found = [
+        (_left(agreement, renewal_grid.shown(series, grid), grid.period_s, widths), i)
+        for i, grid in enumerate(grids)
+    ]
+    left, i = min(found, default=(1.0, 0))
+    if grids and _clear(grids[i], left, unexplained):
+        return _renewed(series, grids[i])
+    if irregular_s is not None:
+        left = _left(agreement, renewal.shown(series), irregular_s, widths)
+        if left <= min(_LEFT_IRREGULAR * unexplained, 1 - _EXPLAINS):
+            return Renewed(renewal.renewals(series, irregular_s), irregular_s)
+    return None
 
 
-def _left(
-    agreement: Agreement, series: MeterSeries, grid: renewal_grid.Grid, widths: list[float]
-) -> float:
+def _left(agreement: Agreement, shown: MeterSeries, period_s: float, widths: list[float]) -> float:
     """Share of the variance of the rows that the run does not explain, if each row shows the value
-    of the last renewal.
+    of the last renewal. shown: every row at the time of its renewal.
     """
-    shown = renewal_grid.shown(series, grid)
-    reach_s = grid.period_s + spacing_s(series)
-    return 1 - max(agreement.best(shown, w, reach_s) for w in (grid.period_s, *widths)) ** 2
+    reach_s = 2 * period_s
+    return 1 - max(agreement.best(shown, w, reach_s) for w in (period_s, *widths)) ** 2
 
 
 def _clear(grid: renewal_grid.Grid, left: float, unexplained: float) -> bool:

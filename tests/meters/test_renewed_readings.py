@@ -110,6 +110,22 @@ def test_also_beside_noise_jitter_of_the_rows_and_another_clock(seed: int) -> No
     assert spacing_s(smoothed.series) == pytest.approx(period_s, rel=0.02)
 
 
+@pytest.mark.parametrize("rows", [1.5, 1.9, 2.4])
+@pytest.mark.parametrize("seed", range(4))
+def test_also_renewals_of_an_irregular_meter(rows: float, seed: int) -> None:
+    """Each renewal is late by another time, and the next one counts from it."""
+    load, random = LOADS["uneven"], np.random.default_rng(seed)
+    ends_s = np.cumsum(rows * (1 + 0.1 * random.normal(size=int(380 / rows)))) - 70.0
+    watts = np.diff(np.interp(ends_s, FINE, node_j(load)), prepend=0.0) / np.diff(
+        ends_s, prepend=ends_s[0] - rows
+    )
+    t_s = np.arange(-60.0, 280.0)
+    raw = np.round(10 * watts[np.searchsorted(ends_s, t_s, side="right") - 1])
+    smoothed, _ = taken(series_of(t_s, raw, 0.1), load)
+    assert codes(smoothed)[0] == "meter-smooths"
+    assert spacing_s(smoothed.series) == pytest.approx(rows, abs=0.6)
+
+
 @pytest.mark.parametrize("load", [*KINDS, pytest.param(lambda t: 200.0 + 0 * t, id="constant")])
 @pytest.mark.parametrize("step_w", [0.1, 1.0, 10.0])
 @pytest.mark.parametrize("jitter_s", [0.0, 0.1])
