@@ -152,16 +152,16 @@ class _StartCheck(NamedTuple):
         stands = self._stands(row, place)
         steps = self._steps(stands)
         expected_j, causes = reconciling.split(row.energy_j, own, self.config.period_s, steps)
-        found, why = reconciling.finding(place, own, expected_j, causes, stands)
+        finding, why = reconciling.finding(place, own, expected_j, causes, stands)
         return _with(
             answer,
-            finding=found,
+            finding=finding,
             why=why,
             ours_j=ours_j,
             expected_j=expected_j,
             difference_j=row.energy_j - ours_j.value - own.others_j.value,
             split=causes,
-            bugs=bugs if found == "differs" else (),
+            bugs=bugs if finding == "differs" else (),
         )
 
     def _stands(self, row: Row, place: RowWindow) -> Stands:

@@ -75,19 +75,19 @@ class PartitionFinding(Noun, frozen=True, kw_only=True):
 
 def partitions(text: str) -> list[Partition]:
     """Of `sinfo -h -o "%R|%a|%D|%G"`, which has a line for each set of equal nodes."""
-    found: dict[str, Partition] = {}
+    by_name: dict[str, Partition] = {}
     for line in text.splitlines():
         name, up, nodes, generic = [*line.split("|", 3), "", "", ""][:4]
         if not name:
             continue
-        known = found.get(name, Partition(name, False, 0, False))
-        found[name] = Partition(
+        known = by_name.get(name, Partition(name, False, 0, False))
+        by_name[name] = Partition(
             name,
             known.up or up.strip().lower() == "up",
             known.nodes + (int(nodes) if nodes.strip().isdigit() else 0),
             known.has_boards or re.search(r"(?:^|,)gpu[:(]", generic) is not None,
         )
-    return list(found.values())
+    return list(by_name.values())
 
 
 def partition_list() -> list[Partition]:

@@ -42,13 +42,13 @@ def _halves(
     questions = 0
     for begin_s, end_s in ((since_s, middle_s), (middle_s, until_s)):
         try:
-            found, asked = ask(begin_s, end_s), 1
+            rows_of_half, asked = ask(begin_s, end_s), 1
         except NoAnswer as why:
             if end_s - begin_s <= _SHORTEST_S:
                 raise _silent(why) from None
-            found, asked = _halves(begin_s, end_s, ask)
+            rows_of_half, asked = _halves(begin_s, end_s, ask)
             asked += 1
-        rows, questions = _without_repeated(rows, found), questions + asked
+        rows, questions = _without_repeated(rows, rows_of_half), questions + asked
     return rows, questions
 
 
