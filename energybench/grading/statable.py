@@ -74,13 +74,13 @@ def _check_kinds(document: Document) -> None:
 def against_publication(document: Document) -> Iterator[str]:
     """Reasons for which the results are not for publication, as clauses."""
     runs: dict[str, Measurement] = {run.id: run for run in document.of(Measurement)}
-    said: set[tuple[str, str]] = set()  # (run, stamp) that the clause of a comparison names
+    named: set[tuple[str, str]] = set()  # (run, stamp) that the clause of a comparison names
     for pair in document.of(Comparison):
         name = " → ".join(pair.labels)
         for stamp in pair.stamps:
             if stamp.code in NOT_STATABLE:
                 yield f"{name} is {stamp.words}"
-                said |= {(pair.baseline, stamp.code), (pair.candidate, stamp.code)}
+                named |= {(pair.baseline, stamp.code), (pair.candidate, stamp.code)}
         if not pair.counted_once:
             yield f"{name} has no verdict: {MISCOUNTED}"
         for run in (pair.baseline, pair.candidate):
@@ -89,7 +89,7 @@ def against_publication(document: Document) -> Iterator[str]:
     yield from _of_dates(document, runs.values())
     for run_id, measurement in runs.items():
         for stamp in measurement.stamps:
-            if stamp.code in NOT_STATABLE and (run_id, stamp.code) not in said:
+            if stamp.code in NOT_STATABLE and (run_id, stamp.code) not in named:
                 yield f"{measurement.label} is {stamp.words}"
         if measurement.failed_checks:
             yield f"{measurement.label} failed the check of {', '.join(measurement.failed_checks)}"

@@ -60,7 +60,7 @@ def of_stored(
     directories  of finished runs, by the ids of their measurements; each is read once
     """
     known: dict[str, tuple[FileDigest, ...]] = {}
-    made = []
+    complete = []
     for comparison in comparisons:
         sides = (comparison.baseline, comparison.candidate)
         if all(side in directories for side in sides):
@@ -69,5 +69,5 @@ def of_stored(
                     known[side] = of_run(directories[side])
             digests = (known[sides[0]], known[sides[1]])
             comparison = msgspec.structs.replace(comparison, digests=digests)
-        made.append(comparison)
-    return made
+        complete.append(comparison)
+    return complete

@@ -117,10 +117,10 @@ def content_of(value: Any, where: str) -> Content:
         return Content(grades=(unknown_fields.convert(value, Grade, where),))
     if kind not in RESULTS:
         raise _not_a_result(value, where, [*RESULTS, "grade", "document"])
-    found = result(value, where)
-    if isinstance(found, Measurement):
-        found = part_names.told_apart(found)
-    return Content(results=(found,))
+    stored = result(value, where)
+    if isinstance(stored, Measurement):
+        stored = part_names.told_apart(stored)
+    return Content(results=(stored,))
 
 
 def _kind(value: Any) -> str | None:

@@ -57,14 +57,14 @@ def merged(
         line.window for line in lines if line.window is not None and line.window.label == REPEAT
     )
     head = HeadNode(header.job, header.nodes, header.host, repeats)
-    found = job_parts.find_parts(directory, head, ranges, jobs)
+    found_parts = job_parts.find_parts(directory, head, ranges, jobs)
     reasons = {**part_files.words_of(directory / SILENT), **(silent or {})}
     clocks = part_files.numbers_of(directory / CLOCKS)
-    names = _names(header, found)
+    names = _names(header, found_parts)
     apart: dict[str, Apart] = {}
     if header.windows_by == "nodes":
-        apart = nodes_apart(found.by_folder, header.host)
-    measured, unfit = _fitting(directory, header, found, names, head, ranges)
+        apart = nodes_apart(found_parts.by_folder, header.host)
+    measured, unfit = _fitting(directory, header, found_parts, names, head, ranges)
     for folder, each in apart.items():
         unfit[folder] = words_on(each)
         del measured[folder]
@@ -73,17 +73,17 @@ def merged(
         parts.append(
             NodePart(
                 node=node,
-                directory=folder if folder in found.by_folder else "",
+                directory=folder if folder in found_parts.by_folder else "",
                 measurement=measured.get(folder),
                 why=unfit.get(folder)
                 or reasons.get(node)
-                or found.why(folder)
+                or found_parts.why(folder)
                 or job_parts.unfinished(directory, folder),
                 clock_half_s=clocks.get(node),
             )
         )
     if header.windows_by == "nodes" and not header.nodes:
-        count = unread_nodes(header.job, tuple(found.by_folder.values()))
+        count = unread_nodes(header.job, tuple(found_parts.by_folder.values()))
         parts += [
             NodePart(node=f"unknown-{number}", why="no reader of its ranks left a part")
             for number in range(1, count + 1)
@@ -92,12 +92,12 @@ def merged(
     stated += doubts_of_clocks(apart)
     by_head = header.windows_by == "head"
     if by_head:
-        windows = _windows(lines, found)
+        windows = _windows(lines, found_parts)
     else:
         windows = windows_of_nodes(tuple(measured.values()), header.host)
     if header.workload is not None:
-        said = (*header.doubts, *stated, *job_parts.doubts(found, head))
-        return merge(_of_workload(header, parts, said), parts)
+        stated_doubts = (*header.doubts, *stated, *job_parts.doubts(found_parts, head))
+        return merge(_of_workload(header, parts, stated_doubts), parts)
     if by_head:
         stated += of_lost_repeats(lines, windows, header.repeats)
     record = JobRecord(
@@ -111,11 +111,11 @@ def merged(
         windows=windows,
         verification=_checks(lines)
         if by_head
-        else checks_of_nodes(tuple(found.by_folder.values())),
+        else checks_of_nodes(tuple(found_parts.by_folder.values())),
         doubts=(
             *header.doubts,
             *stated,
-            *job_parts.doubts(found, head),
+            *job_parts.doubts(found_parts, head),
             *_of_clocks(parts, header, directory, recovered=is_recovered(stated)),
         ),
         works=works_of_whole_repeats(lines, windows),
