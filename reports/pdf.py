@@ -69,13 +69,13 @@ class Pdf:
     def statement(self, document: Document, *, draft: bool) -> bytes:
         """Two pages and an appendix. Raises BadInput if the results cannot be stated."""
         check(document, draft=draft)
-        view, made = build(document), words.statement(document)
+        view, statement = build(document), words.statement(document)
         contents = {
             **page(document, view),
             "view": data(view._replace(sections=(), overview=(), answers=())),
             "overview": data(view.overview),
             "sections": [section_data(section) for section in view.sections],
-            "statement": data(made),
+            "statement": data(statement),
             "marked": draft,
         }
         form = _DRAFT if draft else _STATEMENT

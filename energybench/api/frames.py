@@ -27,18 +27,18 @@ class Frames:
         import pandas as pd
 
         self._directories = {measurement.id: path for path, measurement in measured}
-        found = [measurement for _, measurement in measured]
-        self._shares = {measurement.id: measurement.shares for measurement in found}
-        self.runs: pd.DataFrame = pd.DataFrame([_run(m) for m in found], columns=list(_RUN))
+        measurements = [measurement for _, measurement in measured]
+        self._shares = {measurement.id: measurement.shares for measurement in measurements}
+        self.runs: pd.DataFrame = pd.DataFrame([_run(m) for m in measurements], columns=list(_RUN))
         self.energies: pd.DataFrame = pd.DataFrame(
-            [row for m in found for row in _energies(m)], columns=list(_ENERGY)
+            [row for m in measurements for row in _energies(m)], columns=list(_ENERGY)
         )
         self.repeats: pd.DataFrame = pd.DataFrame(
-            [row for m in found for row in _repeats(m)], columns=list(_REPEAT)
+            [row for m in measurements for row in _repeats(m)], columns=list(_REPEAT)
         )
 
         self.shares: pd.DataFrame = pd.DataFrame(
-            [row for m in found for row in _shares(m)], columns=list(_SHARE)
+            [row for m in measurements for row in _shares(m)], columns=list(_SHARE)
         )
 
     def samples(self, run: str) -> pd.DataFrame:

@@ -105,27 +105,27 @@ def read_row(task: tuple[bytes, Found]) -> Row:
     # late: rows that the cache holds need no numpy
     from energybench.store import reader, study
 
-    store, found = task
-    directory = Path(os.fsdecode(os.path.join(store, found.path)))
+    store, entry = task
+    directory = Path(os.fsdecode(os.path.join(store, entry.path)))
     try:
-        out = link_out(store, found.path)
+        out = link_out(store, entry.path)
         if out is not None:
             raise BadInput(
                 os.fsdecode(out), "is a link that leads out of the store, which is not followed"
             )
-        if found.content == "unfinished":
-            return _unfinished(found, directory)
-        if found.content == "study":
-            return _of_study(found, study.read_study(directory))
-        return _of_run(found, reader.read_run(directory))
+        if entry.content == "unfinished":
+            return _unfinished(entry, directory)
+        if entry.content == "study":
+            return _of_study(entry, study.read_study(directory))
+        return _of_run(entry, reader.read_run(directory))
     except (BadInput, OSError, ArithmeticError, ValueError) as why:
         return Row(
-            path=found.path,
-            stamp=found.stamp,
+            path=entry.path,
+            stamp=entry.stamp,
             kind="damaged",
-            inside=found.inside,
-            label=_text(os.path.basename(os.fsdecode(found.path))),
-            date=_date_of_path(found.path),
+            inside=entry.inside,
+            label=_text(os.path.basename(os.fsdecode(entry.path))),
+            date=_date_of_path(entry.path),
             reason=_text(str(_without_the_store(why, store)), 400),
         )
 

@@ -58,12 +58,14 @@ def glyphs() -> Glyphs:
         try:
             font = library.TTFont(FOLDER / name, lazy=True)
             advances, em = font["hmtx"], font["head"].unitsPerEm
-            found = {code: advances[glyph][0] / em for code, glyph in font.getBestCmap().items()}
+            widths_em = {
+                code: advances[glyph][0] / em for code, glyph in font.getBestCmap().items()
+            }
         except (OSError, library.TTLibError) as error:
             raise BadInput(
                 str(FOLDER / name), f"cannot be read: {error}", "install energybench again"
             ) from None
-        widths.update(found)
+        widths.update(widths_em)
     return Glyphs(widths)
 
 

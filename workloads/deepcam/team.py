@@ -112,8 +112,8 @@ class TrainingTeam(ProcessTeam):
         assert self._group is not None  # a node that does not lead is one of several
         received: Command | None = broadcast(self._group, None)
         if received is None or received[0] != name:
-            said = "has ended the run" if received is None else f"is at {received[0]!r}"
-            raise RuntimeError(f"the first node {said}, and this node at {name!r}")
+            state = "has ended the run" if received is None else f"is at {received[0]!r}"
+            raise RuntimeError(f"the first node {state}, and this node at {name!r}")
         return received[1]
 
     def _send(self, command: Command | None) -> None:

@@ -271,11 +271,11 @@ class Milc:
         """The true residual of each system. On several nodes every node has the whole solution for
         it, and judges its own sites.
         """
-        window, found = self._window, problem.x
+        window, solutions = self._window, problem.x
         if window is not None:
-            found = window.cut(team.gathered(window.inside(problem.x)))
+            solutions = window.cut(team.gathered(window.inside(problem.x)))
         residuals = []
-        for shift, x in zip(self._chosen.systems() or (0.0,), found, strict=True):
+        for shift, x in zip(self._chosen.systems() or (0.0,), solutions, strict=True):
             mass = (self._chosen.mass**2 + shift / 4) ** 0.5
             squares = checks.squares(
                 problem.lattice,
