@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 class Frames:
     """The results of a store.
 
-    runs      one row for each run or job: id, label, start, time, power (W, of one node), nodes,
+    runs      a row for each run or job: id, label, start, time, power (W, of one node), nodes,
               repeats, quality, boundary, host, doubts
-    energies  one row for each run and component ("total" is the whole boundary): value, low and
-              high in J, quality, boundary
-    repeats   one row for each repeat: start and end (s on the host's clock), energy in J
-    shares    one row for each node of each job: state, energy in J, power in W, time read in s
+    energies  a row for each run and component ("total" is the whole boundary): value, low and high
+              in J, quality, boundary
+    repeats   a row for each repeat: start and end (s on the host's clock), energy in J
+    shares    a row for each node of each job: state, energy in J, power in W, time read in s
     """
 
     def __init__(self, measured: Sequence[tuple[Path, Measurement]]) -> None:
@@ -42,9 +42,9 @@ class Frames:
         )
 
     def samples(self, run: str) -> pd.DataFrame:
-        """The raw samples of a run: time in s, collector, device, component, kind, raw value as it
-        was read, and whether the read worked. Of a job, those of the nodes' parts with the name of
-        each part; times are those of each node's own clock.
+        """The raw samples of a run: time in s, collector, device, component, kind, raw value, and
+        whether the read worked. For a job, the samples of the nodes' parts with the name of each
+        part; times belong to each node's own clock.
 
         run  the id of a run. Raises BadInput.
         """
@@ -189,7 +189,7 @@ def _value(estimate: Estimate | None) -> float | None:
 def load(store: str | Path = "results") -> Frames:
     """The finished runs of a store, or of a single run's directory, as tables.
 
-    Raises BadInput if there is no such folder, or if a run cannot be read.
+    Raises BadInput if the folder is missing, or if a run is unreadable.
     """
     from energybench.errors import BadInput
     from energybench.store.layout import is_run, runs

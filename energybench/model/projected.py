@@ -235,8 +235,7 @@ class Swing(Noun, frozen=True, kw_only=True):
 
     stated           the range: as the scenario states it, or the 95 % interval of a measured value
     interval_of      how the value behind the interval is known; None for a stated range
-    at_low, at_high  the answer with the input at the low and at the high end, and other inputs
-                     unchanged
+    at_low, at_high  the answer with the input at the low and at the high end, others unchanged
     label            words for the input
     unit, input_unit  of the answer, and of the input
     """
@@ -345,8 +344,6 @@ class Projection(Noun, frozen=True, kw_only=True):
 
 
 def base_inputs(lines: Iterable[Line], others: Iterable[Input] = ()) -> tuple[Input, ...]:
-    """The inputs of the lines and other inputs, without repetition and without values of earlier
-    lines.
-    """
+    """The inputs of the lines and other inputs, each once, without values of earlier lines."""
     of_lines = (used for line in lines for used in line.inputs if not used.above)
     return tuple(dict.fromkeys((*of_lines, *others)))

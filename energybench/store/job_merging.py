@@ -46,7 +46,7 @@ def merged(
 ) -> Measurement:
     """The measurement of all nodes from the parts in a job's directory.
 
-    silent        nodes without a result as far as the head node knows, each with the reason
+    silent        nodes without a result, with the reasons known to the head node
     times_alone   whether the times count if no node gave a result
     ranges, jobs  see `job_parts.find_parts`
     Raises BadInput, and ValueError as `merge`.
@@ -127,7 +127,7 @@ def merged(
 def _of_workload(
     header: JobHeader, parts: Sequence[NodePart], doubts: tuple[Doubt, ...]
 ) -> JobRecord:
-    """What the first node's own result states of a workload on all nodes."""
+    """The first node's own statements about a workload on all nodes."""
     stated = statement(parts)
     return JobRecord(
         id=header.id,
@@ -149,7 +149,7 @@ def _of_workload(
 def _of_clocks(
     parts: Sequence[NodePart], header: JobHeader, directory: Path, *, recovered: bool
 ) -> list[Doubt]:
-    """A doubt about the nodes of a program whose clocks nobody states an error of.
+    """A doubt about the nodes of a program without a stated clock error.
 
     recovered  whether the head node's process ended before it could write the result
     """
@@ -180,7 +180,7 @@ def _of_clocks(
 def _names(header: JobHeader, found: Parts) -> dict[str, str]:
     """Name of each node of the job, by the name of its part's directory.
 
-    If the names that the job stated occur nowhere, the names of the parts take their places.
+    If the stated names of the job occur nowhere, the names of the parts replace them.
     """
     names = {node_folder(node): node for node in header.nodes}
     told = {folder: folder.removeprefix(NODE) for folder in found.by_folder}
@@ -198,8 +198,8 @@ def _fitting(
     head: HeadNode,
     ranges: Ranges | None,
 ) -> tuple[dict[str, Measurement], dict[str, str]]:
-    """The measurements of the parts in the windows of the job, and the words on each part that has
-    none; by the names of the directories.
+    """The measurements of the parts in the windows of the job, and words on each part without a
+    measurement; by the names of the directories.
     """
     if header.windows_by != "head" or header.workload is not None:
         return dict(found.by_folder), {}
@@ -222,8 +222,8 @@ def _fitting(
 
 
 def _windows(lines: Sequence[RecordLine], found: Parts) -> tuple[Window, ...]:
-    """The windows, and the window whose end the head node did not state: it lasts as long as the
-    longest part of it on a node.
+    """The windows, and the window without an end from the head node: it lasts as long as its
+    longest part on a node.
     """
     windows = [line.window for line in lines if line.window is not None]
     closed = {window.repeat for window in windows if window.label == REPEAT}

@@ -141,9 +141,7 @@ class RunWriter:
         return self._samples
 
     def _line(self, line: RecordLine, *, waits: bool = False) -> None:
-        """waits: whether the line may wait for the next batch of samples, if the samples
-        wait long.
-        """
+        """waits: whether the line may wait for a late next batch of samples."""
         if self._windows is None:
             raise RuntimeError("the run is not open")
         now = not waits or self._flush_s <= FLUSH_S
