@@ -306,6 +306,6 @@ def _by_itself(updates: _Updates) -> tuple[int, int]:
     sharp = known & (step > _CLEAR * error) & (step > _SHARP * level)
     nearer = np.minimum(np.abs(middle - before), np.abs(middle - after))
     equal = sharp & (nearer <= _SAME * step + error)
-    # A step without an update between its levels is counted from both sides.
+    # A step without an update between its levels is found from both sides.
     equal[1:] &= ~equal[:-1]
     return int(np.count_nonzero(equal)), int(np.count_nonzero(sharp & ~equal))
