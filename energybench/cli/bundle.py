@@ -81,19 +81,19 @@ def bundle(
     wanted = Wanted(results, document or (), scenario or (), publication)
     salt_file = salt or out.with_name(f"{out.name}.salt")
     pseudonyms = Pseudonyms(salt_of(salt_file), hide or ()) if redact else None
-    made = make(wanted, store, out, created_utc, _TABLES, ranges(), pseudonyms)
+    written = make(wanted, store, out, created_utc, _TABLES, ranges(), pseudonyms)
     if json:
-        common.print_json({"file": str(out), **made._asdict()})
+        common.print_json({"file": str(out), **written._asdict()})
     else:
         common.show(
             [
-                f"{out}: {counted(made.files, 'file')}, {made.bytes} bytes",
-                f"  SHA-256 {made.sha256}",
+                f"{out}: {counted(written.files, 'file')}, {written.bytes} bytes",
+                f"  SHA-256 {written.sha256}",
             ]
         )
     if redact:
         common.say(
-            f"  {made.names} names replaced. Keep {salt_file} to yourself: whoever has it can test "
-            "guesses of a name, and with it you give the same names the same pseudonyms again"
+            f"  {written.names} names replaced. Keep {salt_file} to yourself: whoever has it can "
+            "test guesses of a name, and with it you give the same names the same pseudonyms again"
         )
     common.say(f"  check it with: energybench verify {shlex.quote(str(out))}")

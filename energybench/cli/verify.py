@@ -56,12 +56,12 @@ def verify(
 
 
 def _lines(proof: Proof) -> Iterator[str]:
-    made = f"made by energybench {proof.made_by or 'of an unknown version'}"
+    origin = f"made by energybench {proof.made_by or 'of an unknown version'}"
     if proof.made_utc:
-        made += f", dated {proof.made_utc}"
+        origin += f", dated {proof.made_utc}"
     yield f"{proof.file}: {_WORDS[proof.outcome]}"
     yield f"  SHA-256 {proof.sha256}"
-    yield f"  {made}; read by {proof.read_by}" + (
+    yield f"  {origin}; read by {proof.read_by}" + (
         "; names are pseudonyms" if proof.redacted else ""
     )
     for finding in proof.findings:

@@ -1,8 +1,8 @@
 """The directory of a job whose ranks were started with `energybench rank`.
 
-No process sees the whole job: the reader of each node makes the directory if it is not there yet,
-and the job's window is that of the nodes' windows, on their wall clocks. The directory is
-unfinished until `energybench recover` merges the parts, after the job's last rank.
+No process sees the whole job: the first node's reader makes the directory, and the job's window
+comes from the nodes' windows, on their wall clocks. The directory is unfinished until `energybench
+recover` merges the parts, after the job's last rank.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from energybench.store.run import pretty
 from energybench.store.secrets import without_secrets
 from energybench.store.window_overlap import Apart, Span, windows_apart
 
-_MOST_DOUBTS = 20  # nodes that have a doubt of their own
+_MOST_DOUBTS = 20  # nodes with their own doubt
 
 
 def rank_job_folder(store: Path, label: str, own_job: Job | None, launch: str) -> Path:
-    """The directory of one launch of ranks: every node makes the same name."""
+    """The directory of a launch of ranks: the name is the same on every node."""
     key = own_job.name if own_job is not None else "no-job"
     return store / (PARTIAL + "_".join(map(file_word, (label, key, launch))))
 
@@ -41,7 +41,9 @@ def ensure_rank_job(
     nodes: Sequence[str],
     host: Host,
 ) -> None:
-    """Make the directory and its header, unless another node has. Raises StorageFailed."""
+    """Make the directory and its header, unless another node has made them. Raises
+    StorageFailed.
+    """
     header = JobHeader(
         id=folder.name.removeprefix(PARTIAL),
         label=unicode_text(label),
@@ -61,11 +63,11 @@ def ensure_rank_job(
         try:
             _write_header(folder, draft, pretty(header))
         except FileNotFoundError:
-            # a node whose draft the storage did not take has just removed the directory
+            # a node with a draft that the storage did not take has just removed the directory
             _write_header(folder, draft, pretty(header))
     except OSError as error:
         with suppress(OSError):
-            folder.rmdir()  # unless it holds the files of another node
+            folder.rmdir()  # unless another node has files there
         raise StorageFailed(
             f"--out {folder.parent}: cannot be written: {error.strerror} (name a folder that all "
             "nodes share)"
@@ -83,9 +85,9 @@ def _write_header(folder: Path, draft: Path, text: str) -> None:
 
 
 def unread_nodes(own_job: Job, parts: Sequence[Measurement]) -> int:
-    """How many nodes with ranks of the launch have no part, if the names of the nodes are not
-    known: those that it takes for the ranks that no part knows, as many on each as on the fullest,
-    and no more than the job has.
+    """Number of nodes with ranks of the launch and without a part, if the names of the nodes are
+    unknown: as many nodes as the missing ranks need, with as many ranks on a node as on the fullest
+    node, and at most the number of the job's nodes.
     """
     known = [part.job.ranks_here for part in parts if part.job is not None and part.job.ranks_here]
     if own_job.ranks is None or not known:
@@ -97,8 +99,8 @@ def unread_nodes(own_job: Job, parts: Sequence[Measurement]) -> int:
 
 
 def nodes_apart(by_folder: Mapping[str, Measurement], host: Host) -> dict[str, Apart]:
-    """The parts whose windows, by the nodes' wall clocks, cannot be of the same launch as those of
-    the other parts.
+    """The parts whose windows, by the nodes' wall clocks, cannot belong to the same launch as the
+    windows of the other parts.
 
     host  the node that made the directory
     """
@@ -110,7 +112,9 @@ def nodes_apart(by_folder: Mapping[str, Measurement], host: Host) -> dict[str, A
 
 
 def doubts_of_clocks(apart: Mapping[str, Apart]) -> list[Doubt]:
-    """A doubt for each of the first nodes whose windows do not fit; the first says of how many."""
+    """A doubt for each of the first nodes with an unfitting window; the first doubt states the
+    number of nodes.
+    """
     number = f" (one of {len(apart)} nodes)" if len(apart) > _MOST_DOUBTS else ""
     return [
         Doubt(
@@ -136,7 +140,7 @@ def words_on(apart: Apart) -> str:
 
 
 def _span(part: Measurement) -> Span | None:
-    """The window of a node's ranks by its wall clock; None: not known."""
+    """The window of a node's ranks by its wall clock; None: unknown."""
     zero = zero_s(part.host)
     if zero is None or not part.repeats:
         return None
