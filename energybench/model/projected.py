@@ -260,7 +260,8 @@ class BreakEven(Noun, frozen=True, kw_only=True):
     value      the first place in the range, from below, at which the saving is 0 or changes sign;
                None if there is none
     crossings  number of such places that the search met
-    jumps      whether the saving jumps over 0 at `value`, as whole nodes make it do
+    jumps      whether the saving jumps over 0 at `value`, as whole nodes make it do; of an input
+               that is a number of whole things: whether it changes sign from `value` − 1 to `value`
     label      words for the input
     """
 
