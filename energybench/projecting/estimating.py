@@ -4,7 +4,7 @@ figure that has no value somewhere in the ranges is refused.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from energybench.analysis.uncertainty.effects import exact, middle
 from energybench.analysis.uncertainty.propagation import has_value_everywhere, propagate
 from energybench.errors import BadInput
 from energybench.model import Estimate, Input
-from energybench.units import WHOLE, show_figure, show_value
+from energybench.units import WHOLE, show_figure
 
 Compute = Callable[[Mapping[str, Any]], Any]
 
@@ -62,15 +62,16 @@ def _whole(inputs: Mapping[str, Input], values: Mapping[str, Any]) -> dict[str, 
 
 
 def _refuse_undefined(figure: Compute, inputs: Mapping[str, Input], text: str, key: str) -> None:
-    """Raise BadInput if the figure has no value at an end of a stated range, or for any draw."""
-    ends = [name for name in inputs if not _has_value_at_ends(figure, inputs, name)]
-    if not ends and has_value_everywhere(
-        figure, {name: entry.value for name, entry in inputs.items()}, _middles(inputs)
-    ):
+    """Raise BadInput if the figure has no value at an end of a stated range, or for a draw of
+    stated ranges together. Measured values stay where they are: their distributions have tails beyond
+    what is possible, such as a power below 0, and these tails are left out.
+    """
+    stated = [name for name, entry in inputs.items() if entry.stated is not None]
+    ends = [name for name in stated if not _has_value_at_ends(figure, inputs, name)]
+    if not ends and _has_value_for_draws(figure, inputs, stated):
         return
-    names = ends or [name for name in inputs if not _has_value_alone(figure, inputs, name)]
-    names = names or [name for name in inputs if inputs[name].value.effects]
-    ranges = " and ".join(f"{name} between {_range(inputs[name])}" for name in names)
+    names = ends or [name for name in stated if not _has_value_for_draws(figure, inputs, [name])]
+    ranges = " and ".join(f"{name} between {_range(inputs[name])}" for name in names or stated)
     raise BadInput(
         key,
         f"{text} has no value for a part of the range of {ranges}",
@@ -81,26 +82,25 @@ def _refuse_undefined(figure: Compute, inputs: Mapping[str, Input], text: str, k
 
 def _has_value_at_ends(figure: Compute, inputs: Mapping[str, Input], name: str) -> bool:
     """Whether the figure has a value at both ends of a stated range, the others unchanged."""
-    stated = inputs[name].stated
-    if stated is None:
-        return True
-    values = {other: entry.value.value for other, entry in inputs.items()}
+    values: dict[str, Any] = {other: entry.value.value for other, entry in inputs.items()}
+    values[name] = np.array(inputs[name].stated)
     with np.errstate(all="ignore"):
-        return bool(np.all(np.isfinite(figure({**values, name: np.array(stated)}))))
+        return bool(np.all(np.isfinite(figure(values))))
 
 
-def _has_value_alone(figure: Compute, inputs: Mapping[str, Input], name: str) -> bool:
-    """Whether the figure has a value for every draw of one input, the others unchanged."""
-    alone = {
-        other: entry.value if other == name else exact(entry.value.value)
-        for other, entry in inputs.items()
+def _has_value_for_draws(
+    figure: Compute, inputs: Mapping[str, Input], names: Collection[str]
+) -> bool:
+    """Whether the figure has a value for every draw of some inputs, the others unchanged."""
+    drawn = {
+        name: entry.value if name in names else exact(entry.value.value)
+        for name, entry in inputs.items()
     }
-    return has_value_everywhere(figure, alone, _middles({name: inputs[name]}))
+    return has_value_everywhere(figure, drawn, _middles({name: inputs[name] for name in names}))
 
 
 def _range(entry: Input) -> str:
-    if entry.stated is not None:
-        low, high = (show_figure(end) for end in entry.stated)
-        return f"{low} and {high} {entry.unit}".strip()
-    low, high = show_value(entry.value.low), show_value(entry.value.high)
-    return f"{low} and {high} {entry.unit}".strip()
+    """'1 and 5 nodes'."""
+    assert entry.stated is not None
+    low, high = entry.stated
+    return f"{show_figure(low)} and {show_figure(high)} {entry.unit}".strip()

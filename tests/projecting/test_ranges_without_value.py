@@ -53,15 +53,19 @@ def test_the_other_inputs_are_not_named() -> None:
         interval(entry("e", 1, -1, 2), entry("a", 1, 0, 2), formula="sqrt(e) * a")
 
 
-def test_a_measured_value_without_a_value_for_its_draws() -> None:
-    """The tails of a measured value count as well."""
+def test_tails_of_measured_values_are_no_stated_range() -> None:
+    """A power below 0 is a tail of a distribution, and nobody stated it: the mean of a measured
+    value has an interval all the same.
+    """
     text = (
-        f'{HEAD}[inputs.r]\nmeasured = "energy_ratio"\n'
-        '[[lines]]\nname = "y"\nformula = "sqrt(r - 4.9)"\n'
+        f'{HEAD}[inputs.r]\nmeasured = "energy_ratio"\n[[lines]]\nname = "y"\nformula = "sqrt(r)"\n'
     )
-    made = msgspec.structs.replace(comparison(), energy_ratio=combine(5.0, (normal("gain", 0.1),)))
-    with pytest.raises(BadInput, match=r"sqrt\(r - 4.9\) has no value .* of r between 4.8"):
-        project(parse(text, "f.toml"), (made,), "f.toml")
+    made = msgspec.structs.replace(comparison(), energy_ratio=combine(5.0, (normal("gain", 2.0),)))
+    result = project(parse(text, "f.toml"), (made,), "f.toml")
+    assert result.lines[0].value.low < result.lines[0].value.high
+    stated = entry("e", 1.0, -1.0, 1.0)
+    with pytest.raises(BadInput, match=r"of e between -1 and 1 \("):
+        project(parse(text.replace("sqrt(r)", "sqrt(r * e)") + stated, "f.toml"), (made,), "f.toml")
 
 
 @pytest.mark.parametrize("meaning", MEANINGS)
