@@ -63,8 +63,8 @@ def _whole(inputs: Mapping[str, Input], values: Mapping[str, Any]) -> dict[str, 
 
 def _refuse_undefined(figure: Compute, inputs: Mapping[str, Input], text: str, key: str) -> None:
     """Raise BadInput if the figure has no value at an end of a stated range, or for a draw of
-    stated ranges together. Measured values stay where they are: their distributions have tails beyond
-    what is possible, such as a power below 0, and these tails are left out.
+    stated ranges together. Measured values stay where they are: their distributions have tails
+    beyond what is possible, such as a power below 0, and these tails are left out.
     """
     stated = [name for name, entry in inputs.items() if entry.stated is not None]
     ends = [name for name in stated if not _has_value_at_ends(figure, inputs, name)]
