@@ -112,7 +112,8 @@ def rounded(value: float, low: float, high: float, unit: str = "") -> Rounded:
     """Value and interval to two significant digits of the half-width.
 
     A number that is exact by definition gets no further decimals. Whole things have no decimals,
-    and no interval if the interval holds no other whole number. A share is a percentage. A value
+    and no interval if the interval holds no other whole number; a part of them (12.5 busy nodes)
+    has three significant digits, unless its interval is wider. A share is a percentage. A value
     has at most five significant digits. If the half-width is so large that its digits would leave
     the value less than two, value, low and high are rounded separately, to two significant digits:
     12 [0.61, 29 000].
@@ -127,8 +128,12 @@ def rounded(value: float, low: float, high: float, unit: str = "") -> Rounded:
             exact_places = min(decimals(abs(value), 4), 6)
         text = number(value, min(exact_places, _most_places(value, unit)))
         return Rounded(text, _unit_of(text, label))
-    places = min(decimals((high - low) / 2), _most_places(value, unit))
-    lost = value != 0 and places < min(decimals(abs(value)), 6)
+    half = (high - low) / 2
+    # an interval of a few nodes hides the part of a node
+    most = 0 if unit in WHOLE and half >= 1 else _most_places(value, unit)
+    places = min(decimals(half), most)
+    whole = unit in WHOLE and all(map(_is_whole, (value, low, high)))
+    lost = value != 0 and not whole and places < min(decimals(abs(value)), 6)
     parts = [_two_digits(x) if lost and x else number(x, places) for x in (value, low, high)]
     label = _unit_of(parts[0], label)
     if unit in WHOLE and len(set(parts)) == 1:
@@ -148,9 +153,11 @@ def show(estimate: Estimate | None, unit: str = "") -> str:
 
 
 def _most_places(value: float, unit: str) -> int:
-    """Most decimal places of a value: none of whole things, else five significant digits."""
+    """Most decimal places of a value: none of whole things, three significant digits of a part of
+    them (12.5 nodes are busy), else five.
+    """
     if unit in WHOLE:
-        return 0
+        return 0 if _is_whole(value) else max(decimals(abs(value), 3), 0)
     return min(max(decimals(abs(value), _MOST_DIGITS), 0), 6) if value else 6
 
 
@@ -171,6 +178,16 @@ def show_figure(value: float, unit: str = "") -> str:
     """'560 W', '1 880 W': a stated figure with all its digits."""
     factor, label = prefix(value, unit) if abs(value) < 1 else (1.0, unit)
     return _with_unit(_all_digits(value / factor), label)
+
+
+def short_figure(value: float, significant: int = 3) -> str:
+    """'1 100', '-2 410', '0.5': a figure in a sentence, with so many significant digits at most and
+    without an exponent.
+    """
+    if not math.isfinite(value) or 0 < abs(value) < _LEAST_IN_FULL:
+        return f"{value:.{significant}g}"
+    text = number(value, decimals(abs(value), significant) if value else 0)
+    return _trimmed(text)
 
 
 def show_beside(estimate: Estimate, figure: float, unit: str = "") -> str:
@@ -234,6 +251,10 @@ def _between_whole_numbers(low: float, high: float, unit: str) -> bool:
     return unit in WHOLE and math.floor(high) < math.ceil(low)
 
 
+def _is_whole(value: float) -> bool:
+    return math.isclose(value, round(value), rel_tol=_SAME, abs_tol=_SAME)
+
+
 def _trimmed(text: str) -> str:
     """'16.8' of '16.800'."""
     return text.rstrip("0").rstrip(".") if "." in text else text
@@ -272,7 +293,7 @@ def show_value(value: float | None, unit: str = "", significant: int = 3) -> str
     places = decimals(abs(scaled), significant) if scaled else 0
     if 0 < abs(scaled) < _LEAST_IN_FULL:
         return _with_unit(f"{scaled:.{significant}g}", label)
-    if unit in WHOLE:
+    if unit in WHOLE and _is_whole(scaled):
         places = min(places, 0)
     return _with_unit(number(scaled, min(places, 6)), label)
 

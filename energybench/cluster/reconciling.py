@@ -20,7 +20,7 @@ from energybench.analysis.measurement.node_table import Fill
 from energybench.analysis.uncertainty.effects import bound, combine, exact, rectangular, scale
 from energybench.cluster.row_windows import RowKind, RowWindow
 from energybench.model import Effect, Estimate, Noun
-from energybench.units import counted
+from energybench.units import counted, short_figure
 
 Finding = Literal[
     "reconciled",
@@ -191,8 +191,8 @@ def not_measured(
     most_j = each_w * (node_s or 0.0)
     if node_s is not None and slurm_j > most_j:
         return (
-            f"{slurm_j:.3g} J is more than the nodes can draw in that time "
-            f"({each_w:.0f} W a node, {most_j:.3g} J)"
+            f"{short_figure(slurm_j)} J is more than the nodes can draw in that time "
+            f"({each_w:.0f} W a node, {short_figure(most_j)} J)"
         )
     return ""
 

@@ -20,6 +20,7 @@ from energybench.analysis.uncertainty.coverage_factors import CONFIDENCE
 from energybench.errors import BadInput
 from energybench.meters.series import MeterSeries, MeterSteps
 from energybench.model import Window
+from energybench.units import short_figure
 
 MAX_OFFSET_S = 120.0  # clocks of BMCs and PDUs without NTP are by_meter minutes off
 # a run whose power varies by less than this (standard deviation over mean) moves no
@@ -159,8 +160,9 @@ def _refuse_constant(series: MeterSeries, by_meter: MeterSteps, run: RunPower) -
     if series.kind == "power" and run_w.size >= ENOUGH and np.ptp(run_w) > _MOVES * step_w:
         raise BadInput(
             series.where,
-            f"does not follow this run: its readings all show {by_meter.power_w[0]:.4g} W, and the "
-            f"run's own sensors show {run_w.min():.4g} to {run_w.max():.4g} W",
+            "does not follow this run: its readings all show "
+            f"{short_figure(by_meter.power_w[0], 4)} W, and the run's own sensors show "
+            f"{short_figure(run_w.min(), 4)} to {short_figure(run_w.max(), 4)} W",
             "another node's or board's meter, another column, or a meter that stood still",
         )
 

@@ -260,7 +260,8 @@ class BreakEven(Noun, frozen=True, kw_only=True):
     value      the first place in the range, from below, with a saving of 0 or a change of its sign;
                None without such a place
     crossings  number of such places in the search
-    jumps      whether the saving jumps over 0 at `value`, because of whole nodes
+    jumps      whether the saving jumps over 0 at `value`, because of whole nodes; of a number of
+               whole things: whether the saving changes sign from `value` − 1 to `value`
     label      words for the input
     """
 

@@ -25,7 +25,7 @@ from energybench.model import (
     StudyRun,
     Window,
 )
-from energybench.store import interval_check
+from energybench.store import interval_check, record_check
 
 # Totals and parts are stored with all digits of a double, so that only the order of a sum may
 # differ: some 1e-13. A difference of 1e-6 is invisible in every printed figure.
@@ -65,6 +65,7 @@ def of_measurement(result: Measurement) -> Iterator[Contradiction]:
         return
     yield from _impossible(result)
     yield from _of_recordings(result)
+    yield from itertools.starmap(Contradiction, record_check.of_measurement(result))
     # the time without readings of a job's node has an energy and no components
     whole = all(share.state == "measured" for share in result.shares)
     yield from _of_repeats(result.repeats, components_add_up=whole)

@@ -345,5 +345,6 @@ def _scatter_unknown(baseline: Measurement, candidate: Measurement, sides: _Side
             code="scatter-unknown",
             message=f"{message}, and there is no verdict",
             remedy="--repeats 8 on both sides",
+            subject=single[0] if len(single) == 1 else "",
         )
     ]

@@ -12,6 +12,7 @@ from energybench.analysis.traces.curve import Curve
 from energybench.analysis.uncertainty.effect_kinds import place_of
 from energybench.analysis.uncertainty.effects import bound, rectangular
 from energybench.model import Channel, Effect
+from energybench.units import short_figure
 
 # Half a step below this share of the power changes no interval visibly.
 _NEGLIGIBLE_REL = 1e-4
@@ -38,7 +39,7 @@ def rounding(curve: Curve, start_s: float, end_s: float) -> tuple[Effect, ...]:
         _, counts = np.unique(np.round(watts / step_w), return_counts=True)
         together = math.sqrt(float(np.sum((counts / watts.size) ** 2)))
     half_j = step_w / 2 * (end_s - start_s)
-    place, words = place_of(curve.channel), f"{step_w:.3g} W"
+    place, words = place_of(curve.channel), f"{short_figure(step_w)} W"
     return (
         rectangular("rounding", half_j * together, place, detail=words),
         bound(

@@ -14,6 +14,7 @@ from energybench.analysis.energy.boundary_parts import CurveOf, Row
 from energybench.analysis.energy.window_energy import energy
 from energybench.analysis.uncertainty.effect_kinds import place_of
 from energybench.model import Channel, Doubt, Window
+from energybench.units import short_figure
 
 # Least power of a switched-on part, W. A mobile package in its deepest state draws some tenths of a
 # watt, a board some watts, and a node without load more than a watt.
@@ -48,8 +49,8 @@ def of_sensors(
         doubts.append(
             Doubt(
                 code="power-implausible",
-                message=f"{name} shows {watts:.3g} W on average over the repeats, {why}: unit or "
-                "scale of the sensor may be wrong",
+                message=f"{name} shows {short_figure(watts)} W on average over the repeats, {why}: "
+                "unit or scale of the sensor may be wrong",
                 remedy="calibrate shows the sensor beside a known load; update driver or firmware",
                 subject=name,
             )

@@ -24,6 +24,7 @@ from energybench.model import (
     Work,
     quality_of,
 )
+from energybench.units import short_figure
 
 # Half-width of the error of the time of the work, s: a program is loaded after its start, and
 # returns its memory before its end. The effect enters only if no scatter contains the effect.
@@ -138,8 +139,8 @@ def net(
         return difference, ()
     doubt = Doubt(
         code="net-refused",
-        message=f"net energy (gross less idle) is not given: its interval [{difference.low:.3g}, "
-        f"{difference.high:.3g}] J holds 0",
+        message="net energy (gross less idle) is not given: its interval "
+        f"[{short_figure(difference.low)}, {short_figure(difference.high)}] J holds 0",
         remedy="a longer idle phase, or work that draws more above idle",
     )
     return None, (doubt,)
