@@ -11,8 +11,8 @@ from energybench.node_names import expanded
 
 
 def nodes_of_job(environment: Mapping[str, str]) -> int | None:
-    """Nodes of the whole Slurm job, all components together, also inside a step that has fewer;
-    None: no Slurm job, or not known.
+    """Nodes of the whole Slurm job, all components together, even inside a smaller step; None: no
+    Slurm job, or unknown.
     """
     groups = components(environment)
     suffixes = [""] if groups == 1 else [f"_HET_GROUP_{group}" for group in range(groups)]
@@ -44,24 +44,24 @@ def node_lists(environment: Mapping[str, str]) -> list[str]:
 
 
 def slurm_numbers(environment: Mapping[str, str]) -> frozenset[str]:
-    """Slurm's own numbers of the job: each component of a heterogeneous job has one."""
+    """Slurm's own numbers of the job, with a number for each component of a heterogeneous job."""
     return frozenset({environment.get("SLURM_JOB_ID", ""), *_numbers_of_components(environment)})
 
 
 def components(environment: Mapping[str, str]) -> int:
-    """Number of the components of a heterogeneous job; 1 for every other job."""
+    """Number of the components of a heterogeneous job; 1 for any other job."""
     groups = whole_number(environment.get("SLURM_HET_SIZE", "")) or 1
     return groups if _numbers_of_components(environment) else 1
 
 
 def whole_number(text: str) -> int | None:
-    """A number of at most eight digits; None: the text is none."""
+    """A number of at most eight digits; None: the text is not a number."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else None
 
 
 def _numbers_of_components(environment: Mapping[str, str]) -> set[str]:
-    """Empty if the job has one component. sbatch inside a heterogeneous job passes the variables of
-    that other job on.
+    """Empty if the job has a single component. sbatch inside a heterogeneous job passes the
+    variables of the heterogeneous job on.
     """
     prefix = "SLURM_JOB_ID_HET_GROUP_"
     numbers = {value for name, value in environment.items() if name.startswith(prefix)}

@@ -1,6 +1,4 @@
-"""On which nodes the ranks of one launch run: the nodes that belong to the result of `energybench
-rank`.
-"""
+"""The nodes of a launch of ranks: the nodes that belong to the result of `energybench rank`."""
 
 from __future__ import annotations
 
@@ -23,23 +21,23 @@ from energybench.measuring.started_launchers import (
 from energybench.model import Doubt, Job
 from energybench.slurm_job import nodes_of_job
 
-_PERIOD_S = 0.5  # no launch on other nodes is over sooner
+_PERIOD_S = 0.5  # shorter than any launch on other nodes
 
 
 def launched_alone(environment: Mapping[str, str]) -> bool:
-    """Whether a rank in this environment is a single program: no step of Slurm and no launcher of
-    ranks started it.
+    """Whether a rank in this environment is a single program, started without a step of Slurm and
+    without a launcher of ranks.
     """
     return "SLURM_STEP_ID" not in environment and tasks(environment) is None
 
 
 def names_of_nodes(environment: Mapping[str, str], own_job: Job) -> tuple[str, ...]:
-    """Names of the nodes on which the launch has ranks; empty if they are not known, and the parts
-    then tell them.
+    """Names of the nodes of the launch's ranks; empty if the names are unknown, and the parts then
+    supply the names.
 
-    A step of srun has nodes of its own, in one or several components of a heterogeneous job.
-    mpirun and torchrun say only how many ranks there are, of which the parts know
-    their own (`rank_job.unread_nodes`).
+    A step of srun has its own nodes, in one or several components of a heterogeneous job. mpirun
+    and torchrun state only the number of ranks; the parts know their own ranks
+    (`rank_job.unread_nodes`).
     """
     if launched_alone(environment):
         return (node_name(environment),)
@@ -52,8 +50,8 @@ def names_of_nodes(environment: Mapping[str, str], own_job: Job) -> tuple[str, .
 
 
 def nodes_beyond(environment: Mapping[str, str], own_job: Job) -> int | None:
-    """Number of the job's nodes if the launch is not known to have ranks on all of them; None: it
-    has, or no Slurm job holds its nodes.
+    """Number of the job's nodes if the launch may lack ranks on some nodes; None: every node has
+    ranks, or no Slurm job holds the nodes.
     """
     if launched_alone(environment):
         here = 1
@@ -72,8 +70,8 @@ def peer(connected: socket.socket) -> int:
 
 
 class Launches:
-    """Looks whether ranks that do not run on all nodes of their job start processes on other nodes:
-    the work then uses nodes that nobody reads. Their descendants are looked at twice a second.
+    """Looks whether ranks on a part of their job's nodes start processes on other nodes: the work
+    then uses unread nodes. The descendants of the ranks are inspected twice a second.
 
     wanted  names of the programs that start such processes
     doubt   the doubt about those of the programs that were started
@@ -118,7 +116,7 @@ def launches_of(
 
 
 def of_unread_ranks(own_job: Job, missing: int) -> list[Doubt]:
-    """A doubt about the ranks on this node that were not started with `energybench rank`."""
+    """A doubt about the ranks on this node that were started without `energybench rank`."""
     if missing < 1:
         return []
     return [

@@ -1,7 +1,7 @@
-"""The reader of one node whose ranks were started with `energybench rank`: see `rank_run`.
+"""The reader of a node whose ranks were started with `energybench rank`: see `rank_run`.
 
-The window lasts from the start of the node's first rank to the end of its last one. The reader ends
-after the last rank, which waits for it: Slurm ends what a step leaves behind.
+The window lasts from the start of the node's first rank to the end of its last rank. The last rank
+waits for the reader to end: Slurm ends all processes that a step leaves behind.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from energybench.store.rank_job import ensure_rank_job, rank_job_folder
 
 _LONGEST_WAIT_S = 60.0
 _FIRST_PATIENCE_S = 30.0  # for the first rank, which started this process
-# After the last end, for further ranks, if the launcher does not say how many there are.
+# Time after the last end for further ranks, if the launcher does not tell their number.
 _MORE_RANKS_S = 2.0
 _LABEL_REMEDY = "energybench rank --label NAME for each further run in the same step"
 
@@ -51,8 +51,8 @@ class _Connection:
     """A rank.
 
     pid         process number of the rank; 0: in another PID namespace
-    start, end  of its program; None: not yet, or not known
-    over        whether its program has ended, or the rank is gone
+    start, end  of the rank's program; None: not yet, or unknown
+    over        whether the rank's program has ended, or the rank is gone
     """
 
     def __init__(self, connected: socket.socket) -> None:
@@ -72,7 +72,7 @@ class _Connection:
 
 
 class RankReader:
-    """Reads this node from the start of its first rank to the end of its last one."""
+    """Reads this node from the start of its first rank to the end of its last rank."""
 
     def __init__(self, signals: Signals, environment: Mapping[str, str]) -> None:
         self._signals, self._environment = signals, environment
@@ -92,14 +92,14 @@ class RankReader:
     # ------------------------------------------------------------ ranks
 
     def first_plan(self) -> Message | None:
-        """The plan of the first rank; None: none came."""
+        """The plan of the first rank; None: no rank came."""
         until_s = self._clock.now() + _FIRST_PATIENCE_S
         while self._plan is None and self._clock.now() < until_s:
             self._wait(until_s)
         return self._plan
 
     def _take(self) -> None:
-        """Take new ranks, and what the ranks say."""
+        """Take new ranks and messages of ranks."""
         while True:
             try:
                 connected, _ = self._listening.accept()
@@ -130,9 +130,8 @@ class RankReader:
             self._over(rank)
 
     def _is_of_second_run(self) -> bool:
-        """Whether a rank that joins now belongs to no run of this reader: every rank of the node
-        has joined, and one of them has ended and may have begun its next program. Or the window
-        has been closed.
+        """Whether a rank that joins now belongs to a later run: every rank of the node has joined,
+        and a rank has ended and may have begun its next program; or the window has been closed.
         """
         expected = self._expected or 0
         joined = sum(rank.joined for rank in self._ranks)
@@ -140,7 +139,7 @@ class RankReader:
         return self._closed or is_next
 
     def _refuse_second_run(self, rank: _Connection) -> None:
-        """The rank runs its program unmeasured, and is none of this run's."""
+        """Let the rank run its program unmeasured, outside of this run."""
         label = self._plan["label"] if self._plan is not None else ""
         what = "was measured already in this job step"
         rank.tell("refused", what=str(BadInput(f"label {label}", what, _LABEL_REMEDY)))
@@ -153,8 +152,8 @@ class RankReader:
             rank.tell("bye")
 
     def _may_be_last(self) -> bool:
-        """Whether every rank so far is over, so that the last one has to wait for the result: Slurm
-        ends this process with the last rank. A launcher may say that more ranks come.
+        """Whether every rank so far is over. The last rank then has to wait for the result, because
+        Slurm ends this process with the last rank. A launcher may announce more ranks.
         """
         return all(rank.over for rank in self._ranks) and not self._to_come()
 
@@ -163,7 +162,7 @@ class RankReader:
         return max((self._expected or 0) - sum(rank.joined for rank in self._ranks), 0)
 
     def _all_over(self) -> bool:
-        """Whether no rank runs, and no further one is awaited."""
+        """Whether no rank runs and no further rank is awaited."""
         if not self._ranks or not all(rank.over for rank in self._ranks):
             return False
         if self._expected is not None and not self._to_come():
@@ -232,18 +231,18 @@ class RankReader:
         return [*doubts, *unread]
 
     def _check(self) -> Verification:
-        """The exit status: of the ranks, the first that is not zero."""
+        """The exit status: the first exit status of a rank that is not zero."""
         code = next((rank.code for rank in self._ranks if rank.code), 0)
         return Verification(
             quantity="exit status", value=float(code), tolerance=0.0, passed=code == 0
         )
 
     def end(self, why: str = "") -> None:
-        """Let the ranks that wait go on."""
+        """Let the waiting ranks go on."""
         until_s = time.monotonic() + 1.0
         while why and time.monotonic() < until_s and not self._ranks:
             self._take()
-        # a rank that comes now is answered by a reader of its own
+        # a rank that comes now starts a reader of its own
         self._listening.shutdown(socket.SHUT_RD)
         self._take()
         for rank in tuple(self._ranks):
@@ -267,7 +266,7 @@ def plan_of(message: Message, own_job: Job | None, environment: Mapping[str, str
         idle_s=0.0,
         command=tuple(message["command"]),
         collectors=tuple(message["collectors"]),
-        visible_devices=None,  # of the node: a rank may be shown some of its boards only
+        visible_devices=None,  # of the node: a rank may see only some of the node's boards
         root=Path(message["root"]),
         repeats=1,
         part_of_job=own_job is not None,
@@ -276,8 +275,8 @@ def plan_of(message: Message, own_job: Job | None, environment: Mapping[str, str
 
 
 def _refuse_second_launch(plan: Plan) -> None:
-    """Raise BadInput if the result of this launch, or of its part on this node, is there already:
-    the batch script or a task starts `energybench rank` several times.
+    """Raise BadInput if the directory already holds the result of this launch, or of its part on
+    this node: the batch script or a task starts `energybench rank` several times.
     """
     finished = plan.store.with_name(plan.store.name.removeprefix(PARTIAL))
     part = plan.run_id or ""

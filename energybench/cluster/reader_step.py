@@ -21,8 +21,8 @@ from energybench.errors import BadInput
 from energybench.measuring.moments import Moment
 from energybench.measuring.sampler import Wait
 
-# Readers start within seconds; a thousand of them, whose Python comes from a shared file system,
-# take longer. A node that has not answered by then is missing, and the program starts.
+# Readers start within seconds; a thousand readers, whose Python comes from a shared file system,
+# take longer. A node without an answer by then is missing, and the program starts.
 OPEN_PATIENCE_S = 60.0
 _READY_PATIENCE_S = 5.0  # for the fast polls of all nodes before a repeat
 _CLOSE_PATIENCE_S = 10.0  # for the end of a repeat on all nodes
@@ -32,7 +32,7 @@ _PINGS, _PING_PATIENCE_S = 3, 2.0
 
 
 class _Question(NamedTuple):
-    """When the nodes were asked for their time, and the head node's wall clock then."""
+    """Time at which the nodes were asked for their time, with the head node's wall clock."""
 
     asked_s: float
     head: WallClock
@@ -42,10 +42,10 @@ class ReaderStep:
     """Readers on all nodes of a job.
 
     nodes    names of the nodes
-    opened   nodes whose reader reads
-    refused  nodes without a reader, each with the reason
-    unwritten   those of them whose storage did not take the result
-    bad_inputs  those of them that cannot do what was asked for
+    opened   nodes with a working reader
+    refused  nodes without a reader, with the reason
+    unwritten   refused nodes whose storage did not take the result
+    bad_inputs  refused nodes that cannot do the requested measurement
     have_ended  after `close`: whether Slurm has ended every reader
     """
 
@@ -73,12 +73,14 @@ class ReaderStep:
         *,
         here_alone: bool = False,
     ) -> None:
-        """Start the readers, and wait until each reads, or too long. Without any answer from a step
-        (no controller, or no overlapping steps here) the reader of this node is started alone.
+        """Start the readers, and wait until all readers work or the patience is over. If no step
+        answers (no controller, or no overlapping steps on this cluster), start only the reader of
+        this node.
 
         components  names of the nodes of each component of the job; an ordinary job has one
-        here        name of the node of this process; it may be none of the job's
-        here_alone  whether no step is tried: the names of the other nodes are not known
+                    component
+        here        name of the node of this process, possibly outside the job
+        here_alone  whether to try no step, because the names of the other nodes are unknown
         """
         several = len(components) > 1
         self.nodes = tuple(node for nodes in components for node in nodes)
@@ -95,7 +97,7 @@ class ReaderStep:
         if self.opened or self.bad_inputs or here not in self.nodes:
             return
 
-        # no step can be had: this node is read without one
+        # without any step, read this node alone
         for step in self._steps:
             self.have_ended = step.close(0.0) and self.have_ended
         self.refused.pop(here)
@@ -122,7 +124,7 @@ class ReaderStep:
             self.bad_inputs[node] = BadInput(*message["bad_input"])
 
     def finish(self) -> None:
-        """Have every reader write its result, and wait for them."""
+        """Have every reader write its result, and wait for the results."""
         self.tell("finish")
         self._gather({"finished", "refused"}, _FINISH_PATIENCE_S, self._finished)
         self.close()
@@ -166,7 +168,7 @@ class ReaderStep:
         self.tell("over")
 
     def ended(self, start: Moment, end: Moment, cut: str | None) -> dict[str, float | None]:
-        """State start and end. The energy of the repeat by node, J; None: not measured."""
+        """State start and end. Returns the energy of the repeat by node, J; None: not measured."""
         before = dict(self._offsets)
         self.compare_clocks()
         offsets = {
@@ -190,12 +192,12 @@ class ReaderStep:
 
     @property
     def clock_halves_s(self) -> dict[str, float]:
-        """Of each node, the half-width with which its clock was known at the last repeat's end."""
+        """Half-width of each node's clock error at the end of the last repeat."""
         return dict(self._halves_s)
 
     @property
     def clock_offsets_s(self) -> dict[str, float]:
-        """Of each node, its clock less the head node's, as it was last compared."""
+        """Each node's clock less the head node's clock, as last compared."""
         return {node: offset.seconds for node, (offset, _) in self._offsets.items()}
 
     def compare_clocks(self) -> None:
@@ -238,8 +240,8 @@ class ReaderStep:
         return set(self.nodes) - set(self.refused) - lost
 
     def _note_silence(self, silent: set[str], answered: set[str]) -> None:
-        """Wait no more for a node whose reader left two questions in a row unanswered: it was
-        killed, or its node is gone. What it wrote counts all the same.
+        """Stop waiting for a node whose reader left two questions in a row unanswered: the reader
+        was killed, or its node is gone. Energies and times already written still count.
         """
         for node in answered:
             self._unanswered[node] = 0
@@ -254,7 +256,9 @@ class ReaderStep:
         patience_s: float,
         take: Callable[[Message], None] = lambda message: None,
     ) -> None:
-        """Wait until every node that reads has answered with one of the kinds, or too long."""
+        """Wait until every reading node has answered with an expected kind, or the patience is
+        over.
+        """
         until_s = time.monotonic() + patience_s
         answered: set[str] = set()
         while True:

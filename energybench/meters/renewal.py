@@ -19,6 +19,9 @@ _STAYS = 2.5
 # Share of the changes that come at multiples of the period of renewal, or with the load.
 _REGULAR = 0.95
 _RENEWALS = 10
+# Variance of the rows from change to change, as a share of that of changes by chance, below which
+# the changes are those of renewals.
+_EVEN = 0.5
 # Readings by which a change may be off: both of its times are known to the spacing.
 _OFF = 1.2
 # The load moves if its power does by this many steps of the meter.
@@ -115,6 +118,26 @@ def _share_near(times_s: Floats, others_s: Floats, near_s: float) -> float:
     after = np.abs(others_s[np.minimum(right, others_s.size - 1)] - times_s)
     before = np.abs(others_s[np.maximum(right - 1, 0)] - times_s)
     return float((np.minimum(after, before) <= near_s).mean())
+
+
+def irregular_period_s(series: MeterSeries) -> float | None:
+    """Mean time between two changes of the value, s, if the times are alike; None if they scatter
+    as changes by chance do, or if hardly a row repeats the value before.
+    """
+    rows = np.diff(np.flatnonzero(np.diff(series.raw)))
+    if rows.size < 2 * _RENEWALS or (rows > 1).sum() < _RENEWALS:
+        return None
+    mean = float(rows.mean())
+    # changes by chance: a geometric distribution
+    return mean * spacing_s(series) if rows.var() < _EVEN * mean * (mean - 1) else None
+
+
+def shown(series: MeterSeries) -> MeterSeries:
+    """Every row at the time at which its value came: several rows have one time."""
+    new = np.diff(series.raw, prepend=series.raw[0] - 1) != 0
+    return series._replace(
+        t_s=series.t_s[np.maximum.accumulate(np.where(new, np.arange(new.size), 0))]
+    )
 
 
 def renewals(series: MeterSeries, period_s: float) -> MeterSeries:

@@ -9,11 +9,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from energybench.analysis.uncertainty.propagation import propagate
 from energybench.formula import Formula
 from energybench.model import Comparison, Estimate, Input
-from energybench.projecting import mix
-from energybench.projecting.line_chain import LineChain, middles
+from energybench.projecting import estimating, mix
+from energybench.projecting.line_chain import LineChain
 from energybench.projecting.scenario import MEANS, NOT_SAID, PublishedClaim, Scenario
 
 _LARGEST = "largest"  # of all applications: an upper limit holds for each of them
@@ -82,10 +81,11 @@ class Derivation(NamedTuple):
         for i, frame in enumerate(self.frames):
             for name in frame.needs(self.formula).inputs:
                 inputs[self._name(i, name)] = frame.inputs[name]
-        return propagate(
+        return estimating.estimate(
             lambda draws: self.compute(lambda i, name: draws[self._name(i, name)]),
-            {name: entry.value for name, entry in inputs.items()},
-            about=middles(inputs),
+            inputs,
+            self.formula.text,
+            key,
         )
 
     def _name(self, i: int, name: str) -> str:

@@ -131,6 +131,13 @@ def _check_claims(scenario: Scenario, where: str) -> None:
                 "stands without derived",
                 "a claim without inputs is not circular",
             )
+        if claim.tolerance is not None and claim.tolerance >= 1:
+            share = claim.tolerance / 100
+            raise BadInput(
+                f"{key}.tolerance",
+                f"{claim.tolerance:g} is the whole of the figure, and any figure would fit",
+                f"a share of the figure: {share:g} for {claim.tolerance:g} %",
+            )
         if claim.op == "about" and claim.claimed == 0:
             raise BadInput(f"{key}.op", "is about 0, of which no share is a tolerance", 'op = "="')
 

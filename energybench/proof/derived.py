@@ -14,12 +14,17 @@ from energybench.projecting.project import project
 from energybench.proof.comparisons import comparison_again
 from energybench.proof.differences import differences, of_doubts
 from energybench.proof.projection_lines import differences_of_lines
-from energybench.proof.proof import Notes
+from energybench.proof.proof import Missing, Notes
 from energybench.proof.runs import shortened
 from energybench.proof.scenarios import StatedScenario
 from energybench.units import counted
 
 Pair = tuple[str, str]
+
+# What of a projection cannot be made again without its scenario or its comparisons.
+BEYOND_LINES = (
+    "title, sources and evidence of inputs, intervals, claims, sensitivity, doubts and stamps"
+)
 
 
 class Sources(NamedTuple):
@@ -56,12 +61,14 @@ def comparisons_again(
 # ---------------------------------------------------------------- projections
 
 
-def missing_for(stated: Projection, sources: Sources) -> str:
-    """The things that a projection needs and that are not at hand, in words; "" if all are."""
+def missing_for(stated: Projection, sources: Sources) -> tuple[Missing, str] | None:
+    """A thing that a projection needs and that is not at hand, and words for it; None if nothing is
+    missing.
+    """
     if stated.scenario not in sources.scenarios and stated.scenario not in scenario_files.names():
-        return f"its scenario {stated.scenario!r}"
+        return "scenario", f"its scenario {stated.scenario!r}"
     runs = {run for pair in stated.comparisons for run in pair}
-    return "a run of its comparisons" if not sources.runs.keys() >= runs else ""
+    return None if sources.runs.keys() >= runs else ("runs", "a run of its comparisons")
 
 
 def projection_again(stated: Projection, sources: Sources) -> Projection:
@@ -93,10 +100,8 @@ def check_projection(
     words = f"the projection {stated.title!r}"
     if missing := missing_for(stated, sources):
         _check_lines(place, stated, notes, by_version=by_version)
-        notes.not_checked.append(
-            f"{place}: {words}: intervals, claims, sensitivity and doubts: {missing} is not in the "
-            "bundle"
-        )
+        kind, thing = missing
+        notes.lacks(kind, f"{place}: {words}: {BEYOND_LINES}: {thing} is not in the bundle")
         return
     try:
         made = projection_again(stated, sources)
@@ -140,7 +145,7 @@ def check_grade(
     words = f"the grade of {stated.measurement}"
     run = sources.runs.get(stated.measurement)
     if run is None:
-        notes.not_checked.append(f"{place}: {words}, a run which is not in the bundle")
+        notes.lacks("runs", f"{place}: {words}, a run which is not in the bundle")
         return
     found = list(differences(stated, grade_again(stated, run)))
     for difference in shortened(list(found)):

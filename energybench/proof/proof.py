@@ -8,9 +8,18 @@ from typing import Literal
 from energybench.model import Noun
 
 # verified            everything that could be made again is equal
+# text-only           so is the text of a report alone, whose numbers rest on something that the
+#                     report does not hold
+# incomplete          a bundle lacks something on which numbers rest: nothing else differs, except
+#                     perhaps by version
 # differs-by-version  the differences are in numbers, text and drawings of another version than this
 # code-by-version     so are they, also in code that a viewer runs, which was not compared
-Outcome = Literal["verified", "differs-by-version", "code-by-version", "differs"]
+Outcome = Literal[
+    "verified", "text-only", "incomplete", "differs-by-version", "code-by-version", "differs"
+]
+
+# What a file may lack on which its numbers rest.
+Missing = Literal["samples", "runs", "scenario"]
 
 
 _NAME = re.compile("[a-z][a-z0-9-]*")
@@ -39,6 +48,7 @@ class Proof(Noun, frozen=True, kw_only=True):
     packages     packages with which differences by version can be checked: "altair==6.2.0"
     checked      what was made again, in words
     not_checked  what could not be made again, with the reason
+    missing      what the file lacks, on which some of its numbers rest
     """
 
     schema: Literal["energybench/1"] = "energybench/1"
@@ -53,22 +63,37 @@ class Proof(Noun, frozen=True, kw_only=True):
     packages: tuple[str, ...]
     checked: tuple[str, ...]
     not_checked: tuple[str, ...]
+    missing: tuple[Missing, ...] = ()
     findings: tuple[Finding, ...]
 
 
 class Notes:
-    """Collects what is checked, not checked and found."""
+    """Collects what is checked, not checked and found.
 
-    def __init__(self) -> None:
+    alone  of a report that stands alone, and holds no samples by design
+    """
+
+    def __init__(self, *, alone: bool = False) -> None:
+        self._alone = alone
         self.checked: list[str] = []
         self.not_checked: list[str] = []
         self.findings: list[Finding] = []
         self.packages: list[str] = []
+        self._missing: set[Missing] = set()
 
     def differs(
         self, place: str, what: object, *, by_version: bool = False, code: bool = False
     ) -> None:
         self.findings.append(Finding(place=place, what=str(what), by_version=by_version, code=code))
+
+    def lacks(self, missing: Missing, words: str) -> None:
+        """Note numbers that were not checked, because the file lacks what they rest on."""
+        self.not_checked.append(words)
+        self._missing.add(missing)
+
+    @property
+    def missing(self) -> tuple[Missing, ...]:
+        return tuple(sorted(self._missing))
 
     def installs(self, name: str, version: str) -> None:
         """Note the version of a package that made something which differs by version."""
@@ -79,10 +104,12 @@ class Notes:
 
     @property
     def outcome(self) -> Outcome:
-        if not self.findings:
-            return "verified"
         if not all(finding.by_version for finding in self.findings):
             return "differs"
         if any(finding.code for finding in self.findings):
             return "code-by-version"
-        return "differs-by-version"
+        if self._missing and not self._alone:
+            return "incomplete"  # another version does not find what is missing either
+        if self.findings:
+            return "differs-by-version"
+        return "text-only" if self._missing else "verified"

@@ -149,9 +149,9 @@ def _state(name: str, directory: Path, stated: Measurement, notes: Notes) -> Non
         notes.checked.append(f"{name}: a job, {source}; {record}, windows of the head node")
         if without:
             words = f"{', '.join(without[:3])}{' and others' if len(without) > 3 else ''}"
-            notes.not_checked.append(f"{name}: the nodes' own results: {words} without samples")
+            notes.lacks("samples", f"{name}: the nodes' own results: {words} without samples")
     elif not (directory / PARQUET).is_file():
-        notes.not_checked.append(f"{name}: it has no samples, and its numbers stand as stated")
+        notes.lacks("samples", f"{name}: it has no samples, and its numbers stand as stated")
     else:
         notes.checked.append(
             f"{name}: energies, times, powers and their intervals, from "

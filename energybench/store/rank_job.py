@@ -1,8 +1,8 @@
 """The directory of a job whose ranks were started with `energybench rank`.
 
-No process sees the whole job: the reader of each node makes the directory if it is not there yet,
-and the job's window is that of the nodes' windows, on their wall clocks. The directory is
-unfinished until `energybench recover` merges the parts, after the job's last rank.
+No process sees the whole job: the first node's reader makes the directory, and the job's window
+comes from the nodes' windows, on their wall clocks. The directory is unfinished until `energybench
+recover` merges the parts, after the job's last rank.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from energybench.store.run import pretty
 from energybench.store.secrets import without_secrets
 from energybench.store.window_overlap import Apart, Span, windows_apart
 
-_MOST_DOUBTS = 20  # nodes that have a doubt of their own
+_MOST_DOUBTS = 20  # nodes with their own doubt
 
 
 def rank_job_folder(store: Path, label: str, own_job: Job, launch: str) -> Path:
@@ -43,7 +43,9 @@ def ensure_rank_job(
     nodes: Sequence[str],
     host: Host,
 ) -> None:
-    """Make the directory and its header, unless another node has. Raises StorageFailed."""
+    """Make the directory and its header, unless another node has made them. Raises
+    StorageFailed.
+    """
     header = JobHeader(
         id=folder.name.removeprefix(PARTIAL),
         label=unicode_text(label),
@@ -64,11 +66,11 @@ def ensure_rank_job(
         try:
             _write_header(folder, draft, pretty(header))
         except FileNotFoundError:
-            # a node whose draft the storage did not take has just removed the directory
+            # a node with a draft that the storage did not take has just removed the directory
             _write_header(folder, draft, pretty(header))
     except OSError as error:
         with suppress(OSError):
-            folder.rmdir()  # unless it holds the files of another node
+            folder.rmdir()  # unless another node has files there
         raise StorageFailed(
             f"--out {folder.parent}: cannot be written: {error.strerror} (name a folder that all "
             "nodes share)"
@@ -139,7 +141,7 @@ def _folders_of_other_labels(directory: Path, header: JobHeader) -> dict[str, st
     each with the label of that result.
     """
     launch = _launch_in(header)
-    found: dict[str, str] = {}
+    folders: dict[str, str] = {}
     for other in sorted(directory.parent.glob(f"*{escape(launch)}")):
         if other.name.removeprefix(PARTIAL) == header.id or not is_job(other):
             continue
@@ -151,8 +153,8 @@ def _folders_of_other_labels(directory: Path, header: JobHeader) -> dict[str, st
             continue
         for entry in other.iterdir():
             if entry.is_dir() and (name := entry.name.removeprefix(PARTIAL)).startswith(NODE):
-                found.setdefault(name, theirs.label)
-    return found
+                folders.setdefault(name, theirs.label)
+    return folders
 
 
 def _launch_in(header: JobHeader) -> str:
@@ -161,8 +163,8 @@ def _launch_in(header: JobHeader) -> str:
 
 
 def nodes_apart(by_folder: Mapping[str, Measurement], host: Host) -> dict[str, Apart]:
-    """The parts whose windows, by the nodes' wall clocks, cannot be of the same launch as those of
-    the other parts.
+    """The parts whose windows, by the nodes' wall clocks, cannot belong to the same launch as the
+    windows of the other parts.
 
     host  the node that made the directory
     """
@@ -174,7 +176,9 @@ def nodes_apart(by_folder: Mapping[str, Measurement], host: Host) -> dict[str, A
 
 
 def doubts_of_clocks(apart: Mapping[str, Apart]) -> list[Doubt]:
-    """A doubt for each of the first nodes whose windows do not fit; the first says of how many."""
+    """A doubt for each of the first nodes with an unfitting window; the first doubt states the
+    number of nodes.
+    """
     number = f" (one of {len(apart)} nodes)" if len(apart) > _MOST_DOUBTS else ""
     return [
         Doubt(
@@ -200,7 +204,7 @@ def words_on(apart: Apart) -> str:
 
 
 def _span(part: Measurement) -> Span | None:
-    """The window of a node's ranks by its wall clock; None: not known."""
+    """The window of a node's ranks by its wall clock; None: unknown."""
     zero = zero_s(part.host)
     if zero is None or not part.repeats:
         return None

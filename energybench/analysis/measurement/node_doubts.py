@@ -1,4 +1,4 @@
-"""Doubts of a job: nodes that were not read, and what the nodes' own results doubt."""
+"""Doubts of a job: unread nodes, and the doubts of the nodes' own results."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _MOST_NAMES = 8  # of nodes in a message
 _REPEAT = "repeat the job"
-# Doubts about the repeats, which are those of the whole job: its own result states them once.
+# Doubts about the repeats of the whole job: the job's own result states them once.
 _OF_THE_JOB = frozenset(
     {
         "cut-off",
@@ -32,7 +32,7 @@ def of_nodes(
     nodes: Sequence[NodePart], shares: Sequence[NodeShare], *, measured: bool
 ) -> list[Doubt]:
     """Doubts about missing and partial nodes, then the nodes' own doubts. Equal doubts of several
-    nodes are one doubt.
+    nodes become a single doubt.
 
     measured  whether the energy of some node is known
     """
@@ -42,7 +42,7 @@ def of_nodes(
 def _not_read(
     nodes: Sequence[NodePart], shares: Sequence[NodeShare], *, measured: bool
 ) -> list[Doubt]:
-    """A doubt for each of a few nodes; one for many."""
+    """A doubt for each of a few nodes; a single doubt for many nodes."""
     pairs = list(zip(nodes, shares, strict=True))
     doubts = []
     for state, words in (("missing", _missing if measured else _nothing), ("partial", _partial)):
@@ -90,7 +90,7 @@ def _partial(part: NodePart, share: NodeShare) -> Doubt:
 
 
 def _many(short: Sequence[tuple[NodePart, NodeShare]], first: Doubt) -> Doubt:
-    """One doubt for many nodes: their number, some names, and the words on the first."""
+    """A doubt for many nodes: their number, some names, and the words on the first node."""
     names = first_names([share.node for _, share in short])
     return msgspec.structs.replace(
         first, message=f"{len(short)} nodes ({names}); of the first: {first.message}", subject=""
@@ -108,8 +108,8 @@ def _own(nodes: Sequence[NodePart]) -> list[Doubt]:
             place = (doubt.code, doubt.message, doubt.remedy)
             holders.setdefault(place, []).append(part.node)
             first.setdefault(place, doubt)
-    # one doubt of each code and wording; figures differ from node to node, and the code alone
-    # decides beyond a few nodes
+    # a doubt for each code and wording; figures differ from node to node, and only the code decides
+    # beyond a few nodes
     return [
         first[place].carried_from(first_names(names)) for place, names in _thinned(holders, first)
     ]
@@ -118,7 +118,7 @@ def _own(nodes: Sequence[NodePart]) -> list[Doubt]:
 def _thinned(
     holders: dict[tuple[str, str, str], list[str]], first: dict[tuple[str, str, str], Doubt]
 ) -> Iterable[tuple[tuple[str, str, str], list[str]]]:
-    """At most a few wordings of one code; the nodes of the others join the last of them."""
+    """At most a few wordings of a code; the nodes of further wordings join the last wording."""
     by_code: dict[str, list[tuple[str, str, str]]] = {}
     for place in holders:
         by_code.setdefault(place[0], []).append(place)
@@ -136,7 +136,7 @@ def _thinned(
 
 
 def first_names(names: Sequence[str]) -> str:
-    """'cpu1, cpu2', and the number of the others beyond a few."""
+    """'cpu1, cpu2', and the number of further nodes beyond a few."""
     distinct = list(dict.fromkeys(names))
     if len(distinct) <= _MOST_NAMES:
         return ", ".join(distinct)

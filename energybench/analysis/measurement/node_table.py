@@ -10,20 +10,21 @@ from energybench.analysis.uncertainty.effects import bound
 from energybench.analysis.uncertainty.repeats import arithmetic_mean
 from energybench.model import Effect, EffectKind, Measurement, Repeat, WorkloadRef
 
-COVERED = 0.995  # share of the time for which a node is read that counts as all of the time
+COVERED = 0.995  # share of time with readings that counts as all of the time
 # Identical boards under identical work differ by 22 % at most (arXiv 2208.11035, "Not All GPUs Are
-# Created Equal"): by as much a node that was not read may lie outside the range of those that were.
+# Created Equal"). The power of an unread node may lie outside the range of the read nodes by this
+# factor.
 _SPREAD = 1.22
 _LONGER_REL, _LONGER_S = 0.01, 1.0
 
 
 class NodePart(NamedTuple):
-    """One node's part of a job.
+    """A node's part of a job.
 
     node         name of the node
-    directory    name of the part's directory; "" if there is none
-    measurement  the node's own result; None if there is none
-    why          why there is no result, or none of the whole time; "" if that is not known
+    directory    name of the part's directory; "" without a directory
+    measurement  the node's own result; None without a result
+    why          reason for a missing or partial result; "" if unknown
     clock_half_s half-width of the error of the node's clock against the head node's; None: unknown
     remedy       what to do about a missing result; "": repeat the job
     """
@@ -37,7 +38,7 @@ class NodePart(NamedTuple):
 
 
 class Fill(NamedTuple):
-    """Power of a node in the time without readings, W: what it is taken to be, and its range."""
+    """Power of a node in the time without readings, W: the assumed value, and its range."""
 
     likely_w: float
     least_w: float
@@ -51,8 +52,8 @@ class Fill(NamedTuple):
 
 
 def own_repeats(measurement: Measurement | None, times_s: Sequence[float]) -> list[Repeat | None]:
-    """The node's repeats in the order of the job's; None: the node has no such repeat, or one that
-    is longer than the job's and so holds other energy.
+    """The node's repeats in the order of the job's repeats. None if the node lacks a repeat, or has
+    a longer repeat than the job, which contains other energy.
     """
     own = list(measurement.repeats) if measurement is not None else []
     return [
@@ -62,15 +63,15 @@ def own_repeats(measurement: Measurement | None, times_s: Sequence[float]) -> li
 
 
 def _longest_s(time_s: float) -> float:
-    """Most time that a node may state of a repeat of this length: edges that its own processes saw
-    lie some tenths of a second apart.
+    """Longest duration that a node may state for a repeat of this length: the edges seen by the
+    node's own processes lie some tenths of a second apart.
     """
     return time_s * (1 + _LONGER_REL) + _LONGER_S
 
 
 def fill_of(read: Sequence[NodePart]) -> Fill | None:
-    """The range of power of a node without readings, from the nodes that were read; None: no power
-    is known.
+    """Power range of a node without readings, from the nodes with readings; None if no power is
+    known.
     """
     powers_w = [
         part.measurement.power_w.value
@@ -86,11 +87,12 @@ def has_own_edges(workload: WorkloadRef | None, part: NodePart) -> bool:
 
 
 class NodeTable:
-    """Energy of one node in each repeat of the job, J: as read, and filled up for the time without
+    """Energy of a node in each repeat of the job, J: as read, and filled up for the time without
     readings.
 
-    own_edges  whether a repeat has the edges that the node itself saw: the node then read all of
-               it, although it may have begun or ended some milliseconds apart from the head node
+    own_edges  whether a repeat has edges seen by the node itself. The node then read the whole
+               repeat, although it may have begun or ended some milliseconds before or after the
+               head node
     """
 
     def __init__(
@@ -110,8 +112,8 @@ class NodeTable:
         ]
         self._fill = fill
         if own_w and fill is not None:
-            # A node that was read for most of the time tells its own power, which others of another
-            # kind do not; after a short time its power may still have been on its way.
+            # A node with readings for most of the time shows its own power; a node of another kind
+            # would not. After a short time its power may still be rising.
             own, read_s = Fill.around(own_w), self.covered_s
             mostly = read_s >= sum(times_s) / 2
             self._fill = Fill(
@@ -121,7 +123,7 @@ class NodeTable:
             )
 
     def lost_s(self, i: int) -> float:
-        """Time of a repeat for which the node was not read."""
+        """Time of a repeat without readings of the node."""
         repeat, time_s = self.repeats[i], self._times_s[i]
         if repeat is None or repeat.energy_j is None:
             return time_s
@@ -145,8 +147,8 @@ class NodeTable:
         return (read_j or 0.0) + self.lost_s(i) * likely_w
 
     def lost_effects(self, node: str) -> list[Effect]:
-        """How far the node's power in the time without readings may be from what it is taken to
-        be, as a mean over the repeats.
+        """Possible difference of the node's real power from the assumed power in the time without
+        readings, as a mean over the repeats.
         """
         fill = self._fill
         lost_s = arithmetic_mean([self.lost_s(i) for i in range(len(self._times_s))])

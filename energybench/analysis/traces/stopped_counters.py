@@ -81,6 +81,8 @@ def without_short_stops(counter: Counter, resolution_j: float) -> Counter:
     """
     t_s, energy_j = counter.t_s, counter.energy_j
     changes = np.flatnonzero(np.diff(energy_j) > 0)
+    if not changes.size:
+        return counter
     first, last = _stretches(changes, t_s.size)
     lengths_s = t_s[last] - t_s[first]
     seen_s = _seen_period_s(t_s, energy_j)
