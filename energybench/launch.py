@@ -58,6 +58,8 @@ def tasks(environment: Mapping[str, str]) -> Tasks | None:
 
 
 def _torchrun(environment: Mapping[str, str]) -> LocalRanks | None:
+    if _names_another_launch(environment):
+        return None
     place = [environment.get(name, "") for name in ("TORCHELASTIC_RUN_ID", "MASTER_PORT")]
     if _torch_sizes(environment) is not None and "LOCAL_WORLD_SIZE" not in environment:
         return LocalRanks(1, 0, "-".join(["torchrun", *place]))
@@ -180,9 +182,9 @@ def meeting_place(environment: Mapping[str, str]) -> MeetingPlace | None:
     torchrun comes first: its agents may be tasks of Slurm.
     """
     count = tasks(environment)
-    if count is None or count.total < 2 or count.here != 1:
+    if count is None or count.total < 2 or not _one_task_a_node(count, environment):
         return None
-    if _torch_sizes(environment) is not None and environment.get("MASTER_ADDR"):
+    if _has_torch_variables(environment) and environment.get("MASTER_ADDR"):
         number = whole_number(environment.get("RANK", ""))
         names = ("TORCHELASTIC_RUN_ID", "MASTER_ADDR", "MASTER_PORT", "TORCHELASTIC_RESTART_COUNT")
         key = "-".join(["torchrun", *(environment.get(name, "") for name in names)])
@@ -220,17 +222,47 @@ def first_host(names: str) -> str:
     return re.sub(r"\[(\d+)[^\]]*\]", r"\1", first[0] if first is not None else "")
 
 
-def _torch_sizes(environment: Mapping[str, str]) -> tuple[int, int] | None:
-    """Processes of torch.distributed on all nodes and on this node; None: variables of torch are
-    missing.
-
-    A script that sets RANK, WORLD_SIZE and MASTER_ADDR by hand starts one process a node, unless it
-    sets LOCAL_WORLD_SIZE as well.
-    """
+def _has_torch_variables(environment: Mapping[str, str]) -> bool:
+    """Whether variables of torch.distributed state the size of a launch."""
     by_hand = environment.get("RANK") and environment.get("MASTER_ADDR")
-    everywhere = whole_number(environment.get("WORLD_SIZE", ""))
     here = whole_number(environment.get("LOCAL_WORLD_SIZE", "1" if by_hand else ""))
-    return (everywhere, here) if everywhere is not None and here is not None else None
+    return whole_number(environment.get("WORLD_SIZE", "")) is not None and here is not None
+
+
+def _torch_sizes(environment: Mapping[str, str]) -> tuple[int, int | None] | None:
+    """Processes of torch.distributed on all nodes and on this node (None: not known); None: not its
+    variables, or those of another launch.
+
+    A script that sets RANK, WORLD_SIZE and MASTER_ADDR by hand, and neither LOCAL_RANK nor
+    LOCAL_WORLD_SIZE, starts one process a node, or one in each task of its step.
+    """
+    if not _has_torch_variables(environment) or _names_another_launch(environment):
+        return None
+    here = whole_number(environment.get("LOCAL_WORLD_SIZE", ""))
+    if here is None and "LOCAL_RANK" not in environment:
+        step = _slurm(environment)
+        here = step.total if step is not None else 1
+    return whole_number(environment["WORLD_SIZE"]) or 0, here
+
+
+def _names_another_launch(environment: Mapping[str, str]) -> bool:
+    """Whether the variables of torch.distributed were set by hand for the ranks that srun or mpirun
+    started, from the numbers that srun or mpirun gave them. torchrun itself names its run.
+    """
+    if "TORCHELASTIC_RUN_ID" in environment:
+        return False
+    names = ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE"]
+    if "SLURM_STEP_ID" in environment:
+        names.append("SLURM_STEP_NUM_TASKS")
+    totals = {whole_number(environment.get(name, "")) for name in names} - {None}
+    return whole_number(environment.get("WORLD_SIZE", "")) in totals
+
+
+def _one_task_a_node(count: Tasks, environment: Mapping[str, str]) -> bool:
+    """Whether a launch has one task a node. Where nobody states how many it has, its first task on
+    a node stands for the node.
+    """
+    return count.here == 1 or (count.here is None and environment.get("LOCAL_RANK") == "0")
 
 
 def _sizes(environment: Mapping[str, str]) -> tuple[int | None, int | None]:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from energybench.ancestor_processes import PROC, Ancestor, ancestors, words
 from energybench.launch import job, rank_launcher
+from energybench.slurm_job import nodes_of_job
 
 # A variable that the launcher sets for its ranks, and lacks itself.
 _OF_A_RANK = ("MPI_LOCALRANKID", "LOCAL_RANK", "RANK")
@@ -45,8 +46,10 @@ def launch_name(environment: Mapping[str, str], proc: Path = PROC, pid: int | No
     everywhere = own.ranks if own is not None else None
     if process is not None and everywhere is not None and everywhere == ranks.total:
         return f"{ranks.job}-{process.pid}-{process.start}"
-    # all nodes can be in this step only if the step has as many nodes
+    # all nodes can be in this step only if it has as many, or all that the job has
     nodes = -(-everywhere // max(ranks.total, 1)) if everywhere is not None else None
+    if nodes is not None:
+        nodes = min(nodes, nodes_of_job(environment) or nodes)
     nodes_of_step = environment.get("SLURM_STEP_NUM_NODES", "")
     if (
         nodes is not None

@@ -38,7 +38,7 @@ from energybench.model import (
 from energybench.own_step import own_environment
 from energybench.plugins import Clock
 from energybench.store.job_files import JobWriter
-from energybench.store.job_header import JobHeader, new_job_id
+from energybench.store.job_header import JobHeader, new_job_id, of_earlier_starts
 from energybench.store.layout import recover_command
 from energybench.store.remains import remains_of
 from energybench.units import counted
@@ -102,9 +102,7 @@ class JobRun:
         self._durations_s: list[float] = []
 
     def __enter__(self) -> JobRun:
-        plan, doubts = self._plan, list[Doubt](self._nodes.doubts)
-        if self._job.restart:
-            doubts.append(_requeued(self._job))
+        plan = self._plan
         header = JobHeader(
             id=new_job_id(plan.label, self._job),
             label=plan.label,
@@ -117,7 +115,7 @@ class JobRun:
             pid=os.getpid(),
             pid_started=None,
             boot_id=None,
-            doubts=tuple(doubts),
+            doubts=(*self._nodes.doubts, *of_earlier_starts(self._job)),
             case=campaign_case(os.environ),
         )
         self._writer = JobWriter(plan.store.absolute(), header)
@@ -303,13 +301,3 @@ def job_here(store: Path) -> tuple[Job, JobNodes]:
     path_of("srun")
     path_of("scontrol")
     return own, read_nodes(os.environ)
-
-
-def _requeued(own_job: Job) -> Doubt:
-    return Doubt(
-        code="requeued",
-        message=f"this is start {own_job.restart + 1} of job {own_job.id}: the energy of the "
-        "earlier starts is not in this result",
-        remedy="add the earlier starts, whose directories end with -r0 and so on, if the cost of "
-        "the whole job is asked for",
-    )

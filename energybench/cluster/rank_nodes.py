@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import socket
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from energybench.cluster.slurm_programs import NoAnswer, host_names
 from energybench.errors import BadInput
 from energybench.launch import by_srun, node_name, tasks
-from energybench.measuring.started_launchers import LAUNCHERS, names_among, of_launched_nodes
+from energybench.measuring.counted_once import beside_the_job
+from energybench.measuring.started_launchers import (
+    LAUNCHERS,
+    STARTS_A_JOB,
+    names_among,
+    of_launched_nodes,
+    of_started_job,
+)
 from energybench.model import Doubt, Job
 from energybench.slurm_job import nodes_of_job
 
@@ -66,11 +73,17 @@ class Launches:
     """Looks whether ranks on a part of their job's nodes start processes on other nodes: the work
     then uses unread nodes. The descendants of the ranks are inspected twice a second.
 
-    nodes  number of the job's nodes
+    wanted  names of the programs that start such processes
+    doubt   the doubt about those of the programs that were started
     """
 
-    def __init__(self, nodes: int, proc: Path = Path("/proc")) -> None:
-        self._nodes, self._proc = nodes, proc
+    def __init__(
+        self,
+        wanted: frozenset[str],
+        doubt: Callable[[Iterable[str]], Doubt],
+        proc: Path = Path("/proc"),
+    ) -> None:
+        self._wanted, self._doubt, self._proc = wanted, doubt, proc
         self._next_s = 0.0
         self.names: set[str] = set()
 
@@ -78,10 +91,28 @@ class Launches:
         if now_s < self._next_s or self.names:
             return
         self._next_s = now_s + _PERIOD_S
-        self.names = names_among(self._proc, pids, LAUNCHERS)
+        self.names = names_among(self._proc, pids, self._wanted)
 
     def doubts(self) -> list[Doubt]:
-        return [of_launched_nodes(self.names, self._nodes)] if self.names else []
+        return [self._doubt(self.names)] if self.names else []
+
+
+def launches_of(
+    environment: Mapping[str, str], own_job: Job | None, program: str
+) -> Launches | None:
+    """Looks for the programs whose start by these ranks is doubted; None: no start is.
+
+    program  name or path of the program of the ranks
+    """
+    if own_job is None:
+        # of the program itself the session says so
+        itself = Path(program).name in STARTS_A_JOB
+        return None if itself else Launches(STARTS_A_JOB, of_started_job)
+    if beside_the_job(environment):
+        return Launches(LAUNCHERS, of_started_job)
+    if (nodes := nodes_beyond(environment, own_job)) is None:
+        return None
+    return Launches(LAUNCHERS, lambda names: of_launched_nodes(names, nodes))
 
 
 def of_unread_ranks(own_job: Job, missing: int) -> list[Doubt]:
@@ -94,6 +125,6 @@ def of_unread_ranks(own_job: Job, missing: int) -> list[Doubt]:
             message=f"{missing} of {own_job.ranks_here} ranks on this node were not started with "
             "`energybench rank`: if they ran longer than the others, the energy is too small",
             remedy="start every rank with `energybench rank -- PROGRAM`; in a file of `srun "
-            "--multi-prog`, in every line",
+            "--multi-prog`, in every line, and with the same `--label NAME`",
         )
     ]

@@ -18,8 +18,8 @@ from energybench.cluster.messages import Lines, Message, line
 from energybench.cluster.node_reader import sample_program
 from energybench.cluster.rank_nodes import (
     Launches,
+    launches_of,
     names_of_nodes,
-    nodes_beyond,
     of_unread_ranks,
     peer,
 )
@@ -85,8 +85,9 @@ class RankReader:
         self._going = self._closed = False
         self._last_end_s = math.inf
         self._folder = ""
-        nodes = nodes_beyond(environment, self._job) if self._job is not None else None
-        self._launches = Launches(nodes) if nodes is not None else None
+        self._launches: Launches | None = None
+        # without a launcher a rank is alone; None: the launcher does not say
+        self._expected = self._job.ranks_here if self._job is not None else 1
 
     # ------------------------------------------------------------ ranks
 
@@ -132,7 +133,7 @@ class RankReader:
         """Whether a rank that joins now belongs to a later run: every rank of the node has joined,
         and a rank has ended and may have begun its next program; or the window has been closed.
         """
-        expected = (self._job.ranks_here if self._job is not None else None) or 0
+        expected = self._expected or 0
         joined = sum(rank.joined for rank in self._ranks)
         is_next = bool(expected) and joined >= expected and any(rank.over for rank in self._ranks)
         return self._closed or is_next
@@ -157,15 +158,14 @@ class RankReader:
         return all(rank.over for rank in self._ranks) and not self._to_come()
 
     def _to_come(self) -> int:
-        """Number of ranks on this node that have not joined, if the launcher tells the total."""
-        expected = (self._job.ranks_here if self._job is not None else None) or 0
-        return max(expected - sum(rank.joined for rank in self._ranks), 0)
+        """Ranks on this node that have not joined, if the launcher says how many there are."""
+        return max((self._expected or 0) - sum(rank.joined for rank in self._ranks), 0)
 
     def _all_over(self) -> bool:
         """Whether no rank runs and no further rank is awaited."""
         if not self._ranks or not all(rank.over for rank in self._ranks):
             return False
-        if self._job is not None and self._job.ranks_here is not None and not self._to_come():
+        if self._expected is not None and not self._to_come():
             return True
         return self._clock.now() - self._last_end_s >= _MORE_RANKS_S
 
@@ -191,6 +191,8 @@ class RankReader:
         """Measure the ranks. Raises BadInput and StorageFailed if nothing can be read or written
         here.
         """
+        program = plan.command[0] if plan.command else ""
+        self._launches = launches_of(self._environment, self._job, program)
         with Session(
             plan,
             self._clock,
@@ -219,15 +221,14 @@ class RankReader:
                 elif any(ended_by_signal(rank.code or 0) for rank in self._ranks):
                     window.cut = "program-killed"
             session.check((self._check(),))
-            session.finish()
-            self._folder = str(plan.store)
+            directory, _ = session.finish()
+            self._folder = str(plan.store if plan.part_of_job else directory)
 
     def _doubts(self) -> list[Doubt]:
-        """Doubts about unread work: on other nodes, or in other ranks."""
-        if self._job is None:
-            return []
+        """Doubts about the work that nobody reads: on other nodes, or in other ranks."""
         doubts = self._launches.doubts() if self._launches is not None else []
-        return [*doubts, *of_unread_ranks(self._job, self._to_come())]
+        unread = of_unread_ranks(self._job, self._to_come()) if self._job is not None else []
+        return [*doubts, *unread]
 
     def _check(self) -> Verification:
         """The exit status: the first exit status of a rank that is not zero."""
@@ -248,16 +249,18 @@ class RankReader:
             if why:
                 rank.tell("refused", what=why)
             elif rank.joined:
-                rank.tell("bye", folder=self._folder)
+                rank.tell("bye", folder=self._folder, whole=self._job is None)
             else:
                 self._refuse_second_run(rank)
 
 
 def plan_of(message: Message, own_job: Job | None, environment: Mapping[str, str]) -> Plan:
-    """The plan of this node's part."""
-    folder = rank_job_folder(Path(message["store"]), message["label"], own_job, message["launch"])
+    """The plan of this node's part, or of the whole result of a rank that no launcher started."""
+    store = Path(message["store"])
+    if own_job is not None:
+        store = rank_job_folder(store, message["label"], own_job, message["launch"])
     return Plan(
-        store=folder,
+        store=store,
         label=message["label"],
         boundary=message["boundary"],
         idle_s=0.0,
@@ -266,8 +269,8 @@ def plan_of(message: Message, own_job: Job | None, environment: Mapping[str, str
         visible_devices=None,  # of the node: a rank may see only some of the node's boards
         root=Path(message["root"]),
         repeats=1,
-        part_of_job=True,
-        run_id=node_folder(node_name(environment)),
+        part_of_job=own_job is not None,
+        run_id=node_folder(node_name(environment)) if own_job is not None else None,
     )
 
 
@@ -286,6 +289,20 @@ def _refuse_second_launch(plan: Plan) -> None:
             )
 
 
+def _begin_part(plan: Plan, own_job: Job, environment: Mapping[str, str]) -> None:
+    """Raises BadInput if this launch was measured already, and StorageFailed."""
+    _refuse_second_launch(plan)
+    ensure_rank_job(
+        plan.store,
+        label=plan.label,
+        command=plan.command or (),
+        boundary=plan.boundary,
+        own_job=own_job,
+        nodes=names_of_nodes(environment, own_job),
+        host=describe(MonotonicClock(), plan.root),
+    )
+
+
 def serve_ranks(signals: Signals, start: Callable[[Plan], StartedCollectors]) -> int:
     """Read this node for its ranks."""
     environment = own_environment()
@@ -294,18 +311,10 @@ def serve_ranks(signals: Signals, start: Callable[[Plan], StartedCollectors]) ->
     if message is None:
         return 0
     try:
-        own_job = job(environment) or Job(launcher="openmpi", nodes=1)
+        own_job = job(environment)
         plan = plan_of(message, own_job, environment)
-        _refuse_second_launch(plan)
-        ensure_rank_job(
-            plan.store,
-            label=plan.label,
-            command=plan.command or (),
-            boundary=plan.boundary,
-            own_job=own_job,
-            nodes=names_of_nodes(environment, own_job),
-            host=describe(MonotonicClock(), plan.root),
-        )
+        if own_job is not None:
+            _begin_part(plan, own_job, environment)
         with start(plan) as readers:
             reader.run(plan, readers)
         reader.end()

@@ -9,7 +9,7 @@ then has its own connection to the reader:
     rank                      reader
     join {plan}               go              the sensors are polled fast: start
     ended {start, end, code}  heard           a reader that hangs is known by its silence
-                              bye             the last rank of the node waits for the result
+                              bye {folder}    the last rank of the node waits for the result
 
 Any failure costs the result, never the rank: the rank runs its program, and ends with the program's
 code.
@@ -49,8 +49,10 @@ _LONGEST_WAIT_S = 60.0
 
 
 def socket_name(environment: Mapping[str, str], own_job: Job | None, launch: str) -> str:
-    """Name of the node's reader among all readers of this node: by user, job, launch and host."""
-    key = own_job.name if own_job is not None else "no job"
+    """Name of the node's reader among all readers of this node: by user, job, launch and host. A
+    rank of no launch has a reader of its own.
+    """
+    key = own_job.name if own_job is not None else f"no job {os.getpid()}"
     node = node_name(environment)
     words = (str(os.getuid()), key, launch, node, boot_id() or "")
     digest = hashlib.blake2b("\0".join(words).encode(), digest_size=12).hexdigest()
@@ -100,10 +102,12 @@ class Rank:
         self._tell("ended", start=started, end=ended, code=code)
         bye = self._bye()
         if bye is not None and bye.get("folder"):  # the last rank of the node
-            words = f"this node's part is in {bye['folder']}; once all ranks have ended: "
-            print(  # noqa: T201
-                f"energybench: {words}energybench recover {bye['folder']}", file=sys.stderr
-            )
+            folder = bye["folder"]
+            words = f"this node's part is in {folder}; once all ranks have ended: "
+            words += f"energybench recover {folder}"
+            if bye.get("whole"):
+                words = f"the result is in {folder}"
+            print(f"energybench: {words}", file=sys.stderr)  # noqa: T201
         return code
 
     def _bye(self) -> Message | None:

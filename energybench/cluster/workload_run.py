@@ -36,7 +36,7 @@ from energybench.measuring.workload import run_workload
 from energybench.model import Job, Measurement
 from energybench.own_step import own_environment
 from energybench.store.job_files import JobWriter
-from energybench.store.job_header import JobHeader, new_job_id
+from energybench.store.job_header import JobHeader, new_job_id, of_earlier_starts
 from energybench.store.job_parts import node_folder
 from energybench.units import counted
 
@@ -136,6 +136,7 @@ def _header(plan: Plan, names: tuple[str, ...]) -> JobHeader:
         pid=os.getpid(),
         pid_started=None,
         boot_id=None,
+        doubts=of_earlier_starts(own),
         workload=plan.workload,
     )
 

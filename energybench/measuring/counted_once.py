@@ -28,7 +28,13 @@ from energybench.ancestor_processes import ancestors
 from energybench.collectors.sysfs import link
 from energybench.launch import job, node_name, rank_launcher
 from energybench.measuring import abstract_socket
-from energybench.measuring.started_launchers import LAUNCHERS, names_among, of_launched_nodes
+from energybench.measuring.started_launchers import (
+    LAUNCHERS,
+    STARTS_A_JOB,
+    names_among,
+    of_launched_nodes,
+    of_started_job,
+)
 from energybench.model import Doubt, Job
 from energybench.node_names import expanded
 from energybench.slurm_job import node_lists, nodes_of_job, slurm_numbers
@@ -37,8 +43,6 @@ from energybench.units import counted
 
 _NAMES = Path("/proc/net/unix")  # of this network namespace; not part of a mounted host's files
 _PREFIX = "energybench-measures-"
-# Programs that start a job from outside of a job: srun(1), salloc(1), sbatch(1).
-_STARTS_A_JOB = frozenset({"srun", "salloc", "sbatch"})
 _STEP = re.compile(rb"slurmstepd: \[(\d+)\.")
 
 
@@ -115,9 +119,9 @@ class CountedOnce:
         A job of several nodes, and a step of several, are doubted without a look.
         """
         self._nodes_of_job = nodes_of_job(environment) or 1
-        self._beside_the_job = self.job is not None and _beside_the_job(environment)
+        self._beside_the_job = self.job is not None and beside_the_job(environment)
         if self.job is None:
-            return _STARTS_A_JOB
+            return STARTS_A_JOB
         beyond = (self.job.nodes or 1) < self._nodes_of_job
         return LAUNCHERS if beyond or self._beside_the_job else frozenset()
 
@@ -142,17 +146,7 @@ class CountedOnce:
         ]
 
     def _of_started_job(self) -> list[Doubt]:
-        if not self._started_by:
-            return []
-        return [
-            Doubt(
-                code="nodes-unread",
-                message=f"the program started {', '.join(sorted(self._started_by))} on a node "
-                "outside the job: the energy is that of this node, and nothing of the nodes on "
-                "which Slurm runs the job is in it",
-                remedy="`energybench measure --nodes job -- PROGRAM` in the job's own script",
-            )
-        ]
+        return [of_started_job(self._started_by)] if self._started_by else []
 
     def _of_copies(self) -> list[Doubt]:
         assert self.job is not None
@@ -229,9 +223,8 @@ class CountedOnce:
         return jobs - self._own_numbers
 
 
-def _beside_the_job(environment: Mapping[str, str]) -> bool:
-    """Whether this is the shell that salloc starts at the place of its call, outside the nodes of
-    the job.
+def beside_the_job(environment: Mapping[str, str]) -> bool:
+    """Whether this is the shell that salloc starts where it was called, on no node of the job.
 
     slurmd gives each of its processes the name of its node.
     """

@@ -15,6 +15,8 @@ LAUNCHERS = frozenset(
         *("ssh", "pdsh", "clush"),
     }
 )
+# Programs that start a job, outside of one: srun(1), salloc(1), sbatch(1).
+STARTS_A_JOB = frozenset({"srun", "salloc", "sbatch"})
 
 
 def names_among(proc: Path, pids: Iterable[int], wanted: frozenset[str]) -> set[str]:
@@ -44,6 +46,17 @@ def of_launched_nodes(names: Iterable[str], nodes: int) -> Doubt:
         f"{nodes} times as large",
         remedy="`energybench measure --nodes job -- PROGRAM` in the batch script, or `energybench "
         "rank` behind srun or mpirun, before each rank",
+    )
+
+
+def of_started_job(names: Iterable[str]) -> Doubt:
+    """A doubt about the nodes of a job which the program used from outside of the job."""
+    return Doubt(
+        code="nodes-unread",
+        message=f"the program started {', '.join(sorted(names))} on a node outside the job: the "
+        "energy is that of this node, and nothing of the nodes on which Slurm runs the job is in "
+        "it",
+        remedy="`energybench measure --nodes job -- PROGRAM` in the job's own script",
     )
 
 

@@ -66,3 +66,18 @@ def read_job(directory: Path) -> JobHeader:
             str(path), "is not the header of a job", "energybench did not write this file"
         )
     return unknown_fields.convert(value, JobHeader, str(path))
+
+
+def of_earlier_starts(job: Job | None) -> tuple[Doubt, ...]:
+    """A doubt about the earlier starts of a job that Slurm has started again."""
+    if job is None or not job.restart:
+        return ()
+    return (
+        Doubt(
+            code="requeued",
+            message=f"this is start {job.restart + 1} of the job: the energy of the earlier starts "
+            "is not in this result",
+            remedy="add the results of the earlier starts, whose run.json states a smaller "
+            "restart, if the cost of the whole job is asked for",
+        ),
+    )

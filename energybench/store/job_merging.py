@@ -23,6 +23,7 @@ from energybench.store.rank_job import (
     nodes_apart,
     unread_nodes,
     windows_of_nodes,
+    with_other_labels,
     words_on,
 )
 from energybench.store.recovery_doubts import is_recovered, of_lost_repeats
@@ -83,11 +84,9 @@ def merged(
             )
         )
     if header.windows_by == "nodes" and not header.nodes:
-        count = unread_nodes(header.job, tuple(found_parts.by_folder.values()))
-        parts += [
-            NodePart(node=f"unknown-{number}", why="no reader of its ranks left a part")
-            for number in range(1, count + 1)
-        ]
+        parts += unread_nodes(header.job, tuple(found_parts.by_folder.values()))
+    if header.windows_by == "nodes":
+        parts = with_other_labels(directory, header, parts)
     stated = [line.doubt for line in lines if line.doubt is not None]
     stated += doubts_of_clocks(apart)
     by_head = header.windows_by == "head"

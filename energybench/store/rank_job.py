@@ -10,13 +10,16 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from glob import escape
 from pathlib import Path
 
-from energybench.errors import StorageFailed
+from energybench.analysis.measurement.node_table import NodePart
+from energybench.errors import BadInput, StorageFailed
 from energybench.foreign_text import unicode_text
 from energybench.model import REPEAT, BoundaryName, Doubt, Host, Job, Measurement, Window
-from energybench.store.job_header import JobHeader
-from energybench.store.layout import DRAFT, JOB, PARTIAL, file_word
+from energybench.store.job_header import JobHeader, is_job, of_earlier_starts, read_job
+from energybench.store.job_parts import node_folder
+from energybench.store.layout import DRAFT, JOB, NODE, PARTIAL, file_word
 from energybench.store.part_files import zero_s
 from energybench.store.run import pretty
 from energybench.store.secrets import without_secrets
@@ -25,10 +28,9 @@ from energybench.store.window_overlap import Apart, Span, windows_apart
 _MOST_DOUBTS = 20  # nodes with their own doubt
 
 
-def rank_job_folder(store: Path, label: str, own_job: Job | None, launch: str) -> Path:
-    """The directory of a launch of ranks: the name is the same on every node."""
-    key = own_job.name if own_job is not None else "no-job"
-    return store / (PARTIAL + "_".join(map(file_word, (label, key, launch))))
+def rank_job_folder(store: Path, label: str, own_job: Job, launch: str) -> Path:
+    """The directory of one launch of ranks: every node makes the same name."""
+    return store / (PARTIAL + "_".join(map(file_word, (label, own_job.name, launch))))
 
 
 def ensure_rank_job(
@@ -57,6 +59,7 @@ def ensure_rank_job(
         pid=os.getpid(),
         pid_started=None,
         boot_id=None,
+        doubts=of_earlier_starts(own_job),
     )
     draft = folder / f"{DRAFT}{host.name}-{os.getpid()}"
     try:
@@ -84,18 +87,79 @@ def _write_header(folder: Path, draft: Path, text: str) -> None:
         draft.unlink(missing_ok=True)
 
 
-def unread_nodes(own_job: Job, parts: Sequence[Measurement]) -> int:
-    """Number of nodes with ranks of the launch and without a part, if the names of the nodes are
-    unknown: as many nodes as the missing ranks need, with as many ranks on a node as on the fullest
-    node, and at most the number of the job's nodes.
+def unread_nodes(own_job: Job, parts: Sequence[Measurement]) -> list[NodePart]:
+    """Nodes with ranks of the launch that have no part, if the names of the nodes are not known:
+    as many as it takes for the ranks that no part knows, as many on each as on the fullest, and no
+    more than the job has. A part that does not know its number of ranks has one.
     """
-    known = [part.job.ranks_here for part in parts if part.job is not None and part.job.ranks_here]
+    known = [part.job.ranks_here for part in parts if part.job is not None]
     if own_job.ranks is None or not known:
-        return 0
-    missing = -(-max(own_job.ranks - sum(known), 0) // max(known))
+        return []
+    counts = [count or 1 for count in known]
+    missing = -(-max(own_job.ranks - sum(counts), 0) // max(counts))
     if own_job.launcher == "slurm" and own_job.nodes is not None:
         missing = min(missing, max(own_job.nodes - len(parts), 0))
-    return missing
+    why, remedy = "no reader of its ranks left a part", ""
+    if not all(known):
+        why += f"; or a node has several of the {own_job.ranks} ranks, which none of them states"
+        remedy = "set LOCAL_WORLD_SIZE, the number of ranks on a node, beside RANK and WORLD_SIZE"
+    return [
+        NodePart(node=f"unknown-{number}", why=why, remedy=remedy)
+        for number in range(1, missing + 1)
+    ]
+
+
+def with_other_labels(
+    directory: Path, header: JobHeader, parts: Sequence[NodePart]
+) -> list[NodePart]:
+    """The nodes of a launch; a node without a part that has one in another result of the same
+    launch states the remedy. Without `--label` ranks of different programs have different labels.
+
+    directory  of the job
+    """
+    begun = {entry.name.removeprefix(PARTIAL) for entry in directory.iterdir()}
+    missing = {part.node: node_folder(part.node) for part in parts if not part.directory}
+    missing = {node: folder for node, folder in missing.items() if folder not in begun}
+    elsewhere = _folders_of_other_labels(directory, header) if missing else {}
+    # if the names of the nodes are not known, any node that has no part here may be the missing one
+    others = iter(sorted(set(elsewhere) - begun) if not header.nodes else ())
+    stated = []
+    for part in parts:
+        folder = missing.get(part.node)
+        label = elsewhere.get(folder if folder in elsewhere else next(others, "")) if folder else ""
+        remedy = (
+            f"the same launch has a result {label} with a part of such a node: if its ranks ran "
+            "different programs, start all of them with one name, `energybench rank --label NAME`, "
+            "and repeat the job"
+        )
+        stated.append(part._replace(remedy=remedy) if label else part)
+    return stated
+
+
+def _folders_of_other_labels(directory: Path, header: JobHeader) -> dict[str, str]:
+    """Names of the directories of parts in the other results of the same launch, finished or not,
+    each with the label of that result.
+    """
+    launch = _launch_in(header)
+    folders: dict[str, str] = {}
+    for other in sorted(directory.parent.glob(f"*{escape(launch)}")):
+        if other.name.removeprefix(PARTIAL) == header.id or not is_job(other):
+            continue
+        try:
+            theirs = read_job(other)
+        except BadInput:
+            continue
+        if theirs.windows_by != "nodes" or _launch_in(theirs) != launch:
+            continue
+        for entry in other.iterdir():
+            if entry.is_dir() and (name := entry.name.removeprefix(PARTIAL)).startswith(NODE):
+                folders.setdefault(name, theirs.label)
+    return folders
+
+
+def _launch_in(header: JobHeader) -> str:
+    """The part of the identity that names the job and the launch: without the label."""
+    return header.id.removeprefix(file_word(header.label))
 
 
 def nodes_apart(by_folder: Mapping[str, Measurement], host: Host) -> dict[str, Apart]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from energybench.analysis.measurement.node_table import NodePart
 
 _MOST_NAMES = 8  # of nodes in a message
+_REPEAT = "repeat the job"
 # Doubts about the repeats of the whole job: the job's own result states them once.
 _OF_THE_JOB = frozenset(
     {
@@ -60,7 +61,7 @@ def _missing(part: NodePart, share: NodeShare) -> Doubt:
         code="node-missing",
         message=f"node {share.node} gave no {nothing}{why}; its energy is taken from the power of "
         "the other nodes, as if it were of their kind",
-        remedy="repeat the job",
+        remedy=part.remedy or _REPEAT,
         subject=share.node,
     )
 
@@ -72,7 +73,7 @@ def _nothing(part: NodePart, share: NodeShare) -> Doubt:
         code="node-missing",
         message=f"node {share.node} gave no energy{why}; no node did, so that the energy of the "
         "job is not known",
-        remedy="repeat the job",
+        remedy=part.remedy or _REPEAT,
         subject=share.node,
     )
 
@@ -83,7 +84,7 @@ def _partial(part: NodePart, share: NodeShare) -> Doubt:
         code="node-partial",
         message=f"node {share.node} was read for {share.covered_s:.3g} of {share.window_s:.3g} "
         f"s{why}; in the rest of the time it is taken to have drawn as much",
-        remedy="repeat the job",
+        remedy=_REPEAT,
         subject=share.node,
     )
 

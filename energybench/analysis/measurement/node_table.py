@@ -26,6 +26,7 @@ class NodePart(NamedTuple):
     measurement  the node's own result; None without a result
     why          reason for a missing or partial result; "" if unknown
     clock_half_s half-width of the error of the node's clock against the head node's; None: unknown
+    remedy       what to do about a missing result; "": repeat the job
     """
 
     node: str
@@ -33,6 +34,7 @@ class NodePart(NamedTuple):
     measurement: Measurement | None = None
     why: str = ""
     clock_half_s: float | None = None
+    remedy: str = ""
 
 
 class Fill(NamedTuple):
