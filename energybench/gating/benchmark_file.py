@@ -195,7 +195,7 @@ def records(document: Mapping[str, Any], where: str) -> list[dict[str, Any]]:
     """
     facts = document.get(KEY, {})
     _check_version(facts, where, absent_is_fine=True)
-    found = []
+    with_energy = []
     for test in document["benchmarks"]:
         extra = test.get("extra_info") if isinstance(test, dict) else None
         if not isinstance(extra, dict) or KEY not in extra:
@@ -205,8 +205,8 @@ def records(document: Mapping[str, Any], where: str) -> list[dict[str, Any]]:
             continue
         _check_version(own, where)
         if "energy_j" in own:
-            found.append(_record({**facts, **own}, str(test.get("fullname", ""))))
-    return found
+            with_energy.append(_record({**facts, **own}, str(test.get("fullname", ""))))
+    return with_energy
 
 
 def _record(fields: dict[str, Any], name: str) -> dict[str, Any]:

@@ -67,9 +67,9 @@ def says(
     another unit than --unit states. "" if its name agrees. unit: as the layout states it. beside:
     names of the other columns.
     """
-    held = power_words.contradiction(name, beside)
-    if held is not None:
-        return held
+    other_quantity = power_words.contradiction(name, beside)
+    if other_quantity is not None:
+        return other_quantity
     if stated_unit is None:
         return ""
     unit = known_unit(name) or unit

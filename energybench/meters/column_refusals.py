@@ -72,7 +72,7 @@ def no_reading(table: Table, columns: Sequence[int]) -> BadInput:
     """The refusal of columns that hold, by their names, neither the mean power nor energy."""
     name, option = table.names[columns[0]], column_names.as_option(table.names, columns[0])
     beside = () if table.headerless else table.names
-    held = power_words.contradiction(name, beside)
+    other_quantity = power_words.contradiction(name, beside)
     what = f"its only column of readings is {name!r}"
     if len(columns) > 1:
         what = f"has {len(columns)} value columns: {', '.join(table.names[i] for i in columns)}; "
@@ -84,7 +84,7 @@ def no_reading(table: Table, columns: Sequence[int]) -> BadInput:
             remedy = "write the sum of the parts into one column: only the sum is the load"
     return BadInput(
         table.where,
-        f"{what}, which by its name holds {held}",
+        f"{what}, which by its name holds {other_quantity}",
         f"{remedy}; --column {option!r}, if the column holds the mean power or the energy of the "
         "whole load",
     )

@@ -169,16 +169,16 @@ def is_feed(word: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _split(name: str) -> _Name:
-    found, between, end = list[str](), list[str](), 0
+    parts, between, end = list[str](), list[str](), 0
     for match in _WORD.finditer(name):
         start = match.start()
         for piece in _CAMEL.split(match[0]):
             glued = _GLUED.fullmatch(piece.lower())
             for part in glued.groups() if glued else (piece,):
-                found.append(part.lower())
+                parts.append(part.lower())
                 between.append(name[end:start])
                 start = end = start + len(part)
-    return _Name(tuple(found), (*between, name[end:]))
+    return _Name(tuple(parts), (*between, name[end:]))
 
 
 def _difference(word: str, other: str, ahead: str, behind: str) -> Relation | None:

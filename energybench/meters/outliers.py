@@ -88,17 +88,17 @@ def doubts(
     within = np.zeros(shown.end_s.size, dtype=bool)
     for window in repeats:
         within |= (shown.start_s >= window.start_s) & (shown.end_s <= window.end_s)
-    found = differences.outside & within
+    outliers = differences.outside & within
     seconds = np.gradient(shown.end_s)
     joules = differences.watts * seconds
-    net_j, all_j = float(joules[found].sum()), float(np.abs(joules[found]).sum())
+    net_j, all_j = float(joules[outliers].sum()), float(np.abs(joules[outliers]).sum())
     total_j = float((shown.power_w * seconds)[within].sum())
-    if found.sum() < _LEAST or abs(net_j) < max(_MATTERS * total_j, _ONE_SIDED * all_j):
+    if outliers.sum() < _LEAST or abs(net_j) < max(_MATTERS * total_j, _ONE_SIDED * all_j):
         return ()
     if counter and _renewed_between(differences, seconds, within):
         return ()
     # the reading at which each interval ends
-    ends = np.searchsorted(t_s, shown.end_s[found] - _SAME_TIME_S)
+    ends = np.searchsorted(t_s, shown.end_s[outliers] - _SAME_TIME_S)
     return (_doubt(series, series.places[np.minimum(ends, t_s.size - 1)], net_j / total_j),)
 
 
@@ -201,8 +201,8 @@ def _renewed_between(
     read, so that some differences hold one renewal more or less. These come at every power, and
     their energy is in proportion to the power. Energy that is lost now and then is not.
     """
-    found = differences.outside
-    amounts, level_w = np.abs(differences.watts * seconds)[found], differences.usual_w[found]
+    outliers = differences.outside
+    amounts, level_w = np.abs(differences.watts * seconds)[outliers], differences.usual_w[outliers]
     alike = float(((amounts - amounts.mean()) ** 2).sum())
     renewed_s = float(amounts @ level_w) / max(float(level_w @ level_w), 1e-300)
     in_proportion = float(((amounts - renewed_s * level_w) ** 2).sum())
@@ -211,5 +211,5 @@ def _renewed_between(
     # the share of outliers in the repeats, and outside of the repeats, where they would show
     visible = renewed_s * differences.usual_w / seconds > differences.shows_w
     beside = visible & ~within
-    expected = float((found & within).sum() / within.sum() * beside.sum())
-    return expected < _EXPECTED or bool((found & beside).any())
+    expected = float((outliers & within).sum() / within.sum() * beside.sum())
+    return expected < _EXPECTED or bool((outliers & beside).any())

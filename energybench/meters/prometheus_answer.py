@@ -104,9 +104,9 @@ def _labels_say(labels: Mapping[str, str], every: Sequence[Mapping[str, str]]) -
     """Another quantity, another statistic or a part of the load, by a label; ""."""
     for label, value in labels.items():
         beside = [other[label] for other in every if label in other]
-        held = power_words.of_value(label, value, beside)
-        if held is not None and label != "__name__":
-            return held
+        other_quantity = power_words.of_value(label, value, beside)
+        if other_quantity is not None and label != "__name__":
+            return other_quantity
     return ""
 
 
@@ -177,8 +177,8 @@ def _telling(every: list[dict[str, Any]], choice: Choice) -> list[str]:
 
 
 def _holds_other(labels: Mapping[str, str], every: Sequence[Mapping[str, str]]) -> bool:
-    held = power_words.contradiction(labels.get("__name__", ""))
-    return held is not None or bool(_labels_say(labels, every))
+    other_quantity = power_words.contradiction(labels.get("__name__", ""))
+    return other_quantity is not None or bool(_labels_say(labels, every))
 
 
 def _reading(path: str, place: int, pair: Any, times: Times) -> LoggedReading:

@@ -25,10 +25,10 @@ def evident_step(numbers: Sequence[Decimal], digit: Decimal) -> Decimal | None:
     """
     counts = {int((number / digit).to_integral_value()) for number in numbers if number > 0}
     largest = max(counts, default=0)
-    found = 1.0
+    coarsest_step = 1.0
     for some in (counts, {n for n in counts if n >= _LOAD * largest}):
-        found = max(found, _common_step(some), _rounded_step(some))
-    return digit * Decimal(found) if found > 1 else None
+        coarsest_step = max(coarsest_step, _common_step(some), _rounded_step(some))
+    return digit * Decimal(coarsest_step) if coarsest_step > 1 else None
 
 
 def counted_step(numbers: Sequence[Decimal], digit: Decimal) -> Decimal:

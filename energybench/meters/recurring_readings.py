@@ -44,15 +44,15 @@ def in_repeats(
         counts |= (middle_s > window.start_s) & (middle_s < window.end_s)
     # powers that hold have no interval before the first reading
     places = series.places[series.places.size - middle_s.size :]
-    found = []
+    unexplained_values = []
     for value in series.recurring:
         stays = _stays(np.flatnonzero(np.isin(places, value.places)))
         counted = [stay for stay in stays if counts[stay].any()]
         strange = [stay for stay in counted if not _moves(stay, by_meter.power_w, inside_w)]
         if strange and len(strange) >= _UNEXPLAINED * len(counted):
             left = [int(place) for stay in strange for place in places[stay[counts[stay]]]]
-            found.append(Recurring(value.text, tuple(dict.fromkeys(left))))
-    return series._replace(recurring=tuple(found))
+            unexplained_values.append(Recurring(value.text, tuple(dict.fromkeys(left))))
+    return series._replace(recurring=tuple(unexplained_values))
 
 
 def _means(start_s: Floats, end_s: Floats, inside: RunPower | None) -> Floats:

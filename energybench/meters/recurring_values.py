@@ -44,10 +44,13 @@ def recurring(values: Sequence[Value]) -> tuple[Recurring, ...]:
         stays.setdefault(watts, []).append(_Stay(same, before, after))
     return tuple(
         Recurring(
-            found[0].readings[0].text, tuple(r.place for stay in found for r in stay.readings)
+            value_stays[0].readings[0].text,
+            tuple(r.place for stay in value_stays for r in stay.readings),
         )
-        for watts, found in stays.items()
-        if len(found) >= _TIMES and _stands_off(watts, found) and _alone(watts, stays, found)
+        for watts, value_stays in stays.items()
+        if len(value_stays) >= _TIMES
+        and _stands_off(watts, value_stays)
+        and _alone(watts, stays, value_stays)
     )
 
 

@@ -82,11 +82,11 @@ def _beside_run(
     unexplained = 1 - max(agreement.best(series, width, 2 * spacing) for width in widths) ** 2
     if unexplained < _UNEXPLAINED:
         return None
-    found = [
+    left_by_grid = [
         (_left(agreement, renewal_grid.shown(series, grid), grid.period_s, widths), i)
         for i, grid in enumerate(grids)
     ]
-    left, i = min(found, default=(1.0, 0))
+    left, i = min(left_by_grid, default=(1.0, 0))
     if grids and _clear(grids[i], left, unexplained):
         return _renewed(series, grids[i])
     if irregular_s is not None:

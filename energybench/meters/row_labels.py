@@ -25,17 +25,17 @@ def says(table: Table, choice: Choice, chosen: Columns) -> str:
     by_name = column_names.says(name, choice.unit, table.units.get(name), beside)
     by_rows = _by_rows(table, choice, chosen)
     if by_rows:
-        column, held = by_rows
+        column, other_quantity = by_rows
         if not by_name and choice.column is None and column not in chosen.selected:
             shown = chosen.rows[0].cells[column].strip()
             option = column_names.as_option(table.names, chosen.value)
             raise BadInput(
                 table.where,
-                f"column {table.names[column]!r} says {shown!r}: the rows hold {held}",
+                f"column {table.names[column]!r} says {shown!r}: the rows hold {other_quantity}",
                 f"log the mean active power or the energy; --column {option!r}, if the rows hold "
                 "that",
             )
-        by_name = by_name or held
+        by_name = by_name or other_quantity
     by_name = by_name or _by_unit(table, choice, chosen) or _by_side(table, choice, name)
     return by_name or _of_slice(table, choice, chosen)
 
@@ -51,9 +51,9 @@ def _by_rows(table: Table, choice: Choice, chosen: Columns) -> tuple[int, str] |
             beside = [row.cells[column].strip() for row in _whole(table)]
         if len(values) > 1 and any(power_words.is_part(value, values) for value in values):
             continue  # states of one device
-        held = [power_words.of_value(name, value, beside) for value in values]
-        if all(held):
-            return column, held[0] or ""
+        other_quantities = [power_words.of_value(name, value, beside) for value in values]
+        if all(other_quantities):
+            return column, other_quantities[0] or ""
     return None
 
 
@@ -111,7 +111,7 @@ def _of_slice(table: Table, choice: Choice, chosen: Columns) -> str:
 
 def _few(table: Table, chosen: Columns) -> list[tuple[int, list[str]]]:
     """The columns beside times and readings that hold few distinct texts, and these texts."""
-    found = []
+    columns = []
     for column in range(len(table.names)):
         if column in (*chosen.times, chosen.value) or column == chosen.milliseconds:
             continue
@@ -122,8 +122,8 @@ def _few(table: Table, chosen: Columns) -> list[tuple[int, list[str]]]:
                 break
         texts = [value for value in values if value]
         if 0 < len(texts) <= _MOST_VALUES:
-            found.append((column, texts))
-    return found
+            columns.append((column, texts))
+    return columns
 
 
 def _whole(table: Table) -> Sequence[Row]:

@@ -45,7 +45,7 @@ def beside(
     return (first,)
 
 
-class _Found(NamedTuple):
+class _Suggestion(NamedTuple):
     """Options that work, and how well the readings then follow the run (a correlation)."""
 
     options: tuple[tuple[str, ...], ...]
@@ -63,7 +63,7 @@ def working(
     return suggestion.options if suggestion else ()
 
 
-def check(found: Readings, meter: Meter, other: Meter) -> None:
+def check(readings: Readings, meter: Meter, other: Meter) -> None:
     """Raises BadInput if the options that were added choose readings that a doubt would take for
     another quantity, or that stay the same and so tell nothing about unit and column.
     """
@@ -72,23 +72,25 @@ def check(found: Readings, meter: Meter, other: Meter) -> None:
     )
     if ours == theirs:
         return
-    if found.series.name_says or found.offset.even == "meter":
-        raise BadInput(found.series.where, found.series.name_says or "is even", "another column")
+    if readings.series.name_says or readings.offset.even == "meter":
+        raise BadInput(
+            readings.series.where, readings.series.name_says or "is even", "another column"
+        )
 
 
 def _search(
     error: Undecided, meter: Meter, attempt: Callable[[Meter], float], depth: int, tries: list[int]
-) -> _Found | None:
-    best: _Found | None = None
+) -> _Suggestion | None:
+    best: _Suggestion | None = None
     count = 0
     for option in error.options:
         if tries[0] <= 0:
             break
         tries[0] -= 1
         other = _with(meter, option)
-        suggestion: _Found | None = None
+        suggestion: _Suggestion | None = None
         try:
-            suggestion = _Found((), attempt(other))
+            suggestion = _Suggestion((), attempt(other))
         except Undecided as next_error:
             if depth > 1:
                 suggestion = _search(next_error, other, attempt, depth - 1, tries)
@@ -101,7 +103,7 @@ def _search(
             # several parts follow the run: each alone would be too little
             return None
         if best is None or suggestion.follows > best.follows:
-            best = _Found((option, *suggestion.options), suggestion.follows)
+            best = _Suggestion((option, *suggestion.options), suggestion.follows)
         if option[0] not in _CHOOSING:
             break
     return best
