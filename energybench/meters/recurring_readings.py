@@ -1,5 +1,5 @@
-"""Which of the values that a meter shows again and again count in the energy of a repeat, and are
-not the load's: the run's own sensors show whether the power moved as the readings did.
+"""Recurring values of a meter that count in the energy of a repeat and do not come from the load:
+the run's own sensors show whether the power moved like the readings.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from energybench.meters.series import MeterSeries, MeterSteps
 from energybench.model import Window
 
 Indices = npt.NDArray[np.intp]
-# A whole node moves by 0.8 to 1.6 times what the sensors inside show; a part without a sensor, and
-# readings at the edge of a move, take more of it.
+# Least ratio of the move that the sensors inside show to the move of the meter. A whole node moves
+# by 0.8 to 1.6 times the move of the sensors; parts without a sensor, and readings at the edge of a
+# move, make the ratio smaller.
 _OF_THE_MOVE = 0.4
-# Share of the stays in the repeats that the sensors do not explain, for a doubt: at single edges
-# the clocks or the averaging of meter and sensors differ.
+# Least share of unexplained stays in the repeats for a doubt: at single edges the clocks or the
+# averaging of meter and sensors differ.
 _UNEXPLAINED = 0.5
 
 
