@@ -69,8 +69,8 @@ class Agreement:
     ) -> Floats:
         run = run or self.run
         needed = max(_CHANGES, int(0.5 * (run.t_s[-1] - run.t_s[0]) / _mean_step(by_meter)))
-        found = [clock_offset.correlation(by_meter, run, float(o), needed) for o in offsets]
-        return np.asarray(np.nan_to_num(np.array(found), nan=0.0), dtype=np.float64)
+        correlations = [clock_offset.correlation(by_meter, run, float(o), needed) for o in offsets]
+        return np.asarray(np.nan_to_num(np.array(correlations), nan=0.0), dtype=np.float64)
 
 
 def on_run(series: MeterSeries, width_s: float, zero_s: float) -> MeterSteps:

@@ -87,9 +87,9 @@ def attach(name: str, store: Path, meter: Meter, ranges: Ranges) -> Attached:
     except Undecided as error:
 
         def follows(other: Meter) -> float:
-            found = _readings(run, other, ranges)
-            suggestions.check(found, meter, other)
-            return found.offset.correlation or 0.0
+            trial_readings = _readings(run, other, ranges)
+            suggestions.check(trial_readings, meter, other)
+            return trial_readings.offset.correlation or 0.0
 
         error.works = suggestions.working(error, meter, follows)
         further = () if error.works else suggestions.beside(error, meter, follows)

@@ -1,9 +1,9 @@
 """The regular times at which a meter renews its value, from the rows of a log between which the
 value changed.
 
-A row that differs from the row before tells that a renewal lies between the two. A row that is
-equal tells of none, or of a load that did not move. All renewals of a meter lie on one grid of
-times; changes of a healthy meter, which come with the load or by chance, do not.
+If a row differs from the previous row, a renewal lies between the two rows. If two rows are equal,
+no renewal lies between, or the load did not move. The renewals of a meter lie on a regular grid of
+times. If every row is a new reading, changes come with the load or by chance, and not on a grid.
 """
 
 from __future__ import annotations
@@ -18,33 +18,35 @@ from energybench.analysis.arrays import Floats
 from energybench.meters.series import MeterSeries, spacing_s
 
 Mask = npt.NDArray[np.bool_]
-# Rows per renewal that are looked for. Renewals that come nearly as often as the rows leave too
-# few equal neighbours; those far apart are found by the times between two changes.
+# Range of rows per renewal for the search. Renewals nearly as frequent as the rows leave too few
+# equal neighbours. Renewals far apart are determined by the times between two changes.
 _FEWEST_ROWS, _MOST_ROWS = 1.08, 8.0
-# Rows of the first search; every further search takes twice as many, near the best grids.
+# Rows of the first search, and best grids to keep. Every further search takes twice the rows, and
+# periods near the best grids.
 _ROWS, _KEPT = 400, 12
-# Phases in a period, and turns of the phase over all rows between two periods that are tried.
+# Phases in a period, and turns of the phase over the rows between two tried periods.
 _PHASES, _TURNS = 32, 0.12
-# Grids that are returned, at most, and turns of the phase over all rows between two of them.
+# Most grids to return, and least turns of the phase over the rows between two returned grids.
 _LIKELY, _DISTINCT = 8, 0.4
-# Log likelihood by which a grid is far less likely than the best.
+# A grid is discarded if the log likelihood is lower than the best log likelihood by this much.
 _FAR_LESS = 12.0
-# Rates about a likely one that are tried at the end; log likelihood by which those of one grid may
-# differ.
+# Rates to try around a likely rate at the end; largest difference of log likelihood between rates
+# of a common grid.
 _NEAR, _ALIKE = 33, 2.0
 _CHUNK = 64  # periods at once, for the size of arrays
-# Probability of a change without a renewal: a time of the log may be wrong.
+# Probability of a change without a renewal, because a time of the log may be wrong.
 _STRAY = 0.01
 _CHANGES = 10
-# Log likelihood, beyond that of the number of grids that are tried, from which a grid is a finding.
+# A grid is evident if the log likelihood exceeds the logarithm of the number of tried grids by this
+# much.
 _EVIDENT = 7.0
 
 
 class Grid(NamedTuple):
-    """Renewals every period_s, one of them at time_s of the meter's clock.
+    """Renewals every period_s, with a renewal at time_s of the meter's clock.
 
     changes  share of the renewals at which the value changed
-    evident  whether changes by chance hardly lie on any grid so well
+    evident  whether changes by chance would hardly fit a grid as well
     """
 
     period_s: float
@@ -54,8 +56,8 @@ class Grid(NamedTuple):
 
 
 def likely(series: MeterSeries, least: int) -> list[Grid]:
-    """The grids on which the values most likely change by more than `least` counts, the likeliest
-    first; smaller changes tell nothing.
+    """The most likely grids for changes of the value by more than `least` counts, the likeliest
+    first. Smaller changes are ignored.
     """
     moves = np.abs(np.diff(series.raw))
     told = (moves == 0) | (moves > least)
@@ -103,7 +105,9 @@ def _search(start_s: Floats, end_s: Floats, changed: Mask, spacing: float) -> li
 
 
 def _middles(start_s: Floats, end_s: Floats, changed: Mask, rates: Floats) -> Floats:
-    """Of the rates about each of these that are nearly as likely as the best, the middle."""
+    """For every rate, the middle of the nearby rates that are nearly as likely as the best nearby
+    rate.
+    """
     span_s = float(end_s[-1] - start_s[0])
     middles = []
     for rate in rates.tolist():
@@ -114,7 +118,7 @@ def _middles(start_s: Floats, end_s: Floats, changed: Mask, rates: Floats) -> Fl
 
 
 def _apart(rates: Floats, evidence: Floats, least: float) -> list[int]:
-    """Indices of the best rates that differ by at least this much from every better one."""
+    """Indices of the best rates that differ by at least `least` from every better rate."""
     kept: list[int] = []
     for i in np.argsort(-evidence).tolist():
         if all(abs(rates[i] - rates[j]) >= least for j in kept):
@@ -125,7 +129,7 @@ def _apart(rates: Floats, evidence: Floats, least: float) -> list[int]:
 
 
 def _densest(changed: Mask, size: int) -> slice:
-    """The stretch of so many rows with the most changes: where the load moves."""
+    """The stretch of `size` rows with the most changes, where the load moves."""
     before = np.concatenate(([0], np.cumsum(changed)))
     first = int(np.argmax(before[size:] - before[: before.size - size]))
     return slice(first, first + size)
@@ -139,8 +143,8 @@ def _around(inner: slice, size: int, most: int) -> slice:
 def _evidence(
     start_s: Floats, end_s: Floats, changed: Mask, periods_s: Floats
 ) -> tuple[Floats, Floats, Floats]:
-    """Of every period at its best phase: log likelihood of the changes beyond that of changes by
-    chance; time of a renewal, s; and share of the renewals with a change.
+    """For every period at the best phase: log likelihood of the changes minus the log likelihood of
+    changes by chance; time of a renewal, s; and share of the renewals with a change.
     """
     parts = [
         _of_chunk(start_s, end_s, changed, periods_s[i : i + _CHUNK])
@@ -165,7 +169,7 @@ def _of_chunk(
     by_chance = sum(n * math.log(n / rows_n) for n in total if n)
     best = np.argmax(log, axis=1)
     row = np.arange(periods_s.size)
-    # of phases that fit alike, the middle one
+    # the middle of the phases that fit equally well
     alike = log >= log[row, best][:, None] - 1e-9
     angle = np.exp(2j * np.pi * np.arange(_PHASES) / _PHASES)
     phase = np.angle((alike * angle).sum(axis=1)) / (2 * np.pi) % 1.0
@@ -173,7 +177,7 @@ def _of_chunk(
 
 
 def _with_renewal(start_s: Floats, end_s: Floats, periods_s: Floats) -> Floats:
-    """Rows with a renewal between their start and their end. Shape [periods, phases]."""
+    """Number of rows with a renewal between start and end of the row. Shape [periods, phases]."""
     n, width = periods_s.size, 2 * _PHASES + 2
     begins = start_s[None, :] / periods_s[:, None] % 1.0
     ends = begins + np.minimum((end_s - start_s)[None, :] / periods_s[:, None], 1.0)
@@ -188,14 +192,14 @@ def _with_renewal(start_s: Floats, end_s: Floats, periods_s: Floats) -> Floats:
 
 
 def shown(series: MeterSeries, grid: Grid) -> MeterSeries:
-    """Every row at the time of the renewal whose value it shows: several rows have one time."""
+    """Every row at the time of the renewal of its value: several rows share a time."""
     number = np.floor((series.t_s - grid.time_s) / grid.period_s)
     return series._replace(t_s=grid.time_s + number * grid.period_s)
 
 
 def renewals(series: MeterSeries, grid: Grid) -> MeterSeries:
-    """One reading for each renewal, at its time on the grid: of the rows of a renewal the middle
-    one, which shows the value of this renewal also if a time is a little wrong.
+    """One reading per renewal, at the time of the renewal on the grid. The value is from the middle
+    row of a renewal, which shows the right value even if the times are a little wrong.
     """
     turns = (series.t_s - grid.time_s) / grid.period_s
     number = np.floor(turns)

@@ -1,5 +1,5 @@
-"""One reading for each renewal of a meter that is read more often than it renews its value: the
-renewals that agree with the run's own sensors, where those tell.
+"""One reading per renewal, for a meter that is read more often than the meter renews its value. The
+renewals agree with the run's own sensors, if the sensors show enough changes.
 """
 
 from __future__ import annotations
@@ -14,30 +14,33 @@ from energybench.meters.attached_run import Meter
 from energybench.meters.clock_offset import RunPower
 from energybench.meters.series import MeterSeries, spacing_s
 
-# Changes of the values by less than this share of their range may be noise of single rows.
+# Changes of the values by less than this share of the range may be noise of single rows.
 _CLEAR = 0.05
-# Renewals are looked for if every row leaves this much of the meter's variance unexplained.
+# Renewals are searched if more than this share of the meter's variance stays unexplained with every
+# row taken as a new reading.
 _UNEXPLAINED = 0.0005
-# They are believed if they explain this much of it, and leave less than the first share of what
-# every row leaves; the second, where changes by chance may lie on the grid as well; the third,
-# where the value changes at nearly every renewal, so that the changes alone show the grid.
+# Renewals are accepted if they explain the share _EXPLAINS of the variance, and leave at most the
+# share _LEFT of the variance that every row leaves; at most _LEFT_BY_CHANCE if changes by chance
+# may also lie on the grid. If the value changes at the share _EACH of the renewals, the changes
+# alone show the grid, and _LEFT_OF_CERTAIN is enough.
 _EXPLAINS, _LEFT, _LEFT_BY_CHANCE, _LEFT_OF_CERTAIN = 0.9, 0.5, 0.2, 0.9
 _EACH = 0.8
-# The times of irregular renewals are known to a row only, and leave more.
+# The times of irregular renewals are known only to a row, and leave more variance unexplained.
 _LEFT_IRREGULAR = 0.7
-# Counts that a counter rises from row to row, at least, to show that a row without a rise is old.
+# Least mean rise of a counter from row to row, in counts: with a smaller rise, a row without a rise
+# may be a new reading.
 _COUNTS = 3.0
 
 
 class Renewed(NamedTuple):
-    """One reading for each renewal, and the period of the renewals, s."""
+    """One reading per renewal, and the period of the renewals, s."""
 
     series: MeterSeries
     period_s: float
 
 
 def of(series: MeterSeries, meter: Meter, run: RunPower | None, zero_s: float) -> Renewed | None:
-    """None if every row of the log is a new reading, as far as its values show."""
+    """The renewals; None if every row of the log is a new reading, as far as the values show."""
     if series.kind == "counter":
         return _of_counter(series)
     renewed = _beside_run(series, meter, run, zero_s)
@@ -48,7 +51,9 @@ def of(series: MeterSeries, meter: Meter, run: RunPower | None, zero_s: float) -
 
 
 def _of_counter(series: MeterSeries) -> Renewed | None:
-    """A counter whose steps are small rises at every renewal, and between two renewals never."""
+    """The renewals of a counter. A counter with small steps rises only at renewals, and at every
+    renewal.
+    """
     if series.raw[-1] - series.raw[0] < _COUNTS * (series.raw.size - 1):
         return None
     for grid in renewal_grid.likely(series, 0)[:1]:
@@ -60,10 +65,10 @@ def _of_counter(series: MeterSeries) -> Renewed | None:
 def _beside_run(
     series: MeterSeries, meter: Meter, run: RunPower | None, zero_s: float
 ) -> Renewed | None:
-    """The renewals on the grid that agrees best with the run, or at every change of the value, if
-    the rows agree clearly better as values of their renewals than as new readings.
+    """The renewals on the grid that agrees best with the run, or at every change of the value. None
+    if the rows do not agree clearly better as values of renewals than as new readings.
 
-    Changes that are the load's may lie on a grid as well; then every row agrees with the run.
+    Changes of the load may also lie on a grid, but then every row agrees with the run.
     """
     spacing = spacing_s(series)
     if run is not None and not clock_offset.varies(on_run(series, spacing, zero_s), run):
@@ -82,11 +87,11 @@ def _beside_run(
     unexplained = 1 - max(agreement.best(series, width, 2 * spacing) for width in widths) ** 2
     if unexplained < _UNEXPLAINED:
         return None
-    found = [
+    left_by_grid = [
         (_left(agreement, renewal_grid.shown(series, grid), grid.period_s, widths), i)
         for i, grid in enumerate(grids)
     ]
-    left, i = min(found, default=(1.0, 0))
+    left, i = min(left_by_grid, default=(1.0, 0))
     if grids and _clear(grids[i], left, unexplained):
         return _renewed(series, grids[i])
     if irregular_s is not None:
@@ -97,8 +102,8 @@ def _beside_run(
 
 
 def _left(agreement: Agreement, shown: MeterSeries, period_s: float, widths: list[float]) -> float:
-    """Share of the variance of the rows that the run does not explain, if each row shows the value
-    of the last renewal. shown: every row at the time of its renewal.
+    """Share of the rows' variance that the run does not explain, if a row shows the value of the
+    last renewal. shown: every row at the time of its renewal.
     """
     reach_s = 2 * period_s
     return 1 - max(agreement.best(shown, w, reach_s) for w in (period_s, *widths)) ** 2

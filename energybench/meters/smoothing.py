@@ -1,6 +1,6 @@
-"""The time over which a meter's power readings average, as the readings themselves show it beside
-the run's own sensors: a BMC may smooth over many seconds, and its readings then follow the steps of
-the run late.
+"""The averaging time of a meter's power readings, from a comparison of the readings with the run's
+own sensors: a BMC may smooth over many seconds, and the readings then follow the steps of the run
+late.
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ from energybench.meters.clock_offset import RunPower
 from energybench.meters.series import MeterSeries, spacing_s
 from energybench.model import Doubt
 
-# Another averaging time is believed if the spacing leaves this much of the meter's variance
-# unexplained, the other time less than this share of it, and explains this much of the variance.
+# An averaging time is preferred to the spacing of the readings on three conditions. The spacing
+# leaves at least the share _UNEXPLAINED of the meter's variance unexplained; the averaging time
+# leaves at most the share _LEFT of this remainder, and explains at least the share _EXPLAINS of the
+# variance.
 _UNEXPLAINED, _LEFT, _EXPLAINS = 0.005, 0.5, 0.9
 _WIDTHS_S = tuple(float(w) for w in np.geomspace(0.2, 120.0, 45))
-# Exponential smoothing, which no other averaging resembles, is believed from a smaller unexplained
-# share on: short repeats show it in their energy.
+# Exponential smoothing has a shape unlike plain averaging, and needs only this smaller unexplained
+# share: short repeats show exponential smoothing in their energy.
 _SHAPED = 0.0005
 # Time constants of exponential smoothing, in spacings of the readings, and the width of an average
 # with the same standard deviation, in time constants.
@@ -31,7 +33,7 @@ _AS_WIDE = math.sqrt(12.0)
 
 
 class Smoothed(NamedTuple):
-    """The series, one reading for each renewal; its averaging time, s; and doubts about both."""
+    """The series with one reading per renewal; the averaging time, s; and doubts about both."""
 
     series: MeterSeries
     averaging_s: float
@@ -39,8 +41,8 @@ class Smoothed(NamedTuple):
 
 
 def of(series: MeterSeries, meter: Meter, run: RunPower | None, zero_s: float) -> Smoothed:
-    """The series and the averaging time to take: the stated time, or the time that fits clearly
-    better than the spacing of the readings.
+    """The series and the averaging time: the stated time, or a time that fits clearly better than
+    the spacing of the readings, or the spacing.
     """
     if series.held:
         return Smoothed(series, meter.averaging_s or spacing_s(series), ())
@@ -81,7 +83,7 @@ def _fitting_s(
                 fitting = max(fitting, (agreement.best(series, width), width))
     if _is_clear(fitting[0], usual):
         return fitting[1]
-    # a meter that shows single moments is no smoothing one
+    # a meter that shows single moments does not smooth
     usual = max([usual, *(agreement.best(series, part * spacing) for part in (0.5, 0.02))])
     smoothing, constant_s = max(
         (agreement.best_exponential(series, factor * spacing), factor * spacing)
@@ -91,7 +93,7 @@ def _fitting_s(
 
 
 def _is_clear(better: float, usual: float) -> bool:
-    """Whether one correlation explains the readings clearly better than the usual one."""
+    """Whether a correlation explains the readings clearly better than the usual correlation."""
     return better**2 >= _EXPLAINS and 1 - better**2 <= _LEFT * (1 - usual**2)
 
 
