@@ -111,8 +111,8 @@ class ClaimSystem:
             exact, kept = tuple(figures), points
             for i, figure in enumerate(figures):
                 trial = (*exact[:i], figure.exact, *exact[i + 1 :])
-                if len(found := self.points(trial)):
-                    exact, kept = trial, found
+                if len(trial_points := self.points(trial)):
+                    exact, kept = trial, trial_points
         return preferred_point(self.system, *self._bands(exact), kept)
 
     def extents(

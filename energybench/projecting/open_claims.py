@@ -178,7 +178,7 @@ class _Group:
         best = self._system.preferred(kept, points)
         values = self._system.system.values(best[None])[0]
         reach = self._system.extents(kept, points, range(len(values)))
-        held = {figure.name for figure in kept}
+        kept_names = {figure.name for figure in kept}
         fixes = self._fixes(kept)
 
         # claims that hold, and the values that each other claim would need
@@ -186,14 +186,14 @@ class _Group:
         tensions = list[Tension]()
         for i, figure in enumerate(self._system.figures):
             needed: tuple[Tension, ...] = ()
-            if figure.name not in held:
+            if figure.name not in kept_names:
                 needed = tuple(of_claim(self._system, kept, figure, points, best, self._sought()))
                 tensions += needed
             low, high = min(reach[i][0], values[i]), max(reach[i][1], values[i])
             solved[figure.name] = Solved(
                 float(values[i]),
                 (float(low), float(high)),
-                figure.name in held,
+                figure.name in kept_names,
                 needed,
                 fixes.get(figure.name, ()),
             )
@@ -251,11 +251,11 @@ class _Group:
                     note=line.note,
                 )
             )
-        held = {figure.name for figure in kept}
+        kept_names = {figure.name for figure in kept}
         return Solution(
             unknowns=tuple(unknowns),
             holds=tuple(figure.name for figure in kept),
-            fails=tuple(f.name for f in self._system.figures if f.name not in held),
+            fails=tuple(f.name for f in self._system.figures if f.name not in kept_names),
             tensions=tuple(tensions),
             implied=tuple(implied) if kept else (),
         )

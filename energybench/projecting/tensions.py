@@ -48,10 +48,10 @@ def of_claim(
     together = (*kept, figure.exact)
     for one in sought:
         wide = system.widened(one.variable)
-        found = wide.points(together, points)
-        if not len(found):
+        wide_points = wide.points(together, points)
+        if not len(wide_points):
             continue
-        (needed,) = wide.extents(together, found, [one.relation])
+        (needed,) = wide.extents(together, wide_points, [one.relation])
         nearest = None
         # the middle of a range would be no reason for a figure
         if kept or all(other is one or other.unknown.likely is not None for other in sought):
@@ -76,10 +76,10 @@ def _nearest(wide: ClaimSystem, figure: Figure, best: Floats, one: Sought) -> fl
     to the plausible range; None if no value will do.
     """
     alone = wide.fixed(best, one.variable)
-    found = alone.points((figure.exact,))
-    if not len(found):
+    figure_points = alone.points((figure.exact,))
+    if not len(figure_points):
         return None
-    (reach,) = alone.extents((figure.exact,), found, [one.relation])
+    (reach,) = alone.extents((figure.exact,), figure_points, [one.relation])
     return reach[1] if reach[1] < one.unknown.low else reach[0]
 
 

@@ -51,21 +51,21 @@ def check_runs(
         if stated.id in runs and runs[stated.id].stated != stated:
             notes.differs(name, f"another run of the bundle has its id {stated.id}")
         try:
-            made = again(directory, stated, ranges)
+            analysis = again(directory, stated, ranges)
         except (BadInput, ValueError) as why:
             notes.differs(name, f"cannot be analysed again: {_inside(why, directory)}")
             continue
         job = is_job(directory)
-        found = differences_of_run(stated, made, is_job=job)
-        for difference in shortened(list(found)):
+        disagreements = differences_of_run(stated, analysis, is_job=job)
+        for difference in shortened(list(disagreements)):
             notes.differs(name, difference, by_version=by_version)
         if job:
             _check_parts(name, directory, ranges, notes, by_version=by_version)
         _state(name, directory, stated, notes)
-        if not found and (codes := words_not_checked(stated, made)):
+        if not disagreements and (codes := words_not_checked(stated, analysis)):
             notes.not_checked.append(f"{name}: the words of its doubts {codes}")
-        made = with_doubts(stated, made, is_job=job)
-        runs[stated.id] = CheckedRun(directory, stated, made)
+        analysis = with_doubts(stated, analysis, is_job=job)
+        runs[stated.id] = CheckedRun(directory, stated, analysis)
     return runs
 
 
@@ -79,10 +79,10 @@ def _check_parts(
             continue
         try:
             stated = reader.read_run(part)
-            found = differences_of_run(stated, analysed(part, stated, ranges))
+            disagreements = differences_of_run(stated, analysed(part, stated, ranges))
         except (BadInput, ValueError):
             continue  # the job states why it leaves the part out
-        for difference in shortened(list(found)):
+        for difference in shortened(list(disagreements)):
             notes.differs(f"{name}/{part.name}", difference, by_version=by_version)
 
 
@@ -108,11 +108,14 @@ def _id(part: Path) -> str:
         return part.name
 
 
-def shortened(found: list[object]) -> list[object]:
+def shortened(disagreements: list[object]) -> list[object]:
     """The first differences, and the number of the others."""
-    if len(found) <= _MOST_SHOWN:
-        return found
-    return [*found[:_MOST_SHOWN], f"and {counted(len(found) - _MOST_SHOWN, 'more difference')}"]
+    if len(disagreements) <= _MOST_SHOWN:
+        return disagreements
+    return [
+        *disagreements[:_MOST_SHOWN],
+        f"and {counted(len(disagreements) - _MOST_SHOWN, 'more difference')}",
+    ]
 
 
 def again(directory: Path, stated: Measurement, ranges: Ranges) -> Measurement:

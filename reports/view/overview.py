@@ -209,13 +209,13 @@ def _runs(measurements: Sequence[Measurement], names: Names) -> Table:
     alike: list[int] = []
     if len(rows) > MANY:
         alike = [place for place in range(1, len(head)) if len({row[place] for row in rows}) == 1]
-    said = [f"{head[place]} {rows[0][place].line}" for place in alike]
+    alike_words = [f"{head[place]} {rows[0][place].line}" for place in alike]
     shown = [place for place in range(len(head)) if place not in alike]
     return Table(
         f"{counted(len(measurements), 'run')} without a comparison",
         tuple(head[place] for place in shown),
         tuple(tuple(row[place] for place in shown) for row in rows),
-        (f"All {len(rows)} runs: {'; '.join(said)}. " if said else "")
+        (f"All {len(rows)} runs: {'; '.join(alike_words)}. " if alike_words else "")
         + "Gross energy; power is that of one node. For the ratio of two runs of the same work, "
         "with its interval: energybench compare BASELINE CANDIDATE.",
     )
