@@ -1,7 +1,7 @@
-"""Results of a report that stands alone, made again from the other results of its document.
+"""Results of a report that stands alone, computed again from the other results of its document.
 
-A document holds its runs without their samples: energies and intervals of a run stand as stated,
-and everything that follows from them is computed again.
+A document holds runs without samples. Energies and intervals of a run are taken as stated, and
+every result that follows from energies and intervals is computed again.
 """
 
 from __future__ import annotations
@@ -65,20 +65,20 @@ class _Checks:
         except BadInput as why:
             self._differ([f"cannot be made: {why}"], words)
             return
-        # the digests are those of files
+        # a document has no files to which the digests could be compared
         plain = msgspec.structs.replace(stated, digests=None)
         disagreements = [*differences(plain, again), *of_doubts(stated.doubts, again.doubts)]
         self._differ(disagreements, words, "made again from the intervals of its two runs")
 
     def projection(self, stated: Projection) -> None:
-        """From its scenario, if that ships with energybench and the runs are at hand; else each
-        line at the values of its inputs.
+        """Compute the projection from its scenario if energybench ships the scenario and the runs
+        are at hand; else compute each line at the values of its inputs.
         """
         words = f"the projection {stated.title!r}"
         if not missing_for(stated, self._sources):
             again = projection_again(stated, self._sources)
             disagreements = [*differences(stated, again), *of_doubts(stated.doubts, again.doubts)]
-            # the document does not say how its comparisons were made
+            # the document does not state how the comparisons were made
             if not disagreements or not stated.comparisons:
                 self._differ(
                     disagreements, words, f"made again from the scenario {stated.scenario}"
