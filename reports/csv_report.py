@@ -39,5 +39,5 @@ def _cells(row: Row) -> list[str | float | None]:
 
 
 def text_cell(text: str) -> str:
-    """Text that no spreadsheet takes for a formula: a dangerous text begins with an apostrophe."""
+    """Text that no spreadsheet takes for a formula: an apostrophe precedes a dangerous text."""
     return f"'{text}" if text.startswith(_FORMULA) else text

@@ -2,8 +2,8 @@
 which the figures hold.
 
 Each figure is a band for a relation. The answers rest on a search with fixed starts
-(`feasible_points`). Every point of the search is checked, but a search without a point is not a
-proof that the figures contradict each other.
+(`feasible_points`). Every point of the search is checked, but a search without a point does not
+prove a contradiction between the figures.
 """
 
 from __future__ import annotations
@@ -238,7 +238,7 @@ class ClaimSystem:
 
 
 class _Extreme:
-    """The largest value of a quantity that the search has reached, and the next goals beyond."""
+    """The largest value of a quantity so far, and the next goals of the search beyond the value."""
 
     def __init__(self, values: Floats, points: Floats, edge: float) -> None:
         finite = values[np.isfinite(values)]
@@ -260,7 +260,7 @@ class _Extreme:
         return self.value + (self.limit - self.value) * share
 
     def learn(self, goals: Floats, holds: Any, values: Floats, points: Floats) -> None:
-        """Take over the farthest reached value, and the nearest goal that was not reached."""
+        """Take over the farthest reached value, and the nearest goal beyond reach."""
         # a goal counts as reached within the rounding of the search
         values = np.maximum(values, np.where(holds, goals[:, None], -math.inf))
         reached = np.where(holds, values, -math.inf)
@@ -283,6 +283,6 @@ def _widened(variable: Variable) -> Variable:
 
 
 def identity(variable: Variable) -> Relation:
-    """A variable as a relation, so that `extents` can give the range of the variable."""
+    """A variable as a relation, for the range of the variable from `extents`."""
     scale = max(abs(variable.low), abs(variable.high), 1e-12)
     return Relation(variable.name, lambda columns: columns[variable.name], scale)
