@@ -45,12 +45,12 @@ class Derivation(NamedTuple):
     @property
     def inputs(self) -> list[tuple[str, Input]]:
         """Base inputs of all frames; an input that frames share stands once."""
-        found = [
+        entries = [
             (name, frame.inputs[name])
             for frame in self.frames
             for name in frame.needs(self.formula).inputs
         ]
-        return [entry for i, entry in enumerate(found) if entry not in found[:i]]
+        return [entry for i, entry in enumerate(entries) if entry not in entries[:i]]
 
     @property
     def replaced(self) -> bool:

@@ -47,15 +47,15 @@ def _whole(inputs: Mapping[str, Input], values: Mapping[str, Any]) -> dict[str, 
     """The values, with whole things between the ends of their ranges as wholes, each as likely as
     the others. A whole number stays itself.
     """
-    made = dict(values)
+    wholes = dict(values)
     for name, entry in inputs.items():
         if entry.unit in WHOLE and entry.stated is not None and entry.stated[0] < entry.stated[1]:
             low, high = entry.stated
             shares = (values[name] - low) / (high - low)
             # 1e-9: binary rounding makes no whole number smaller
             steps = np.floor(shares * (high - low + 1) + 1e-9)
-            made[name] = low + np.clip(steps, 0.0, high - low)
-    return made
+            wholes[name] = low + np.clip(steps, 0.0, high - low)
+    return wholes
 
 
 # ---------------------------------------------------------------- figures without a value

@@ -146,8 +146,8 @@ def _break_evens(
         if searched is None:
             continue
         seek = whole_crossings if entry.unit in WHOLE else crossings
-        found = seek(partial(_with_input_at, chain, line, name), *searched)
-        if found.everywhere:
+        zeros = seek(partial(_with_input_at, chain, line, name), *searched)
+        if zeros.everywhere:
             continue
         yield BreakEven(
             answer=answer,
@@ -156,9 +156,9 @@ def _break_evens(
             unit=entry.unit,
             current=entry.value.value,
             searched=searched,
-            value=found.first,
-            crossings=found.number,
-            jumps=found.jumps,
+            value=zeros.first,
+            crossings=zeros.number,
+            jumps=zeros.jumps,
         )
 
 

@@ -1,5 +1,5 @@
-"""Fields of a comparison that contradict each other: its ratios, the power and the time of both
-sides, its verdict, and the doubts that go with its fields.
+"""Contradictions between the fields of a comparison: ratios, power and time of both sides, verdict,
+and the doubts that follow from fields.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _SLACK = 1e-6
 
 
 def contradictions_of(result: Comparison) -> list[str]:
-    """Fields that contradict each other, in words: all that can be checked without the runs."""
+    """Contradictions between fields, in words: the checks that do not need the runs."""
     return [*_of_ratios(result), *_of_verdict(result), *_of_doubts(result)]
 
 
@@ -49,10 +49,10 @@ class _Range(NamedTuple):
 
 
 def _of_ratios(result: Comparison) -> Iterator[str]:
-    """The energy ratio beside power and time, and energy x delay beside energy and speedup.
+    """Check the energy ratio against power and time, and energy x delay against energy and speedup.
 
-    Not to all digits: a repeat without an energy counts for the time alone, and of interleaved
-    runs only the blocks of both sides count for the ratios. So the intervals have to meet.
+    The intervals have to meet; the digits may differ. A repeat without an energy counts only for
+    the time, and ratios of interleaved runs use only the blocks that have both sides.
     """
     energy = result.energy_ratio
     if energy is None:
@@ -81,7 +81,7 @@ def _of_ratios(result: Comparison) -> Iterator[str]:
 
 
 def _of_verdict(result: Comparison) -> Iterator[str]:
-    """The verdict beside the energy ratio, its margin, and the reasons for none."""
+    """Check the verdict against the energy ratio, the margin, and the reasons for no verdict."""
     energy = result.energy_ratio
     expected = None
     if energy is not None and result.title == ENERGY_RATIO and result.counted_once:
@@ -98,7 +98,7 @@ def _stated(verdict_or_none: str | None) -> str:
 
 
 def _of_doubts(result: Comparison) -> Iterator[str]:
-    """Doubts of the comparison itself beside the fields from which its stamps follow."""
+    """Check the doubts that arose in the comparison against the fields that decide the stamps."""
     own = [doubt for doubt in result.doubts if not doubt.about]
     estimated = result.title == TIME_X_ASSUMED_POWER
     yield from _goes_with(own, "scatter-unknown", not result.scatter_known, "scatter_known")

@@ -40,14 +40,14 @@ def _check_measurement(place: str, stated: Measurement, runs: Runs, notes: Notes
     if run is None:
         notes.lacks("runs", f"{place}: the run {stated.id}, which is not in the bundle")
         return
-    found = [
+    disagreements = [
         f"run {stated.id}: {difference}" for difference in differences(stated, run.stated, rel=0)
     ]
-    if not found and stated.doubts != run.stated.doubts:
-        found = [f"run {stated.id}: its doubts are not those of the run"]
-    for words in shortened(list(found)):
+    if not disagreements and stated.doubts != run.stated.doubts:
+        disagreements = [f"run {stated.id}: its doubts are not those of the run"]
+    for words in shortened(list(disagreements)):
         notes.differs(place, words)
-    if not found:
+    if not disagreements:
         notes.checked.append(f"{place}: the run {stated.id} is the one of the bundle")
 
 
@@ -78,14 +78,14 @@ def _check_comparison(
         notes.differs(place, f"{words}: cannot be made: {why}", by_version=by_version)
         return
     # the digests are those of files, which no analysis changes
-    found = [
+    disagreements = [
         *differences(msgspec.structs.replace(stated, digests=None), again),
         *of_doubts(stated.doubts, again.doubts),
     ]
-    for difference in shortened(list(found)):
+    for difference in shortened(list(disagreements)):
         notes.differs(place, f"{words}: {difference}", by_version=by_version)
     named = _check_digests(place, stated, first, second, notes)
-    if not found:
+    if not disagreements:
         notes.checked.append(f"{place}: {words}, made again from both runs{named}")
 
 
@@ -142,13 +142,13 @@ def _check_study(place: str, stated: Study, runs: Runs, notes: Notes, *, by_vers
         words = f"{place}: {counted(len(missing), 'run')} of the study not in the bundle"
         notes.lacks("runs", words)
     again = study_again(stated, {name: runs[name].again for name in runs})
-    found = [*differences(stated, again), *of_doubts(stated.doubts, again.doubts)]
-    for difference in shortened(list(found)):
+    disagreements = [*differences(stated, again), *of_doubts(stated.doubts, again.doubts)]
+    for difference in shortened(list(disagreements)):
         notes.differs(place, difference, by_version=by_version)
     variants = [variant for cell in stated.cells for variant in cell.runs if variant.run in runs]
     for variant in variants:
         _check_files(place, variant.digests or (), runs[variant.run or ""], notes)
-    if not found:
+    if not disagreements:
         complete = variants and all(variant.digests for variant in variants)
         notes.checked.append(
             f"{place}: {counted(len(stated.cells), 'cell')} of the study, their ratios and "

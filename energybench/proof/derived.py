@@ -46,16 +46,16 @@ def comparisons_again(
     """The comparisons of runs that are at hand; of several of one pair, the first. A comparison
     that cannot be made is left out.
     """
-    made: dict[Pair, Comparison] = {}
+    comparisons: dict[Pair, Comparison] = {}
     for one in stated:
         pair = one.baseline, one.candidate
-        if pair in made or not runs.keys() >= {*pair}:
+        if pair in comparisons or not runs.keys() >= {*pair}:
             continue
         try:
-            made[pair] = comparison_again(one, runs[one.baseline], runs[one.candidate])
+            comparisons[pair] = comparison_again(one, runs[one.baseline], runs[one.candidate])
         except BadInput:
             continue
-    return made
+    return comparisons
 
 
 # ---------------------------------------------------------------- projections
@@ -75,8 +75,8 @@ def projection_again(stated: Projection, sources: Sources) -> Projection:
     """The projection of a scenario with comparisons; nothing may be missing. Raises BadInput."""
     comparisons = []
     for baseline, candidate in stated.comparisons:
-        made = sources.comparisons.get((baseline, candidate))
-        comparisons.append(made or compare(sources.runs[baseline], sources.runs[candidate]))
+        comparison = sources.comparisons.get((baseline, candidate))
+        comparisons.append(comparison or compare(sources.runs[baseline], sources.runs[candidate]))
     return project(
         _scenario(stated, sources).scenario,
         comparisons,
@@ -104,14 +104,14 @@ def check_projection(
         notes.lacks(kind, f"{place}: {words}: {BEYOND_LINES}: {thing} is not in the bundle")
         return
     try:
-        made = projection_again(stated, sources)
+        again = projection_again(stated, sources)
     except BadInput as why:
         notes.differs(place, f"{words}: cannot be made: {why}", by_version=by_version)
         return
-    found = [*differences(stated, made), *of_doubts(stated.doubts, made.doubts)]
-    for difference in shortened(list(found)):
+    disagreements = [*differences(stated, again), *of_doubts(stated.doubts, again.doubts)]
+    for difference in shortened(list(disagreements)):
         notes.differs(place, f"{words}: {difference}", by_version=by_version)
-    if not found:
+    if not disagreements:
         file = _scenario(stated, sources).place
         source = file or f"the scenario {stated.scenario} of energybench"
         if stated.comparisons:
@@ -122,10 +122,10 @@ def check_projection(
 def _check_lines(place: str, stated: Projection, notes: Notes, *, by_version: bool) -> None:
     """Check each line of a projection at the values of its inputs."""
     words = f"the projection {stated.title!r}"
-    found = differences_of_lines(stated)
-    for difference in shortened(list(found)):
+    disagreements = differences_of_lines(stated)
+    for difference in shortened(list(disagreements)):
         notes.differs(place, f"{words}: {difference}", by_version=by_version)
-    if not found:
+    if not disagreements:
         lines = counted(len(stated.lines), "line")
         notes.checked.append(f"{place}: {words}, {lines} at the values of inputs")
 
@@ -147,8 +147,8 @@ def check_grade(
     if run is None:
         notes.lacks("runs", f"{place}: {words}, a run which is not in the bundle")
         return
-    found = list(differences(stated, grade_again(stated, run)))
-    for difference in shortened(list(found)):
+    disagreements = list(differences(stated, grade_again(stated, run)))
+    for difference in shortened(list(disagreements)):
         notes.differs(place, f"{words}: {difference}", by_version=by_version)
-    if not found:
+    if not disagreements:
         notes.checked.append(f"{place}: {words}, made again from the run")
