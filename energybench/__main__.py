@@ -1,7 +1,7 @@
 """`python -m energybench`, and the entry of the `energybench` command.
 
-The imports of the command line take some tenths of a second. Ctrl-C and a lack of memory in that
-time are one line, as they are later.
+The imports of the command line take some tenths of a second. Ctrl-C and a lack of memory during the
+imports are a single line, as they are later.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import signal
 import sys
 
 _INTERRUPTED, _OWN_FAILURE = 130, 125  # as in cli/main.py
-# Address space that the imports and one thread need, bytes: with less, numpy's library for linear
-# algebra may crash instead of raising an error.
+# Address space for the imports and a thread, bytes: with less, numpy's library for linear algebra
+# may crash instead of raising an error.
 _LEAST_ADDRESS_SPACE = 500_000_000
 
 
@@ -40,8 +40,8 @@ def start() -> int:
 
 
 def _end_at_once(*_: object) -> None:
-    """Ctrl-C during the imports, in which nothing has been begun. An exception would be swallowed,
-    or turned into another error, by a library that is just imported.
+    """Ctrl-C during the imports, before any work has begun. A library during its import would
+    swallow an exception, or turn the exception into another error.
     """
     try:
         os.write(2, b"energybench: interrupted\n")
@@ -50,7 +50,7 @@ def _end_at_once(*_: object) -> None:
 
 
 def _too_small_mb() -> float | None:
-    """The limit of the address space, MB, if it is too small; None: enough."""
+    """The limit of the address space, MB, if too small; None: enough."""
     import resource
 
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)

@@ -10,10 +10,10 @@ PROC = Path("/proc")
 
 
 class Ancestor(NamedTuple):
-    """A process above another one.
+    """A process above another process.
 
     pid    process number
-    start  start time after boot, in clock ticks; distinguishes two processes with one number
+    start  start time after boot, in clock ticks; distinguishes two processes with the same number
     """
 
     pid: int
@@ -21,8 +21,8 @@ class Ancestor(NamedTuple):
 
 
 def ancestors(pid: int, proc: Path = PROC) -> Iterator[Ancestor]:
-    """Parent, grandparent and so on, as far as they can be seen: not beyond a PID namespace, and
-    not what the mount option hidepid hides.
+    """The visible parent, grandparent and so on: neither processes beyond a PID namespace, nor
+    processes hidden by the mount option hidepid.
     """
     entry = _parent_and_start(proc, pid)
     visited = {pid}
@@ -35,7 +35,7 @@ def ancestors(pid: int, proc: Path = PROC) -> Iterator[Ancestor]:
 
 
 def words(pid: int, file: str, proc: Path = PROC) -> list[bytes] | None:
-    """The entries of `cmdline` or `environ` of a process; None: they cannot be read."""
+    """The entries of `cmdline` or `environ` of a process; None: unreadable."""
     try:
         return (proc / str(pid) / file).read_bytes().split(b"\0")
     except OSError:

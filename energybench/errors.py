@@ -1,10 +1,10 @@
-"""Errors of a person's input (one line on stderr, exit code 2), and the one warning."""
+"""Errors of a person's input (a line on stderr, exit code 2), and the only warning."""
 
 import re
 from collections.abc import Iterable
 
-# Most characters of a word or of a quoted value in an error line: a path and its key, but not the
-# whole of a foreign value.
+# Most characters of a word or of a quoted value in an error line: enough for a path and its key,
+# but not for the whole of a foreign value.
 _MOST = 200
 _LONG = re.compile(
     rf"\S{{{_MOST + 1},}}|(?<=')[^']{{{_MOST + 1},}}(?=')|(?<=\")[^\"]{{{_MOST + 1},}}(?=\")"
@@ -14,8 +14,8 @@ _MOST_OF_A_PLACE = 240
 
 
 def brief(text: str, most: int = _MOST_OF_A_PART) -> str:
-    """The text without the middle of long words and quoted values, and at most `most` long: it is
-    cut between words.
+    """The text without the middle of long words and quoted values, and at most `most` long, cut
+    between words.
     """
     text = _LONG.sub(lambda match: _middle_out(match[0], _MOST), text)
     if len(text) <= most:
@@ -68,7 +68,7 @@ class NotInstalled(BadInput):
 class Refused(BadInput):
     """Two results that are not comparable.
 
-    may_be_forced  whether they can be compared all the same, with a doubt (`compare --force`)
+    may_be_forced  whether a comparison is still possible, with a doubt (`compare --force`)
     """
 
     def __init__(
@@ -83,16 +83,16 @@ class DoesNotFit(BadInput):
 
 
 class NotHere(BadInput):
-    """A feature that the device does not have: in a study, listed as absent."""
+    """A feature missing on the device: in a study, listed as absent."""
 
 
 class StorageFailed(Exception):
     """The store cannot be written, or was removed during a run: exit code 125 (docs/store.md).
 
-    The message names the file. After a run it also names the command that completes the run from
-    the files on disk.
+    The message names the file. After a run the message also names the command that completes the
+    run from the files on disk.
 
-    reason  of the operating system, if it gave one: "No space left on device"
+    reason  reason from the operating system, if any: "No space left on device"
     """
 
     def __init__(self, message: str, reason: str = "") -> None:
@@ -101,7 +101,7 @@ class StorageFailed(Exception):
 
 
 class UnknownFields(UserWarning):
-    """Documents hold fields that this version does not know; the command line prints one line.
+    """Documents hold fields unknown to this version; the command line prints a line.
 
     places  the files (and lines)
     fields  dotted names, with `[]` for the items of a list or dictionary: "repeats[].spin"
@@ -120,7 +120,7 @@ class UnknownFields(UserWarning):
 
     @classmethod
     def of_all(cls, notes: Iterable["UnknownFields"]) -> "UnknownFields | None":
-        """One warning in place of several; None: there is none."""
+        """One warning in place of several; None without a warning."""
         places: dict[str, None] = {}
         fields: dict[str, None] = {}
         for note in notes:

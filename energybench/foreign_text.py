@@ -1,4 +1,4 @@
-"""Text that energybench did not write (labels, messages, names from files), made safe to print."""
+"""Foreign text (labels, messages, names from files), made safe to print."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from energybench.model import Image
 
 T = TypeVar("T")
 
-# Characters of a text that are shown. The longest sentences of energybench itself, doubts with
-# their remedies, have some 400; a label or the name of a device is far shorter.
+# Shown characters of a text. The longest sentences of energybench, doubts with their remedies, have
+# some 400; a label or the name of a device is far shorter.
 MOST_SHOWN = 600
-# Characters of a row that are shown, whatever it is made of.
+# Shown characters of a row, for any content.
 _MOST_OF_A_ROW = 4000
 
 # Characters that change the direction of text or have no width (Unicode Standard Annex 9).
 _BIDI = "\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff"
 _IS_BIDI = re.compile(f"[{_BIDI}]")
-# JSON allows these characters in a string as they stand; a terminal obeys DEL and the C1 controls,
-# and readers break lines at U+2028 and U+2029.
+# JSON allows these characters unescaped in a string; a terminal obeys DEL and the C1 controls, and
+# readers break lines at U+2028 and U+2029.
 _TO_ESCAPE = re.compile(f"[\x7f-\x9f\u2028\u2029{_BIDI}]")
 
 
@@ -55,7 +55,7 @@ def shortened(text: str, most: int = MOST_SHOWN) -> str:
 
 
 def displayed(noun: T) -> T:
-    """The noun with each of its texts shortened, for display. The files keep the whole texts."""
+    """The noun with shortened texts, for display. The files keep the whole texts."""
     return _displayed(noun)  # type: ignore[no-any-return]
 
 
@@ -65,7 +65,7 @@ def _displayed(value: Any) -> Any:
     if isinstance(value, msgspec.Struct):
         before = {name: getattr(value, name) for name in value.__struct_fields__}
         if isinstance(value, Image):
-            del before["png"]  # the picture itself, which is not a text
+            del before["png"]  # the picture, which is not a text
         after = {name: _displayed(item) for name, item in before.items()}
         changed = {name: item for name, item in after.items() if item is not before[name]}
         return msgspec.structs.replace(value, **changed) if changed else value

@@ -1,4 +1,4 @@
-"""How this process was launched: of which job, on how many nodes, and as one of how many ranks.
+"""How this process was launched: its job, the number of nodes, and its place among the ranks.
 
 Source of the variables: Slurm (srun(1), "Output environment variables"), Open MPI (mpirun(1),
 "Environment variables"), MPICH's Hydra (PMI), PyTorch (torchrun, "Environment variables").
@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from energybench.slurm_job import components, node_lists, nodes_of_job, whole_number
 
-if TYPE_CHECKING:  # the Python interface loads this module, and no library
+if TYPE_CHECKING:  # the Python interface loads only this module, and no library
     from energybench.model import Job, Launcher
 
 
 class LocalRanks(NamedTuple):
-    """Processes of one job on this node.
+    """Processes of a job on this node.
 
     total  number of the processes on this node
     rank   number of this process among them, from 0
-    job    distinguishes the launch from every other launch on this node
+    job    distinguishes the launch from other launches on this node
     """
 
     total: int
@@ -33,7 +33,7 @@ class LocalRanks(NamedTuple):
 def local_ranks(environment: Mapping[str, str]) -> LocalRanks | None:
     """The ranks on this node; None: this process runs alone.
 
-    torchrun comes first: it may itself be a task of Slurm, and its processes are then the ranks.
+    torchrun comes first: torchrun may be a task of Slurm, and its processes are then the ranks.
     """
     for read in (_torchrun, _open_mpi, _hydra, _slurm):
         ranks = read(environment)
@@ -43,21 +43,23 @@ def local_ranks(environment: Mapping[str, str]) -> LocalRanks | None:
 
 
 class Tasks(NamedTuple):
-    """Processes of one launch: on all nodes, and on this node (None: not known)."""
+    """Numbers of processes of a launch: on all nodes, and on this node (None: unknown)."""
 
     total: int
     here: int | None
 
 
 def tasks(environment: Mapping[str, str]) -> Tasks | None:
-    """The processes that were launched together with this process; None: it was launched alone, or
-    by no launcher that says so.
+    """The processes launched together with this process; None: launched alone, or by a launcher
+    without variables.
     """
     total, here = _sizes(environment)
     return Tasks(total, here) if total is not None else None
 
 
 def _torchrun(environment: Mapping[str, str]) -> LocalRanks | None:
+    if _names_another_launch(environment):
+        return None
     place = [environment.get(name, "") for name in ("TORCHELASTIC_RUN_ID", "MASTER_PORT")]
     if _torch_sizes(environment) is not None and "LOCAL_WORLD_SIZE" not in environment:
         return LocalRanks(1, 0, "-".join(["torchrun", *place]))
@@ -99,7 +101,7 @@ _MOST_OF_A_CASE = 300  # characters
 def campaign_case(environment: Mapping[str, str]) -> str | None:
     """The run of a campaign that is measured in this environment; None: not of a campaign.
 
-    A text that no campaign writes is passed over.
+    A text in a foreign form is passed over.
     """
     case = environment.get(CASE, "")
     return case if case.isprintable() and 0 < len(case) <= _MOST_OF_A_CASE else None
@@ -109,10 +111,10 @@ def campaign_case(environment: Mapping[str, str]) -> str | None:
 
 
 def job(environment: Mapping[str, str]) -> Job | None:
-    """The job or parallel launch to which a process with this environment belongs; None: neither.
+    """The job or parallel launch of a process with this environment; None: neither.
 
-    Inside a Slurm job the numbers of nodes are Slurm's, whatever started the ranks: mpirun and
-    torchrun know the processes that they started, and a program may start others.
+    Inside a Slurm job the numbers of nodes are Slurm's, whoever started the ranks: mpirun and
+    torchrun know only their own processes, and a program may start more processes.
     """
     from energybench.model import Job
 
@@ -142,7 +144,7 @@ _LAUNCHERS: tuple[tuple[Callable[[Mapping[str, str]], LocalRanks | None], Launch
 
 
 def rank_launcher(environment: Mapping[str, str]) -> tuple[Launcher, LocalRanks] | None:
-    """The launcher other than srun that started this process, the innermost one; None: none did."""
+    """The innermost launcher of this process, other than srun; None: no such launcher."""
     for read, launcher in _LAUNCHERS:
         if (ranks := read(environment)) is not None:
             return launcher, ranks
@@ -151,19 +153,19 @@ def rank_launcher(environment: Mapping[str, str]) -> tuple[Launcher, LocalRanks]
 
 # ---------------------------------------------------------------- one task a node
 
-# Below the ports that Linux hands out to connections (32768 and up, ip-sysctl), above those of
+# Below the ports that Linux hands out to connections (32768 and up, ip-sysctl), above the ports of
 # common services.
 _FIRST_PORT, _PORTS = 20_000, 12_000
 
 
 class MeetingPlace(NamedTuple):
-    """Where the tasks of a launch with one task a node meet, and which of them this process is.
+    """Meeting place of the tasks of a launch with one task a node, and the number of this process.
 
     nodes    number of the nodes
     node     number of this node; node 0 leads
     address  name or address of node 0
-    port     where node 0 listens, or one of the ports after it
-    key      distinguishes the launch from every other launch
+    port     port of node 0, or the first of its possible ports
+    key      distinguishes the launch from other launches
     """
 
     nodes: int
@@ -174,15 +176,15 @@ class MeetingPlace(NamedTuple):
 
 
 def meeting_place(environment: Mapping[str, str]) -> MeetingPlace | None:
-    """Where the tasks of this launch meet; None: it has one task, several tasks on a node, or a
-    launcher that does not say where its first task runs (mpirun).
+    """Where the tasks of this launch meet; None: a single task, several tasks on a node, or a
+    launcher (mpirun) that does not name the node of its first task.
 
-    torchrun comes first: its agents may themselves be tasks of Slurm.
+    torchrun comes first: its agents may be tasks of Slurm.
     """
     count = tasks(environment)
-    if count is None or count.total < 2 or count.here != 1:
+    if count is None or count.total < 2 or not _one_task_a_node(count, environment):
         return None
-    if _torch_sizes(environment) is not None and environment.get("MASTER_ADDR"):
+    if _has_torch_variables(environment) and environment.get("MASTER_ADDR"):
         number = whole_number(environment.get("RANK", ""))
         names = ("TORCHELASTIC_RUN_ID", "MASTER_ADDR", "MASTER_PORT", "TORCHELASTIC_RESTART_COUNT")
         key = "-".join(["torchrun", *(environment.get(name, "") for name in names)])
@@ -202,7 +204,7 @@ def meeting_place(environment: Mapping[str, str]) -> MeetingPlace | None:
 
 
 def by_srun(environment: Mapping[str, str]) -> bool:
-    """Whether srun started this process, and no launcher inside the step."""
+    """Whether srun started this process, without another launcher inside the step."""
     return "SLURM_STEP_ID" in environment and rank_launcher(environment) is None
 
 
@@ -220,16 +222,47 @@ def first_host(names: str) -> str:
     return re.sub(r"\[(\d+)[^\]]*\]", r"\1", first[0] if first is not None else "")
 
 
-def _torch_sizes(environment: Mapping[str, str]) -> tuple[int, int] | None:
-    """Processes of torch.distributed on all nodes and on this node; None: not its variables.
-
-    A script that sets RANK, WORLD_SIZE and MASTER_ADDR by hand starts one process a node, unless it
-    sets LOCAL_WORLD_SIZE as well.
-    """
+def _has_torch_variables(environment: Mapping[str, str]) -> bool:
+    """Whether variables of torch.distributed state the size of a launch."""
     by_hand = environment.get("RANK") and environment.get("MASTER_ADDR")
-    everywhere = whole_number(environment.get("WORLD_SIZE", ""))
     here = whole_number(environment.get("LOCAL_WORLD_SIZE", "1" if by_hand else ""))
-    return (everywhere, here) if everywhere is not None and here is not None else None
+    return whole_number(environment.get("WORLD_SIZE", "")) is not None and here is not None
+
+
+def _torch_sizes(environment: Mapping[str, str]) -> tuple[int, int | None] | None:
+    """Processes of torch.distributed on all nodes and on this node (None: not known); None: not its
+    variables, or those of another launch.
+
+    A script that sets RANK, WORLD_SIZE and MASTER_ADDR by hand, and neither LOCAL_RANK nor
+    LOCAL_WORLD_SIZE, starts one process a node, or one in each task of its step.
+    """
+    if not _has_torch_variables(environment) or _names_another_launch(environment):
+        return None
+    here = whole_number(environment.get("LOCAL_WORLD_SIZE", ""))
+    if here is None and "LOCAL_RANK" not in environment:
+        step = _slurm(environment)
+        here = step.total if step is not None else 1
+    return whole_number(environment["WORLD_SIZE"]) or 0, here
+
+
+def _names_another_launch(environment: Mapping[str, str]) -> bool:
+    """Whether the variables of torch.distributed were set by hand for the ranks that srun or mpirun
+    started, from the numbers that srun or mpirun gave them. torchrun itself names its run.
+    """
+    if "TORCHELASTIC_RUN_ID" in environment:
+        return False
+    names = ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE"]
+    if "SLURM_STEP_ID" in environment:
+        names.append("SLURM_STEP_NUM_TASKS")
+    totals = {whole_number(environment.get(name, "")) for name in names} - {None}
+    return whole_number(environment.get("WORLD_SIZE", "")) in totals
+
+
+def _one_task_a_node(count: Tasks, environment: Mapping[str, str]) -> bool:
+    """Whether a launch has one task a node. Where nobody states how many it has, its first task on
+    a node stands for the node.
+    """
+    return count.here == 1 or (count.here is None and environment.get("LOCAL_RANK") == "0")
 
 
 def _sizes(environment: Mapping[str, str]) -> tuple[int | None, int | None]:
@@ -269,7 +302,7 @@ def _slurm_job(environment: Mapping[str, str], ranks: int | None, here: int | No
     if step is not None:
         nodes, names = number("SLURM_STEP_NUM_NODES"), text("SLURM_STEP_NODELIST")
         if rank_launcher(environment) is not None and ranks and here:
-            # mpirun's own step holds the nodes other than the head node, one by one
+            # mpirun's own step holds the nodes except the head node, one task a node
             least, most = -(-ranks // here), nodes_of_job(environment) or 1
             if nodes is not None and nodes < min(least, most):
                 nodes, names = min(least, most), None

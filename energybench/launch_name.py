@@ -1,8 +1,9 @@
-"""The name of one launch of ranks, the same on all of its nodes and of no other launch of the job.
+"""The name of a launch of ranks, the same on all nodes of the launch and different from other
+launches of the job.
 
-Open MPI names its launches. MPICH and torchrun do so only if the user asks for it: without a
-rendezvous id of its own every launch of torchrun is called "none". The process that started the
-ranks then tells their launch from others.
+Open MPI names its launches. MPICH and torchrun do so only on request: without a rendezvous id,
+every launch of torchrun is called "none". The process that started the ranks then distinguishes the
+launches.
 """
 
 from __future__ import annotations
@@ -14,21 +15,22 @@ from pathlib import Path
 
 from energybench.ancestor_processes import PROC, Ancestor, ancestors, words
 from energybench.launch import job, rank_launcher
+from energybench.slurm_job import nodes_of_job
 
-# A variable that the launcher sets for its ranks, and does not have itself.
+# A variable that the launcher sets for its ranks, and lacks itself.
 _OF_A_RANK = ("MPI_LOCALRANKID", "LOCAL_RANK", "RANK")
 _CONTROL_PORT = b"--control-port"  # of hydra_pmi_proxy: host and port of its mpiexec
 
 
 def launch_name(environment: Mapping[str, str], proc: Path = PROC, pid: int | None = None) -> str:
-    """Names one launch of ranks among all launches of a job: the same on all of its nodes.
+    """Name of a launch of ranks among all launches of a job, the same on all nodes of the launch.
 
-    mpirun's own name comes first: on the head node its ranks are no tasks of a step, and on the
-    other nodes they are children of a step of mpirun's. Launches of MPICH or torchrun over several
-    nodes have one name if nothing tells them apart that all of the nodes see.
+    mpirun's own name comes first: on the head node its ranks are not tasks of a step, and on other
+    nodes its ranks are children of mpirun's own step. Launches of MPICH or torchrun over several
+    nodes share a name if no difference between the launches is visible on every node.
 
     environment  of a rank
-    pid          process number of that rank; None: of this process
+    pid          process number of the rank; None: of this process
     """
     started = rank_launcher(environment)
     step = environment.get("SLURM_STEP_ID")
@@ -44,16 +46,23 @@ def launch_name(environment: Mapping[str, str], proc: Path = PROC, pid: int | No
     everywhere = own.ranks if own is not None else None
     if process is not None and everywhere is not None and everywhere == ranks.total:
         return f"{ranks.job}-{process.pid}-{process.start}"
-    # all nodes can be in this step only if it has as many
+    # all nodes can be in this step only if it has as many, or all that the job has
     nodes = -(-everywhere // max(ranks.total, 1)) if everywhere is not None else None
-    held = environment.get("SLURM_STEP_NUM_NODES", "")
-    if nodes is not None and step is not None and held.isdecimal() and int(held) >= nodes:
+    if nodes is not None:
+        nodes = min(nodes, nodes_of_job(environment) or nodes)
+    nodes_of_step = environment.get("SLURM_STEP_NUM_NODES", "")
+    if (
+        nodes is not None
+        and step is not None
+        and nodes_of_step.isdecimal()
+        and int(nodes_of_step) >= nodes
+    ):
         return f"{ranks.job}-step-{step}"
     return ranks.job
 
 
 def _launching_process(environment: Mapping[str, str], proc: Path, pid: int) -> Ancestor | None:
-    """The nearest process above a rank that is not part of a rank; None: it cannot be seen."""
+    """The nearest process above a rank that is not part of a rank; None: not visible."""
     name = next((name for name in _OF_A_RANK if name in environment), None)
     if name is None:
         return None

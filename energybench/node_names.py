@@ -40,10 +40,10 @@ def _piece(match: re.Match[str]) -> list[str]:
         return [match[2]]
     numbers: list[str] = []
     for span in match[1].split(","):
-        found = _RANGE.fullmatch(span)
-        if found is None:
+        bounds = _RANGE.fullmatch(span)
+        if bounds is None:
             return []
-        numbers += itertools.islice(_numbers(found[1], found[2] or found[1]), MOST_NODES + 1)
+        numbers += itertools.islice(_numbers(bounds[1], bounds[2] or bounds[1]), MOST_NODES + 1)
     return numbers
 
 

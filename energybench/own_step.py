@@ -1,8 +1,8 @@
 """Whether the variables of a job step belong to this process.
 
 sbatch and salloc pass their whole environment on: the batch script of a job that was submitted
-inside a step, as in the shell of `srun --pty bash`, has the variables SLURM_STEP_* of that other
-step, with the nodes and the tasks of that step. The step of a process itself stands in two places:
+inside a step, for example in the shell of `srun --pty bash`, has the variables SLURM_STEP_* of the
+submitting step, with its nodes and tasks. The real step of a process stands in two places:
 
 - slurmstepd, the process of Slurm above every task, shows job and step as its command line:
   "slurmstepd: [123.batch]".
@@ -24,7 +24,8 @@ _TITLE = re.compile(rb"slurmstepd: \[(\d+)\.(\w+)")
 _CONTROL_GROUP = re.compile(rb"/job_(\d+)/step_(\w+)")
 # SLURM_STEP_ID of the shell that salloc starts on the first node (slurm.h, SLURM_INTERACTIVE_STEP)
 _NAMES = {"4294967290": "interactive"}
-# Slurm sets both of a pair for the tasks of a step, and for a batch script only the first one.
+# Slurm sets both variables of a pair for the tasks of a step, and only the first variable for a
+# batch script.
 _PAIRS = (
     ("SLURM_NNODES", "SLURM_STEP_NUM_NODES"),
     ("SLURM_TASKS_PER_NODE", "SLURM_STEP_TASKS_PER_NODE"),
@@ -41,9 +42,9 @@ class Step(NamedTuple):
 def own_environment(
     environment: Mapping[str, str] = os.environ, proc: Path = PROC, pid: int | None = None
 ) -> Mapping[str, str]:
-    """The variables of this process, without those of a job step that is not its own.
+    """The variables of this process, without the variables of a foreign job step.
 
-    If neither slurmstepd nor a control group can be seen, the variables have to agree.
+    If neither slurmstepd nor a control group is visible, the variables have to agree.
     """
     if "SLURM_STEP_ID" not in environment:
         return environment
@@ -61,7 +62,7 @@ def own_environment(
 
 
 def step_of(pid: int, proc: Path = PROC) -> Step | None:
-    """The job step in which a process runs; None: it cannot be seen, or the process is in none."""
+    """The job step of a process; None: invisible, or outside of any step."""
     for ancestor in ancestors(pid, proc):
         title = words(ancestor.pid, "cmdline", proc)
         if title is not None and (match := _TITLE.match(title[0])) is not None:

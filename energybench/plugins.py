@@ -60,9 +60,9 @@ class Prior(NamedTuple):
 
 
 class Context(NamedTuple):
-    """The surroundings in which a collector opens its sensors.
+    """The surroundings of a collector for opening its sensors.
 
-    root             prefix of /sys, /proc and /dev, for a test with a tree of its own
+    root             prefix of /sys, /proc and /dev, for a test with its own tree
     visible_devices  CUDA_VISIBLE_DEVICES of the work; None if the variable is not set
     device_order     CUDA_DEVICE_ORDER of the work; None if the variable is not set
     work_pid         root of the measured process tree; None before the work starts
@@ -90,19 +90,19 @@ class Context(NamedTuple):
         )
 
 
-# A value whose read took longer, s, may be from any moment of a long time: a failed read.
+# A value with a longer read, s, may be from any moment of a long time: a failed read.
 LONGEST_READ_S = 1.0
 
 
 class Reading(NamedTuple):
-    """One raw value of a sensor, on its way from the collector to the file.
+    """A raw value of a sensor, on its way from the collector to the file.
 
     A collector returns readings if the collector or the sensor knows the time of a value better
     than the sampler. A bare count gets the time of the poll from the sampler.
 
     raw      counts of the channel's resolution; None if the read failed
     t_s      time of the value on the monotonic clock
-    channel  number of the channel within the run, which the sampler states
+    channel  number of the channel within the run, stated by the sampler
     """
 
     raw: int | None
@@ -112,7 +112,7 @@ class Reading(NamedTuple):
 
 @runtime_checkable
 class Collector(Protocol):
-    """One sensor family.
+    """A sensor family.
 
     A collector only reads, needs no root to start, never sleeps, never guesses, and costs nothing
     on a machine without its sensors. A collector with the attribute `last_resort = True` is opened
@@ -128,7 +128,7 @@ class Collector(Protocol):
         """
 
     def read(self) -> Sequence[int | Reading | None]:
-        """One raw value for each channel, in counts of the channel's resolution.
+        """A raw value for each channel, in counts of the channel's resolution.
 
         None for a failed read; a failed sensor never raises.
         """
@@ -144,7 +144,7 @@ class DescribesHost(Protocol):
     def gpus(self) -> Sequence[Gpu]: ...
 
     def doubts(self) -> Sequence[Doubt]:
-        """Doubts that arose when the sensors were opened."""
+        """Doubts from the opening of the sensors."""
 
 
 @runtime_checkable
@@ -178,7 +178,7 @@ RegionFactory = Callable[[str], contextlib.AbstractContextManager[Any]]
 class Workload(Protocol):
     """A piece of real work with its problem, its cost and its check.
 
-    The worker runs in a process of its own, and calls setup once, run many times, and verify after
+    The worker runs in a separate process, and calls setup once, run many times, and verify after
     each repeat. Only `run` is measured: `run` moves the inputs to the device (in
     `region("transfer")`), computes, and has finished (synchronised) on return.
     """
@@ -225,7 +225,7 @@ class CountsMemory(Protocol):
     """Optional for a workload: the memory of a step."""
 
     def memory(self) -> Memory:
-        """Memory of one step, outside every repeat. Called after setup."""
+        """Memory of a step, outside every repeat. Called after setup."""
 
 
 @runtime_checkable
@@ -266,8 +266,7 @@ class KeepsCheckpoint(Protocol):
 class HasAdapter(Protocol):
     """Optional for a workload: it runs a program, and an adapter reads the program's output.
 
-    adapter_file  the adapter, a TOML file, with which `measure --adapter NAME` reads the same
-                  program
+    adapter_file  the adapter, a TOML file, for `measure --adapter NAME` with the same program
     """
 
     adapter_file: Path
@@ -280,7 +279,7 @@ class Closes(Protocol):
     def close(self) -> None:
         """Called when the workload is no longer needed, or before the worker ends.
 
-        The worker is killed 5 s later, with all processes that it started on this node.
+        The worker is killed 5 s later, with the processes that it started on this node.
         """
 
 
@@ -289,8 +288,8 @@ class SpansNodes(Protocol):
     """Optional for a workload: one problem on all nodes of a launch with one task a node.
 
     The worker of every node gets the same calls in the same order. RANK and WORLD_SIZE, in its
-    environment, count nodes; MASTER_ADDR and MASTER_PORT say where the workers meet. Work and
-    checks are those of all nodes together, and equal on all of them.
+    environment, count nodes; MASTER_ADDR and MASTER_PORT state the meeting place of the workers.
+    Work and checks cover all nodes together, and are equal on every node.
     """
 
     def meet(self) -> None:
@@ -299,16 +298,16 @@ class SpansNodes(Protocol):
 
 # ---------------------------------------------------------------- reports
 
-# One file, or several: the content of each by its name, without a folder ("table.tex").
+# One file, or several: contents by name, without a folder ("table.tex").
 Rendered = bytes | Mapping[str, bytes]
 
 
 class Piece(NamedTuple):
     """A part of a file that `energybench verify` compares.
 
-    kind   "text" follows from the document, "drawing" also from the version of a library that
-           draws; "code" is everything that a viewer may run or load
-    words  the part as it stands in the file, or in words
+    kind   "text" follows from the document, "drawing" also from the version of a drawing library;
+           "code" is everything that a viewer may run or load
+    words  the part unchanged from the file, or in words
     """
 
     kind: Literal["text", "drawing", "code"]
@@ -317,20 +316,20 @@ class Piece(NamedTuple):
 
 @runtime_checkable
 class Report(Protocol):
-    """One format. `render` is pure: the same document gives the same bytes.
+    """A format. `render` is pure: the same document gives the same bytes.
 
     suffix  of the file; of the main file, if the format has several
 
-    A report that draws power over time states `timelines = True`: the samples of the runs are then
-    read, and for no other report. A report whose file is not text states `text = False`: it is not
-    printed on a terminal.
+    A report that draws power over time states `timelines = True`: only then are the samples of the
+    runs read. A report whose file is not text states `text = False`: the file is not printed on a
+    terminal.
     """
 
     name: str
     suffix: str
 
     def render(self, document: Document) -> Rendered:
-        """The file, or the files by name. A format is one or the other, whatever the document.
+        """The file, or the files by name. A format always gives the same choice, for any document.
 
         Raises BadInput if a library is not installed, or if the format has no words for any result
         of the document.
@@ -344,7 +343,7 @@ class MakesStatements(Report, Protocol):
     def statement(self, document: Document, *, draft: bool) -> bytes:
         """The statement of the runs and comparisons of a document. Pure, as `render`.
 
-        draft  mark every page, and take results that are not for publication
+        draft  mark every page, and accept results that are not for publication
 
         Raises BadInput if the results cannot be stated (`energybench.grading.statable`).
         """

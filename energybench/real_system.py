@@ -1,5 +1,5 @@
-"""Functions of the system, whatever a test or a program has put in place of those of `os`, `select`
-or `fcntl`; and descriptors that are told from those of the program.
+"""Functions of the system, unaffected by replacements of functions of `os`, `select` or `fcntl` in
+a test or a program; and descriptors that are distinguished from the program's descriptors.
 
 The functions are taken from the modules in C, whose names nobody replaces, when this module is
 imported. Libraries that fake the file system look for functions by identity in every module, and
@@ -31,7 +31,8 @@ _CHUNK = 1 << 20
 
 
 class Descriptor:
-    """A descriptor of ours. The program may close it, and get its number for a file of its own.
+    """A descriptor of ours. The program may close the descriptor, and reuse its number for another
+    file.
 
     number  of the descriptor
     """
@@ -42,11 +43,11 @@ class Descriptor:
 
     @property
     def is_ours(self) -> bool:
-        """Whether the number still stands for the file that it stood for."""
+        """Whether the number still stands for the original file."""
         return self._identity is not None and _identity(self.number) == self._identity
 
     def close(self) -> None:
-        """Close it if it is still ours."""
+        """Close the descriptor if it is still ours."""
         if self.is_ours:
             self._identity = None
             with suppress(OSError):

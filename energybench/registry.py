@@ -9,7 +9,7 @@ from typing import Any
 from energybench.errors import BadInput
 from energybench.plugins import Door, SpansNodes
 
-# attributes that a plugin of each door must have
+# required attributes of a plugin for each door
 _REQUIRED: Mapping[Door, tuple[str, ...]] = {
     "collectors": ("name", "open", "read", "close"),
     "workloads": ("name", "sizes", "setup", "settings", "run", "verify"),
@@ -18,7 +18,7 @@ _REQUIRED: Mapping[Door, tuple[str, ...]] = {
 
 
 def registered(door: Door) -> dict[str, EntryPoint]:
-    """The entry points of one door by name, not loaded yet.
+    """The entry points of a door by name, not loaded yet.
 
     If two distributions claim a name, the first distribution has the name.
     """
@@ -29,9 +29,9 @@ def registered(door: Door) -> dict[str, EntryPoint]:
 
 
 def load(door: Door, name: str, points: Mapping[str, EntryPoint] | None = None) -> Any:
-    """A fresh instance of one plugin.
+    """A fresh instance of a plugin.
 
-    points  the entry points of the door, if they were looked up before
+    points  the entry points of the door, if already looked up
 
     Raises BadInput if no plugin has the name, or if the plugin does not load.
     """
@@ -62,7 +62,9 @@ def load(door: Door, name: str, points: Mapping[str, EntryPoint] | None = None) 
 
 
 def spans_nodes(workload: str) -> bool:
-    """Whether a workload can work on one problem on several nodes. False if it does not load."""
+    """Whether a workload can spread a problem over several nodes. False if the workload does not
+    load.
+    """
     try:
         return isinstance(load("workloads", workload), SpansNodes)
     except BadInput:
@@ -72,7 +74,7 @@ def spans_nodes(workload: str) -> bool:
 def secret_settings(workload: str) -> frozenset[str]:
     """The keys of a workload's settings that no run stores, such as the seed of private noise.
 
-    Empty for a workload that declares none, or is not installed here.
+    Empty for a workload without such keys, or a workload not installed here.
     """
     if workload not in registered("workloads"):
         return frozenset()

@@ -1,4 +1,4 @@
-"""Tables of a TOML file → structs, strictly; a mistake is one line with file, key and remedy."""
+"""Tables of a TOML file → structs, strictly; a mistake is a line with file, key and remedy."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def load(text: str, where: str) -> dict[str, Any]:
 
 
 def first_day(text: str) -> date | None:
-    """The first day of a day ("2026-11-01"), month ("2026-11") or year ("2026"); None if the text
-    is none of them.
+    """The first day of a day ("2026-11-01"), month ("2026-11") or year ("2026"); None for any other
+    text.
     """
     match = _DATE.fullmatch(text)
     if match is None:
@@ -62,8 +62,8 @@ def first_day(text: str) -> date | None:
 
 
 def convert(value: Any, kind: type[T], where: str, separator: str = ".") -> T:
-    """The value as a struct. Raises BadInput with the key that does not fit; `separator` stands
-    between `where` and that key.
+    """The value as a struct. Raises BadInput with the unfitting key; `separator` stands between
+    `where` and the key.
     """
     try:
         return msgspec.convert(value, kind)
@@ -99,7 +99,7 @@ def _explained(problem: str, place: inspect.Type) -> tuple[str, str]:
 
 def _type_at(kind: type[Any], value: Any, path: str) -> inspect.Type:
     """The type of the value at a path of msgspec, such as '.channels[0].wave'. The key that chooses
-    one of several kinds of table ('.channels[0].wave.kind') has the type of all these kinds.
+    between several kinds of table ('.channels[0].wave.kind') has the type of all these kinds.
     """
     place = _kind_of_table(inspect.type_info(kind), value)
     for key, index in _STEP.findall(path):
@@ -117,7 +117,7 @@ def _type_at(kind: type[Any], value: Any, path: str) -> inspect.Type:
 
 
 def _inner_type(place: inspect.Type, key: str, index: str) -> inspect.Type | None:
-    """The type of a key of a table, or of an item of a list; None if there is none."""
+    """The type of a key of a table, or of an item of a list; None without a type."""
     if isinstance(place, inspect.StructType):
         return next((field.type for field in place.fields if field.encode_name == key), None)
     if isinstance(place, inspect.DictType):
@@ -130,8 +130,8 @@ def _inner_type(place: inspect.Type, key: str, index: str) -> inspect.Type | Non
 
 
 def _kind_of_table(place: inspect.Type, value: Any) -> inspect.Type:
-    """Of a type with alternatives, the alternative that the value chooses; the type itself if the
-    value chooses none.
+    """Of a type with alternatives, the alternative chosen by the value; the type itself without a
+    choice.
     """
     if not isinstance(place, inspect.UnionType):
         return place
@@ -154,7 +154,7 @@ def _keys(place: inspect.Type) -> list[str]:
 
 
 def _permitted_words(place: inspect.Type) -> list[str]:
-    """The words that a key may hold: its own, or those that choose a kind of table."""
+    """The permitted words of a key: its own, or the words that choose a kind of table."""
     options = place.types if isinstance(place, inspect.UnionType) else (place,)
     words: list[Any] = []
     for option in options:

@@ -1,4 +1,4 @@
-"""Units and numbers as a person reads them.
+"""Units and numbers for a person.
 
 Values are converted here, at the edges of the program; SI everywhere inside.
 """
@@ -15,7 +15,7 @@ S_PER_H = 3600.0
 G_PER_LB = 453.59237  # international pound, exact since 1959
 
 MOST_WHOLE = 2**63 - 1
-_SAME = 1e-7  # relative difference of values that are equal but for rounding
+_SAME = 1e-7  # relative difference of values that are equal except for rounding
 _LARGEST_IN_FULL = 1e9  # figures from here on have an exponent
 _LEAST_IN_FULL = 1e-4  # and figures below
 _DECIMAL = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
@@ -32,22 +32,22 @@ _PREFIXES = (
     (1e-12, "p"),
 )
 _SCALED = {"J", "W", "s", "J s", "Wh", "flop/s", "flop", "B", "B/s"}
-# Things that exist as wholes: a number of them has no decimals.
+# Indivisible things: their numbers have no decimals.
 WHOLE = frozenset({"boards", "cars", "GPUs", "homes", "instances", "nodes", "servers", "sockets"})
-# Units that are plurals ending in s: "2 nodes" but "1 node".
+# Units with a plural in s: "2 nodes" but "1 node".
 _PLURALS = WHOLE | {"days", "months", "years"}
-SHARE = "share"  # a number between 0 and 1, which a reader sees as a percentage
+SHARE = "share"  # a number between 0 and 1, shown as a percentage
 _MOST_DIGITS = 5  # significant digits of a value, however narrow its interval
 
 
 def counted(number: int, noun: str, nouns: str = "") -> str:
-    """'1 node', '4 nodes': a number of things. nouns: the plural, if it is not `noun` with an s."""
+    """'1 node', '4 nodes': a number of things. nouns: the plural, unless `noun` with an s."""
     return f"{number} {noun if number == 1 else nouns or f'{noun}s'}"
 
 
 def whole_number(text: str) -> int | None:
-    """The number that a text of ASCII digits states; None for any other text, and for a number
-    above 2**63 - 1.
+    """The number in a text of ASCII digits; None for any other text, and for a number above 2**63 -
+    1.
     """
     if not (text.isascii() and text.isdigit()) or len(text) > len(str(MOST_WHOLE)):
         return None
@@ -56,8 +56,8 @@ def whole_number(text: str) -> int | None:
 
 
 def decimal_number(text: str) -> float | None:
-    """The finite number that a text states in ASCII digits, as 12, -0.5 or 1e-3; None for any other
-    text. Python's float() also takes "nan", "1_000", " 5 " and the digits of other scripts.
+    """The finite number in a text of ASCII digits, as 12, -0.5 or 1e-3; None for any other text.
+    Python's float() also takes "nan", "1_000", " 5 " and the digits of other scripts.
     """
     if _DECIMAL.fullmatch(text) is None:
         return None
@@ -100,7 +100,7 @@ def number(value: float, places: int) -> str:
 
 
 class Rounded(NamedTuple):
-    """Numbers as a person reads them. low, high: None for an exact number."""
+    """Numbers for a person. low, high: None for an exact number."""
 
     value: str
     unit: str
@@ -111,11 +111,12 @@ class Rounded(NamedTuple):
 def rounded(value: float, low: float, high: float, unit: str = "") -> Rounded:
     """Value and interval to two significant digits of the half-width.
 
-    A number that is exact by definition has no decimals that the number does not have. Whole
-    things have no decimals, and no interval if it holds no other whole number. A share is a
-    percentage. A value has at most five significant digits. If the half-width is so large that its
-    digits would leave the value less than two, value, low and high are rounded separately, to two
-    significant digits: 12 [0.61, 29 000].
+    A number that is exact by definition gets no further decimals. Whole things have no decimals,
+    and no interval if the interval holds no other whole number; a part of them (12.5 busy nodes)
+    has three significant digits, unless its interval is wider. A share is a percentage. A value
+    has at most five significant digits. If the half-width is so large that its digits would leave
+    the value less than two, value, low and high are rounded separately, to two significant digits:
+    12 [0.61, 29 000].
     """
     if unit == SHARE:
         value, low, high, unit = 100 * value, 100 * low, 100 * high, "%"
@@ -127,8 +128,12 @@ def rounded(value: float, low: float, high: float, unit: str = "") -> Rounded:
             exact_places = min(decimals(abs(value), 4), 6)
         text = number(value, min(exact_places, _most_places(value, unit)))
         return Rounded(text, _unit_of(text, label))
-    places = min(decimals((high - low) / 2), _most_places(value, unit))
-    lost = value != 0 and places < min(decimals(abs(value)), 6)
+    half = (high - low) / 2
+    # an interval of a few nodes hides the part of a node
+    most = 0 if unit in WHOLE and half >= 1 else _most_places(value, unit)
+    places = min(decimals(half), most)
+    whole = unit in WHOLE and all(map(_is_whole, (value, low, high)))
+    lost = value != 0 and not whole and places < min(decimals(abs(value)), 6)
     parts = [_two_digits(x) if lost and x else number(x, places) for x in (value, low, high)]
     label = _unit_of(parts[0], label)
     if unit in WHOLE and len(set(parts)) == 1:
@@ -148,15 +153,17 @@ def show(estimate: Estimate | None, unit: str = "") -> str:
 
 
 def _most_places(value: float, unit: str) -> int:
-    """Most decimal places of a value: none of whole things, else five significant digits."""
+    """Most decimal places of a value: none of whole things, three significant digits of a part of
+    them (12.5 nodes are busy), else five.
+    """
     if unit in WHOLE:
-        return 0
+        return 0 if _is_whole(value) else max(decimals(abs(value), 3), 0)
     return min(max(decimals(abs(value), _MOST_DIGITS), 0), 6) if value else 6
 
 
 def figure(value: float) -> str:
     """'1 048 576', '0.8125', '1.172e+12': a figure without an interval or a unit. Whole numbers
-    have all their digits, others four significant ones.
+    have all their digits, other numbers four significant digits.
     """
     if value == 0 or (float(value).is_integer() and abs(value) < _LARGEST_IN_FULL):
         return number(value, 0)
@@ -173,9 +180,19 @@ def show_figure(value: float, unit: str = "") -> str:
     return _with_unit(_all_digits(value / factor), label)
 
 
+def short_figure(value: float, significant: int = 3) -> str:
+    """'1 100', '-2 410', '0.5': a figure in a sentence, with so many significant digits at most and
+    without an exponent.
+    """
+    if not math.isfinite(value) or 0 < abs(value) < _LEAST_IN_FULL:
+        return f"{value:.{significant}g}"
+    text = number(value, decimals(abs(value), significant) if value else 0)
+    return _trimmed(text)
+
+
 def show_beside(estimate: Estimate, figure: float, unit: str = "") -> str:
-    """The estimate with three digits or more, and with as many as it takes to tell its value from a
-    figure that stands beside it: 3 951 429 USD is not 4 000 000 USD.
+    """The estimate with at least three digits, and with enough digits to distinguish its value from
+    a neighbouring figure: 3 951 429 USD is not 4 000 000 USD.
     """
     factor, label = prefix(estimate.value, unit)
     value, low, high = estimate.value / factor, estimate.low / factor, estimate.high / factor
@@ -198,8 +215,8 @@ def show_beside(estimate: Estimate, figure: float, unit: str = "") -> str:
 
 def show_range(low: float, high: float, unit: str = "") -> str:
     """'846 to 1 488 W': a range of values without a probability, in the unit itself. Two digits of
-    half its width and three of its ends, but at most five; ends that are equal then are one figure,
-    for a search knows no more: '16.8'.
+    half its width and three of its ends, but at most five. If the ends are then equal, a single
+    figure is shown, because a search knows no more: '16.8'.
     """
     if not math.isfinite(low) or not math.isfinite(high):
         return _with_unit(f"{low:g} to {high:g}", unit)
@@ -230,8 +247,12 @@ def _range_places(low: float, high: float, unit: str) -> int:
 
 
 def _between_whole_numbers(low: float, high: float, unit: str) -> bool:
-    """Whether a range of things that are counted holds no whole number of them: 161.6 to 161.9."""
+    """Whether a range of counted things holds no whole number: 161.6 to 161.9."""
     return unit in WHOLE and math.floor(high) < math.ceil(low)
+
+
+def _is_whole(value: float) -> bool:
+    return math.isclose(value, round(value), rel_tol=_SAME, abs_tol=_SAME)
 
 
 def _trimmed(text: str) -> str:
@@ -244,7 +265,7 @@ def _with_unit(text: str, unit: str) -> str:
 
 
 def _unit_of(text: str, unit: str) -> str:
-    """The unit of a number as it is shown: '1 node', and '2 nodes'."""
+    """The unit of a shown number: '1 node', and '2 nodes'."""
     return unit[:-1] if text in ("1", "-1") and unit in _PLURALS else unit
 
 
@@ -272,7 +293,7 @@ def show_value(value: float | None, unit: str = "", significant: int = 3) -> str
     places = decimals(abs(scaled), significant) if scaled else 0
     if 0 < abs(scaled) < _LEAST_IN_FULL:
         return _with_unit(f"{scaled:.{significant}g}", label)
-    if unit in WHOLE:
+    if unit in WHOLE and _is_whole(scaled):
         places = min(places, 0)
     return _with_unit(number(scaled, min(places, 6)), label)
 

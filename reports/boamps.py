@@ -31,7 +31,7 @@ SPECIFICATION = "https://github.com/Boavizta/BoAmps/tree/main/model"
 NOT_STATED = "not stated"
 _TIME = "%Y-%m-%d %H:%M:%S"
 _GIB = 2**30
-# Most that value and end of the interval may be apart, relative to the value, for each word of the
+# Greatest distance of value and end of the interval, relative to the value, for each word of the
 # schema's field `quality`.
 _QUALITY = ((0.10, "high"), (0.25, "medium"), (0.50, "low"))
 
@@ -66,7 +66,7 @@ class BoAmps:
 
 
 def _file_name(run: str, taken: Mapping[str, bytes]) -> str:
-    """A name of the run that no other file has, in characters that every file system takes."""
+    """A unique name of the run, in characters that every file system takes."""
     stem = "boamps_report_" + re.sub(r"[^A-Za-z0-9_-]", "-", run)[:60]
     name, nth = f"{stem}.json", 2
     while name in taken:
@@ -129,7 +129,7 @@ def _header(run: Measurement, document: Document) -> dict[str, Any]:
 
 
 def _task(run: Measurement) -> dict[str, Any]:
-    """Stage, family and data of a task are words of machine learning that a run does not know."""
+    """Stage, family and data of a task are words of machine learning, unknown to a run."""
     name = NOT_STATED
     if run.workload is not None:
         name = run.workload.name
@@ -177,7 +177,7 @@ def _collectors(run: Measurement, components: Sequence[str]) -> str:
 
 
 def _components(run: Measurement) -> list[dict[str, Any]]:
-    """Processors, accelerators and memory of all nodes; memory sizes are those of one item."""
+    """Processors, accelerators and memory of all nodes; a memory size belongs to a single item."""
     components: list[dict[str, Any]] = []
     for host, nodes in nodes_by_host(run):
         processor = {
@@ -205,8 +205,8 @@ def _components(run: Measurement) -> list[dict[str, Any]]:
 
 
 def _quality(energy_j: Estimate, *, measured: bool) -> str:
-    """The schema's word for the error of the energy; "" for an error that has no word. What is no
-    measurement of whole work that passed its checks is at most "low".
+    """The schema's word for the error of the energy; "" for an error without a word. A result that
+    is not a measurement of whole work with passed checks is at most "low".
     """
     if energy_j.value <= 0:
         return ""

@@ -1,4 +1,4 @@
-"""The emissions.csv of codecarbon, and the intervals that it has no columns for."""
+"""The emissions.csv of codecarbon, and the intervals missing in its columns."""
 
 from __future__ import annotations
 
@@ -127,13 +127,13 @@ def _estimates(run: Measurement, intensity: Estimate | None) -> dict[str, Estima
 
 
 def _known(run: Measurement) -> dict[str, Cell]:
-    """Cells that are no estimates: names, and counts of one node, which are exact."""
+    """Cells without an estimate: names, and counts of a node, which are exact."""
     host = run.host
     boards = [line(gpu.name) for gpu in host.gpus if not gpu.uncounted]
     models = [f"{boards.count(name)} x {name}" for name in dict.fromkeys(boards)]
     return {
         "timestamp": start_of(run, "%Y-%m-%dT%H:%M:%S"),
-        # the only column for words of one's own; a reader of this file alone sees no other mark
+        # the only column for free words, and the only mark for a reader of this file alone
         "project_name": line(f"{stamp_words(run.stamps)}{run.label}"),
         "run_id": line(run.id),
         "experiment_id": line(run.case or ""),
@@ -174,7 +174,7 @@ def _intervals(run: Measurement, estimates: Mapping[str, Estimate]) -> Iterable[
 
 
 def _csv(head: Iterable[str], rows: Iterable[Iterable[Cell]]) -> bytes:
-    """Lines end as codecarbon's, which appends to such a file."""
+    """Lines end like codecarbon's, because codecarbon appends to such a file."""
     page = io.StringIO()
     writer = csv.writer(page, lineterminator="\n")
     writer.writerow(head)

@@ -1,4 +1,4 @@
-"""Quantities as tools of other projects want them: kWh, sums of components, a run's mass of CO2e.
+"""Quantities in the form of other projects' tools: kWh, sums of components, a run's mass of CO2e.
 
 Every result is an estimate: effects are combined by key, as everywhere.
 """
@@ -22,7 +22,7 @@ def kilowatt_hours(energy_j: Estimate | None) -> Estimate | None:
 
 
 def component_j(run: Measurement, names: Sequence[str]) -> Estimate | None:
-    """Energy of the named components together, J; None if none of them was measured."""
+    """Summed energy of the named components, J; None if no component was measured."""
     parts = {name: run.components_j[name] for name in names if name in run.components_j}
     if len(parts) < 2:
         return next(iter(parts.values()), None)
@@ -37,15 +37,15 @@ def mean_power_w(energy_j: Estimate | None, time_s: Estimate) -> Estimate | None
 
 
 def product(first: Estimate | None, second: Estimate | None, factor: float = 1) -> Estimate | None:
-    """first x second x factor; None if one of them is None."""
+    """first x second x factor; None if a factor is None."""
     if first is None or second is None:
         return None
     return propagate(lambda at: at["a"] * at["b"] * factor, {"a": first, "b": second})
 
 
 def idle_j(run: Measurement) -> tuple[Estimate, float] | None:
-    """Energy at idle power for as long as the idle phases of the run were, J, and that time, s.
-    None for a run without idle power, and for several nodes, whose phases are those of one.
+    """Energy at idle power for the duration of the run's idle phases, J, and the duration, s. None
+    for a run without idle power, and for several nodes, because the phases belong to a single node.
     """
     seconds = sum(idle.end_s - idle.start_s for idle in run.idles)
     if run.idle_power_w is None or seconds == 0 or run.nodes != 1:
@@ -54,8 +54,8 @@ def idle_j(run: Measurement) -> tuple[Estimate, float] | None:
 
 
 def carbon_intensity(document: Document, run: Measurement) -> Estimate | None:
-    """The carbon intensity in the projections of the document that carry this run, g/kWh; None if
-    they state none or several: no run says where its electricity came from.
+    """The carbon intensity in the document's projections with this run, g/kWh; None without a
+    single value: no run says where its electricity came from.
     """
     stated: dict[tuple[float, float, float], Estimate] = {}
     for projection in document.of(Projection):
@@ -78,7 +78,7 @@ def nodes_by_host(run: Measurement) -> list[tuple[Host, int]]:
 
 
 def start_of(run: Measurement, form: str) -> str:
-    """When the run began, in UTC, as `datetime.strftime` writes it; "" if it is not known."""
+    """Start of the run, in UTC, as `datetime.strftime` writes it; "" if unknown."""
     return utc(run.host.started_utc or "", form)
 
 

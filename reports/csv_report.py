@@ -1,4 +1,4 @@
-"""CSV: one row for each number, as RFC 4180 describes it, in UTF-8."""
+"""CSV: a row for each number, as in RFC 4180, in UTF-8."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from energybench.model import Document
 from energybench_reports.tables.row import COLUMNS, Row
 from energybench_reports.tables.table import table
 
-# A spreadsheet takes a cell that begins with one of these for a formula, wide forms included
-# (OWASP, CSV Injection).
+# A spreadsheet takes a cell for a formula if the cell begins with a character of this list, wide
+# forms included (OWASP, CSV Injection).
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 
 
@@ -39,5 +39,5 @@ def _cells(row: Row) -> list[str | float | None]:
 
 
 def text_cell(text: str) -> str:
-    """Text that no spreadsheet takes for a formula: an apostrophe stands before one."""
+    """Text that no spreadsheet takes for a formula: an apostrophe precedes a dangerous text."""
     return f"'{text}" if text.startswith(_FORMULA) else text

@@ -1,7 +1,7 @@
-"""The document of a report as text for the inside of the report: everything that shaped the report,
-so that a report that was read back renders to the same bytes.
+"""The document of a report as text for the inside of the report: all inputs of the report, so that
+a report that was read back renders to the same bytes.
 
-A small document is JSON that anybody can read. A large one is JSON with packed results, compressed.
+A small document is readable JSON. A large document is JSON with packed results, compressed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from energybench.model import Document
 from energybench_reports.json_report import envelope
 from energybench_reports.packed_results import Result, packed
 
-# Bytes of JSON from which on a document is compressed: some five runs, or one with long curves.
+# Bytes of JSON above which a document is compressed: some five runs, or a run with long curves.
 MOST_PLAIN = 200_000
 
 
@@ -30,7 +30,7 @@ class Block(NamedTuple):
 def document_json(document: Document) -> bytes:
     """The complete document: the envelope of `json`, the timelines, and the options of the report.
 
-    Numbers are written as a reader keeps them: 3 in a field of type float as 3.0.
+    Numbers are written like a reader keeps them: 3 in a field of type float as 3.0.
     """
     results = [msgspec.Raw(msgspec.json.encode(_as_read(result))) for result in document.results]
     return msgspec.json.encode({**_frame(document), "results": results})
@@ -46,7 +46,7 @@ def block(document: Document) -> Block:
 
 
 def embedded_json(document: Document) -> bytes:
-    """The complete document as JSON; a large one has its results packed."""
+    """The complete document as JSON; a large document has packed results."""
     if not _is_large(document):
         return document_json(document)
     results = [_as_read(result) for result in document.results]

@@ -1,7 +1,7 @@
-"""Every figure that a document has data for, each in its section of the view.
+"""The figures for a document's data, in their sections of the view.
 
-Formats only set the figures: `energybench_reports.charts.figure.spec` is a figure for a page that
-draws it itself, `energybench_reports.charts.outside_browser.svg` is the finished drawing.
+Formats only set the figures: `energybench_reports.charts.figure.spec` is a figure for a page with
+its own drawing, `energybench_reports.charts.outside_browser.svg` is the finished drawing.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from energybench_reports.view.wording import plain
 
 
 def illustrated(document: Document, view: View) -> View:
-    """The view of the document with a figure in every section that has data for one."""
+    """The view of the document with a figure in every section with suitable data."""
     drawn = figures(document, view)
     sections = tuple(
         section._replace(figures=tuple(f for f in drawn if f.section == section.key))
@@ -24,10 +24,10 @@ def illustrated(document: Document, view: View) -> View:
 
 
 def figures(document: Document, view: View) -> tuple[Figure, ...]:
-    """The figures of the view's sections, in the order in which a section shows them; no figures
-    for a document without measurements and studies.
+    """The figures of the view's sections, in the order of the section; no figures for a document
+    without measurements and studies.
 
-    Raises BadInput if altair, which is needed for figures alone, is not installed.
+    Raises BadInput if altair, which only figures need, is not installed.
     """
     measurements: tuple[Measurement, ...] = document.of(Measurement)
     studies: tuple[Study, ...] = document.of(Study)

@@ -1,4 +1,4 @@
-"""HTML: one file that opens offline, with charts. Every number of a chart is also in a table, for
+"""HTML: a file that opens offline, with charts. Every number of a chart is also in a table, for
 print and for browsers without JavaScript.
 
 Four fences stop foreign text: templates escape text, data is never markup, JSON blocks contain
@@ -96,12 +96,12 @@ class Html:
         return html_pieces.pieces(rendered)
 
     def again(self, document: Document, rendered: bytes) -> bytes:
-        """The document as a page, which has one form."""
+        """The document as a page, always in the same form."""
         return self.render(document)
 
     def other_libraries(self, rendered: bytes) -> Sequence[str]:
         """The libraries of a page that are installed here in another version. The JavaScript
-        library is none of them: it ships with energybench.
+        library ships with energybench and is left out.
         """
         stated = (html_pieces.drawn_by(rendered) or "").split(", ")
         return [words for words in stated[:1] if words and words != javascript.versions()[0]]
@@ -111,7 +111,7 @@ class Html:
         return html_pieces.same_bytes(rendered, again, drawings=drawings)
 
     def has_words_of(self, rendered: bytes, again: bytes) -> bool:
-        """True: every word of a page is a piece that is no drawing."""
+        """True: every word of a page is a piece outside the drawings."""
         return True
 
 
@@ -143,20 +143,22 @@ def for_json(thing: Any) -> Markup:
 
 def for_data(text: str) -> Markup:
     """JSON text, or base64, for the inside of a <script>: in JSON, characters other than ASCII and
-    the characters <, > and & of HTML stand in strings alone, where an escape means the same.
+    the characters <, > and & of HTML occur only in strings, where an escape means the same.
     """
     return Markup(_NOT_PLAIN.sub(_escape, text))
 
 
 def _escape(character: re.Match[str]) -> str:
-    """The escapes of a character, of which those beyond U+FFFF need two (RFC 8259, section 7)."""
+    """The escapes of a character; a character beyond U+FFFF needs two escapes (RFC 8259, section
+    7).
+    """
     halves = character[0].encode("utf-16-be")
     return "".join(f"\\u{halves[i : i + 2].hex()}" for i in range(0, len(halves), 2))
 
 
 def css_text(text: str) -> str:
-    """A string of CSS in which every character that is neither a letter nor a digit is escaped
-    (CSS Syntax Level 3, section 4.3.7).
+    """A string of CSS in which every character except letters and digits is escaped (CSS Syntax
+    Level 3, section 4.3.7).
     """
     return "'" + re.sub(r"[^A-Za-z0-9 ]", lambda one: f"\\{ord(one[0]):x} ", text) + "'"
 

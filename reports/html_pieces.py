@@ -1,9 +1,9 @@
-"""The pieces of a page that a reader sees or a browser runs, for `energybench verify`.
+"""The visible and executable pieces of a page, for `energybench verify`.
 
 A page of energybench uses few of the forms of HTML: tags in small letters with quoted attributes,
-and text without "<". A page is cut by exactly these forms, so that its pieces, put together, are
-the page again, and no piece of one kind has the characters of another kind. Everything else (a
-comment, another quote, a tag that does not end) is code: a browser may read it otherwise than any
+and text without "<". A page is cut by exactly these forms, so that joining the pieces gives the
+page again, and pieces of different kinds have different characters. Any other form (a comment,
+another quote, an unfinished tag) is code: a browser may read such a form differently from any
 parser here.
 """
 
@@ -28,7 +28,7 @@ _FORMS = re.compile(
     r"|(?P<foreign>(?s:.)[^<]*)"
 )
 _END_OF_SCRIPT = re.compile("</script", re.IGNORECASE)
-# Tags and attributes with which a page neither runs a program nor loads a file.
+# Tags and attributes that neither run a program nor load a file.
 _INERT_TAGS = (
     "a b body button code dd defs details div dl dt figcaption figure footer h1 h2 h3 head header "
     "html i img li main nav noscript p pattern rect section small span style sub summary svg table "
@@ -48,7 +48,7 @@ _SPECIFICATION = re.compile('<script type="application/json" id="chart-[a-z0-9-]
 
 
 def drawn_by(page: bytes) -> str | None:
-    """The libraries that drew a page, as the page states them; None if it does not."""
+    """The libraries that drew a page, as the page states them; None without a statement."""
     stated = _GENERATOR.search(page.decode("utf-8", "replace"))
     return html.unescape(stated[1]) if stated is not None else None
 
@@ -57,15 +57,15 @@ def pieces(page: bytes) -> Sequence[Piece]:
     """The pieces in the order of the page. White space between tags is left out.
 
     Raises ValueError for a page that is not UTF-8, and for data that is not JSON. The data must
-    have been read before, with a bound on what is unpacked (store/embedded.py).
+    have been read before, with a bound on the unpacked size (store/embedded.py).
     """
     return [piece for piece in _all_pieces(page.decode("utf-8")) if piece.words.strip()]
 
 
 def same_bytes(page: bytes, again: bytes, *, drawings: bool) -> bool:
-    """Whether two pages have the same bytes, apart from the way in which their data are packed.
+    """Whether two pages have the same bytes, apart from the packing of their data.
 
-    drawings  whether the drawings, and the statement of the libraries that drew them, count
+    drawings  whether the drawings, and the statement of the drawing libraries, count
 
     Raises ValueError as `pieces` does.
     """
@@ -83,7 +83,9 @@ def same_bytes(page: bytes, again: bytes, *, drawings: bool) -> bool:
 
 
 def _all_pieces(page: str) -> Iterator[Piece]:
-    """Every character of the page is in one piece; the data are written in one form."""
+    """The pieces of the page, which cover every character; the data are written in a normal
+    form.
+    """
     place, in_head = 0, True
     while place < len(page):
         form = _FORMS.match(page, place)
@@ -97,7 +99,8 @@ def _all_pieces(page: str) -> Iterator[Piece]:
         elif in_head and _GENERATOR.fullmatch(words):
             yield Piece("drawing", words)
         elif in_head or form["foreign"] or (form["start"] and not _is_inert(form)):
-            # the title counts as well: a policy behind it may be in the body, where it is void
+            # the title counts as well: a policy behind the title may be in the body, where policies
+            # are void
             in_head = in_head and words != _TITLE
             yield Piece("code", words)
         else:
@@ -130,8 +133,8 @@ def _only_draws(specification: str) -> bool:
 
 
 def _document(text: str, *, packed: bool) -> str:
-    """The document in one form: another build of zlib may pack the same data in other bytes, and a
-    whole number is written alike whether it was read from a file or computed.
+    """The document in a normal form: another build of zlib may pack the same data in different
+    bytes, and a whole number is written alike whether read from a file or computed.
     """
     if packed:
         text = gzip.decompress(base64.b64decode(text, validate=True)).decode("utf-8")

@@ -1,4 +1,4 @@
-"""LaTeX: tables for a paper, one file each, and a document that holds them all."""
+"""LaTeX: tables for a paper, in separate files, and a document with all tables."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NUMBERS = r"Value & Interval (95\,\%) or range"
 # Rows that fit a page. A longer table goes on over the following pages.
 MOST_ON_A_PAGE = 25
 
-# The quantities of a run and of a study that a paper states; csv has all.
+# The quantities of a run and of a study for a paper; csv has all quantities.
 _OF_RUNS = {
     "energy": "energy",
     "component_energy": "energy",
@@ -145,7 +145,7 @@ def _runs(rows: Sequence[Row]) -> list[Cells]:
         )
         for row in rows
         if row.about.kind == "measurement" and row.quantity in _OF_RUNS
-        # of a program that states no work there is no energy per work
+        # a program without a stated work has no energy per work
         if row.of or row.quantity != "energy_per_work"
     ]
 
@@ -220,9 +220,9 @@ def _stamps(rows: Sequence[Row], kinds: Sequence[str]) -> list[str]:
 
 
 def _table(title: str, head: str, rows: Sequence[Cells], stamps: Sequence[str]) -> str:
-    """A tabular, or a longtable of more rows than a page has, below the stamps of its results: a
-    paper takes over a table alone. The third and fourth cell of a row are LaTeX, the others are
-    text.
+    """A tabular, or a longtable for more rows than a page has, below the stamps of its results,
+    because a paper takes over a single table. The third and fourth cell of a row are LaTeX, the
+    other cells are text.
     """
     columns = (
         r"@{}>{\raggedright\arraybackslash}p{0.2\linewidth}"
@@ -275,7 +275,7 @@ def _main(document: Document, files: Sequence[str]) -> Iterator[str]:
 
 
 def _doubts(doubts: Sequence[Weakness]) -> Iterator[str]:
-    """Each doubt once, under its heading, with the results that it weakens."""
+    """The doubts without repetition, under headings, with the weakened results."""
     if not doubts:
         return
     yield r"\subsection*{Doubts}\raggedright"
@@ -294,7 +294,7 @@ def _doubts(doubts: Sequence[Weakness]) -> Iterator[str]:
 
 
 def _ticked(text: str) -> str:
-    """Words in which `commands` in backticks are set as code."""
+    """Words with the `commands` in backticks set as code."""
     pieces = text.split("`")
     if len(pieces) % 2 == 0:
         return escape(text, MOST_SHOWN)

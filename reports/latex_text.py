@@ -39,9 +39,9 @@ _COMMANDS = {
     "'": r"\textquotesingle{}",
     # a shorthand of babel in many languages
     '"': r"\symbol{34}",
-    # two of them would become a dash
+    # two hyphens would become a dash
     "-": "-{}",
-    # the end of a row takes them for its options
+    # the end of a row takes brackets for its options
     "[": "{[}",
     "]": "{]}",
     "*": "{*}",
@@ -117,8 +117,8 @@ _UNIT = re.compile(rf"([{''.join(_PREFIXES)}]?)({'|'.join(_BASES)})")
 
 
 def escape(text: str, most: int = MOST) -> str:
-    """Text that LaTeX sets as it is: no character of it starts a command, and long words may be
-    broken. Of a text of more than `most` characters the beginning and the length are shown.
+    """Text that LaTeX sets unchanged: no character starts a command, and long words may be broken.
+    Of a text of more than `most` characters the beginning and the length are shown.
     """
     words = unicodedata.normalize("NFC", shortened(text, most)).split(" ")
     return " ".join(_word(word) for word in words)
@@ -143,8 +143,9 @@ def _character(character: str) -> str:
 
 
 def value_and_interval(row: Row) -> tuple[str, str]:
-    r"""The value as \qty, and its interval in the same unit, rounded as in every format; the word
-    "exact" in place of the interval of an exact value. A range is no interval, and says so.
+    r"""The value as \qty, and its interval in the same unit, rounded like in other formats; the
+    word "exact" in place of the interval of an exact value. A range is marked, because a range is
+    not an interval.
     """
     if row.low is None or row.high is None:
         return "not measured", ""
@@ -160,7 +161,7 @@ def value_and_interval(row: Row) -> tuple[str, str]:
 
 
 def _value_and_range(row: Row, low: float, high: float, unit: str) -> tuple[str, str]:
-    """A stated value and range with their own digits; of a figure over unknowns the range alone, in
+    """A stated value and range with their own digits; of a figure over unknowns only the range, in
     the digits of every format.
     """
     if row.quantity == "input":

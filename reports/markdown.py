@@ -1,4 +1,4 @@
-"""Markdown as GitHub renders it: for issues, pull requests and READMEs."""
+"""Markdown in GitHub's rendering: for issues, pull requests and READMEs."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ class Markdown:
 
 
 def escape(text: str) -> str:
-    """Text that renders unchanged: the punctuation of Markdown gets a backslash, the punctuation
-    of HTML becomes entities.
+    """Text that renders unchanged: the punctuation of Markdown gets a backslash, the punctuation of
+    HTML becomes entities.
     """
     return html.escape(_INLINE.sub(lambda match: "\\" + match[0], text), quote=False)
 
 
 def ticked(text: str) -> str:
-    """Words in which `commands` in backticks become code. A code span shows its text as it is;
-    backticks that are not in pairs stay backticks, and so do several in a row, which Markdown pairs
-    by their number.
+    """Words with the `commands` in backticks as code. A code span shows its text unchanged;
+    unpaired backticks stay backticks, and so do several in a row, which Markdown pairs by their
+    number.
     """
     pieces = text.split("`")
     if len(pieces) % 2 == 0 or "``" in text:

@@ -28,8 +28,8 @@ _UNITS = {
     "s": "seconds",
     "t": "tonnes",
 }
-# Quantities of a projection whose unit is ours; units of the others come from the scenario, differ
-# from row to row, and are a label.
+# Quantities of a projection with a unit of ours; units of other quantities come from the scenario,
+# differ from row to row, and are a label.
 _OUR_UNITS = frozenset({"saved_energy_per_month", "saved_co2e_per_month"})
 
 
@@ -82,7 +82,7 @@ class _Family(NamedTuple):
 
 
 def _parts(row: Row) -> Iterator[tuple[str, float]]:
-    """Name of each number of a row, and the number. Low and high of an exact value say nothing."""
+    """Name of each number of a row, and the number. Low and high of an exact value are left out."""
     if row.value is not None:
         yield "value", row.value
     if row.kind != "exact":
@@ -99,7 +99,7 @@ def _name(row: Row, part: str) -> tuple[str, str]:
     words = ["energybench", row.about.kind, row.quantity]
     if part != "value":
         words.append(part)
-    # energy_ratio has its unit in its name; energy_low_joules has it at the end
+    # energy_ratio has its unit in its name; energy_low_joules has its unit at the end
     if unit and not (part == "value" and row.quantity.endswith(f"_{unit}")):
         words.append(unit)
     return "_".join(words), unit

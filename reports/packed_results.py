@@ -1,9 +1,9 @@
-"""Results in less room, digit by digit the same: what a large document inside a report holds.
+"""Results in less room, digit by digit the same, for a large document inside a report.
 
-The results of a store are alike but for their numbers, and 17 digits as text take more room than
-the eight bytes of the number. So the long numbers leave the text of each result, and a text that
-several results share is written once. `store/packed_results.py` and `report.js` make the results
-again.
+The results of a store are alike except for their numbers, and 17 digits as text take more room than
+the eight bytes of the number. The long numbers therefore leave the text of each result, and a text
+shared by several results is written once. `store/packed_results.py` and `report.js` make the
+results again.
 
     order     kind of each result, in the order of the document
     texts     JSON of fields, with U+0001 in the place of each long number
@@ -29,15 +29,18 @@ from energybench.model import Comparison, Measurement, Projection, Study
 
 Result = Measurement | Comparison | Projection | Study
 
-PLACE = "\x01"  # JSON escapes this character in strings: the text holds none
-# A number of ten or more characters between the marks of JSON, as msgspec and JavaScript both write
-# it: with a fraction, without the exponent of a large number. The mark before it belongs to the
-# match, because a search for one of three characters is twice as fast as a look behind each place.
+PLACE = "\x01"  # JSON escapes this character in strings, so the text is free of it
+# A number of ten or more characters between the marks of JSON, in the form of both msgspec and
+# JavaScript: with a fraction, without the exponent of a large number. The mark before the number
+# belongs to the match, because a search for one of three characters is twice as fast as a look
+# behind each place.
 _LONG = re.compile(r"([:,\[])(?=[-.\de]{10})(?!-?\d+\.0[,\]}])(-?\d+\.\d+(?:e-\d+)?)(?=[,\]}])")
 
 
 def packed(results: Sequence[Result]) -> dict[str, Any]:
-    """The results by kind and field. Each result is as a reader of its JSON has it."""
+    """The results by kind and field. Results are in the form in which a reader of their JSON has
+    them.
+    """
     texts: dict[str, int] = {}
     fields: dict[str, dict[str, list[int]]] = {}
     places: dict[tuple[int, ...], int] = {}
@@ -75,12 +78,14 @@ def _without_long(text: str) -> tuple[str, list[float]]:
     if msgspec.json.encode(numbers).decode() == f"[{','.join(digits)}]":
         between = [before + mark for before, mark in zip(pieces[:-1:3], pieces[1::3], strict=True)]
         return PLACE.join([*between, pieces[-1]]), numbers
-    # the digits in a string of somebody may be written in another way, such as 0.1000000000
+    # the digits in a foreign string may have another form, such as 0.1000000000
     return text, []
 
 
 def _in_columns(shapes: Sequence[int], numbers: Sequence[Sequence[float]]) -> Iterable[float]:
-    """The first numbers of the results of a shape, then the second: these are of a size."""
+    """The first numbers of the results of a shape, then the second numbers: numbers in the same
+    place are of similar size.
+    """
     by_shape: dict[int, list[Sequence[float]]] = {}
     for shape, row in zip(shapes, numbers, strict=True):
         by_shape.setdefault(shape, []).append(row)
@@ -90,7 +95,7 @@ def _in_columns(shapes: Sequence[int], numbers: Sequence[Sequence[float]]) -> It
 
 
 def _bytes(numbers: Iterable[float]) -> list[str]:
-    """The n-th bytes of all numbers together: those that are alike then lie beside each other."""
+    """The n-th bytes of all numbers together: similar bytes then lie beside each other."""
     doubles = array.array("d", numbers)
     if sys.byteorder == "big":
         doubles.byteswap()

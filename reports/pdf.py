@@ -69,13 +69,13 @@ class Pdf:
     def statement(self, document: Document, *, draft: bool) -> bytes:
         """Two pages and an appendix. Raises BadInput if the results cannot be stated."""
         check(document, draft=draft)
-        view, made = build(document), words.statement(document)
+        view, statement = build(document), words.statement(document)
         contents = {
             **page(document, view),
             "view": data(view._replace(sections=(), overview=(), answers=())),
             "overview": data(view.overview),
             "sections": [section_data(section) for section in view.sections],
-            "statement": data(made),
+            "statement": data(statement),
             "marked": draft,
         }
         form = _DRAFT if draft else _STATEMENT
@@ -86,27 +86,27 @@ class Pdf:
         return pdf_pieces.pieces(rendered)
 
     def again(self, document: Document, rendered: bytes) -> bytes:
-        """The document in the form of a PDF, which its keywords name: a report or a statement."""
+        """The document in the form of a PDF, from its keywords: a report or a statement."""
         form = next(iter(pdf_pieces.keywords(rendered)), "")
         if form in (_STATEMENT, _DRAFT):
             return self.statement(document, draft=form == _DRAFT)
         return self.render(document)
 
     def other_libraries(self, rendered: bytes) -> Sequence[str]:
-        """The libraries that drew a PDF and are installed here in another version."""
+        """The drawing libraries of a PDF that are installed here in another version."""
         return pdf_pieces.other_libraries(pdf_pieces.keywords(rendered))
 
     def same_bytes(self, rendered: bytes, again: bytes, *, drawings: bool) -> bool:
         """Whether two PDFs have the same bytes, apart from the compression of their streams. All
-        that typst sets is a drawing.
+        output of typst is a drawing.
         """
         if not drawings:
             return True
         return pdf_file.uncompressed(rendered) == pdf_file.uncompressed(again)
 
     def has_words_of(self, rendered: bytes, again: bytes) -> bool:
-        """Whether a PDF has the words of its document, in whatever lines and pages, and no texts
-        beside the pages that the document does not give.
+        """Whether a PDF has the words of its document, in any lines and pages, and no texts beside
+        the pages that are missing in the document.
         """
         return pdf_pieces.words(rendered) == pdf_pieces.words(again) and pdf_pieces.has_no_more(
             rendered, again
@@ -114,7 +114,7 @@ class Pdf:
 
 
 def page(document: Document, view: View) -> dict[str, Any]:
-    """What the templates of every PDF read: title, author, date, paper, logo, method."""
+    """Data for the templates of every PDF: title, author, date, paper, logo, method."""
     publication = document.publication
     explained = method.words(view.terms)
     return {
@@ -133,7 +133,7 @@ def page(document: Document, view: View) -> dict[str, Any]:
 
 
 def attachment(document: Document) -> str:
-    """The JSON of the whole document, from which the same pages can be made again."""
+    """The JSON of the whole document, for making the same pages again."""
     return escaped(embedded_json(document).decode())
 
 

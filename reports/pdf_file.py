@@ -1,8 +1,8 @@
 """The bytes of a PDF without their compression, for `energybench verify`.
 
-typst gives the same file for the same data, but on another processor another build of its
-compression may pack the streams in other bytes. With the packing change the lengths of the streams,
-the places of the objects, and the identifiers of the file, which are digests.
+typst gives the same file for the same data, but another build of its compression, on another
+processor, may pack the streams in different bytes. The packing also changes the lengths of the
+streams, the places of the objects, and the identifiers of the file, which are digests.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 import zlib
 from typing import NamedTuple
 
-# Where an object begins, and the head of a stream, as typst writes both.
+# The beginning of an object, and the head of a stream, in typst's form.
 _OBJECT = re.compile(rb"\n(\d+) 0 obj\n(?:<</Length (\d+)([^\n]*)>>\nstream\n)?")
 _END = b"\nendstream\nendobj\n"
 _PACKED = re.compile(rb"/Filter/FlateDecode(?![^\n]*/DecodeParms)")
@@ -24,7 +24,9 @@ _MOST_BYTES = 1_000_000_000  # of all streams of a file, unpacked
 
 
 class _Body(NamedTuple):
-    """starts: the places of the objects, by their numbers; end: the place behind the last one."""
+    """starts: the places of the objects, by their numbers; end: the place behind the last
+    object.
+    """
 
     parts: tuple[bytes, ...]
     starts: dict[int, int]
@@ -33,7 +35,7 @@ class _Body(NamedTuple):
 
 def uncompressed(pdf: bytes) -> tuple[bytes, ...]:
     """The parts of a PDF of typst with unpacked streams, without lengths, places and identifiers;
-    another PDF as it is.
+    another PDF unchanged.
     """
     body = _body(pdf)
     table = _TABLE.fullmatch(pdf, body.end) if body is not None else None
@@ -51,7 +53,7 @@ def uncompressed(pdf: bytes) -> tuple[bytes, ...]:
 
 
 def _body(pdf: bytes) -> _Body | None:
-    """The objects of a PDF; None if a stream is not as typst writes it."""
+    """The objects of a PDF; None if a stream has another form than typst's."""
     parts, starts = [], {}
     place, left = 0, _MOST_BYTES
     table = pdf.rfind(b"\nxref\n")
@@ -61,7 +63,7 @@ def _body(pdf: bytes) -> _Body | None:
             return None
         starts[number] = head.start() + 1
         parts += [pdf[place : head.start()], b"object %d" % number]
-        # the line end behind an object may be the one before the next
+        # the line end behind an object may also precede the next object
         place = head.end()
         if head[2] is None:
             continue

@@ -1,5 +1,5 @@
-"""The pieces of a PDF that a reader sees or a viewer runs, for `energybench verify`: the lines of
-text of all pages, digests of everything that is drawn, the texts beside the pages, and actions.
+"""The visible and executable pieces of a PDF, for `energybench verify`: the lines of text of all
+pages, digests of all drawings, the texts beside the pages, and actions.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from energybench.plugins import Piece
 from energybench_reports import pdf_texts
 from energybench_reports.typesetting.typst_pdf import library_versions
 
-# Entries of the catalogue of which the texts and actions are pieces of their own (pdf_texts.py).
+# Entries of the catalogue whose texts and actions are separate pieces (pdf_texts.py).
 _OF_TEXT = frozenset(("/Pages", "/StructTreeRoot", "/Outlines", "/Metadata"))
 _FOOT = re.compile(r"\bpage \d+( of \d+)?\b|^\s*\d+\s*(/|of)\s*\d+\s*$")
 _HYPHEN = re.compile("[-\u00ad\u2010]\n?")
@@ -25,8 +25,8 @@ _ABOVE = frozenset(("/Parent", "/P", "/Length", "/Filter", "/DecodeParms"))
 
 
 def pieces(rendered: bytes) -> Sequence[Piece]:
-    """The actions; the lines of text, page by page; a digest for each page and one for the rest;
-    the texts beside the pages.
+    """The actions; the lines of text, page by page; a digest for each page and one for the
+    remaining objects; the texts beside the pages.
 
     Raises ValueError for a damaged file.
     """
@@ -61,7 +61,9 @@ def pieces(rendered: bytes) -> Sequence[Piece]:
 
 
 def has_no_more(rendered: bytes, again: bytes) -> bool:
-    """Whether a PDF states nothing beside its pages that another does not, and runs the same."""
+    """Whether a PDF states nothing beside its pages that a second PDF omits, and runs the same
+    actions.
+    """
     try:
         stated, given = (_statements(side) for side in (rendered, again))
     except NotInstalled:
@@ -72,8 +74,8 @@ def has_no_more(rendered: bytes, again: bytes) -> bool:
 
 
 def words(rendered: bytes) -> Counter[str]:
-    """How often each word stands on the pages, without the feet, which count the pages, and without
-    the hyphens of words that go on in the next line. Of a damaged file none.
+    """Number of occurrences of each word on the pages. Feet, which count the pages, and hyphens at
+    line ends are left out. Empty for a damaged file.
     """
     try:
         pages = _pages(rendered)
@@ -97,8 +99,8 @@ def keywords(rendered: bytes) -> Sequence[str]:
 
 
 def other_libraries(stated: Sequence[str]) -> Sequence[str]:
-    """The libraries in the keywords that are installed here in another version, and "no typst" for
-    one that is installed here and not stated.
+    """Libraries in the keywords that are installed here in another version, and "no typst" if typst
+    is installed here and missing from the keywords.
     """
     here, there = (
         {name: version for name, _, version in (words.partition(" ") for words in side)}
@@ -117,7 +119,7 @@ def _reader(rendered: bytes) -> Any:
         import pypdf
     except ImportError:
         raise NotInstalled("pypdf") from None
-    # strict: an entry that stands twice is refused, of which viewers take different ones
+    # strict: refuse an entry that occurs twice, because viewers disagree about which entry counts
     return pypdf.PdfReader(BytesIO(rendered), strict=True)
 
 
@@ -135,9 +137,9 @@ class _Page(NamedTuple):
 def _pages(rendered: bytes) -> tuple[_Page, ...]:
     """The digest and the text of each page of a PDF.
 
-    A page takes pypdf up to 0.5 s: of pages that are drawn from the same objects, which are most
-    pages of a file and of its rendering, the text is read once. pypdf copies what a page inherits,
-    such as fonts, into the page, so that the digest covers the fonts as well.
+    A page takes pypdf up to 0.5 s. Most pages of a file and of its rendering are drawn from the
+    same objects: their text is read only once. pypdf copies inherited entries, such as fonts, into
+    the page, so that the digest covers the fonts as well.
     """
     pages = []
     for page in _reader(rendered).pages:
@@ -155,8 +157,8 @@ _MOST_TEXTS = 1000
 
 
 def _digest(content: Any) -> str:
-    """A digest of an object and of everything that it refers to. Other objects have another one:
-    each part counts with its length, and each list with its end.
+    """A digest of an object and of all objects that it refers to. Different objects have different
+    digests: parts count with their length, and lists with their end.
     """
     digest = hashlib.sha256()
     for part in _parts(content, {}):
@@ -166,9 +168,9 @@ def _digest(content: Any) -> str:
 
 
 def _parts(content: Any, known: dict[tuple[int, int], int]) -> Iterator[bytes]:
-    """The names, values and streams of an object of a PDF and of the objects that it refers to.
+    """The names, values and streams of an object of a PDF and of the referenced objects.
 
-    known  the objects that were met, by their places, with their numbers
+    known  objects met before, by their places, with their numbers
     """
     place = getattr(content, "idnum", None)
     if place is not None:

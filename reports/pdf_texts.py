@@ -1,5 +1,5 @@
-"""Everything that a PDF states or runs beside the drawing of its pages, for `energybench verify`:
-bookmarks, alternative texts, metadata, notes, attachments and actions, wherever they are.
+"""Statements and actions of a PDF outside the drawing of its pages, for `energybench verify`:
+bookmarks, alternative texts, metadata, notes, attachments and actions, anywhere in the file.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from energybench.model import EMBEDDED_NAME
 
-# Entries with which a viewer runs a program, opens a file or sends a form (ISO 32000-1, 12.6).
+# Entries that make a viewer run a program, open a file or send a form (ISO 32000-1, 12.6).
 _RUNNING = (
     "/AA /AcroForm /Collection /JS /JavaScript /Launch /OpenAction /RichMediaContent /Sound /URI "
     "/Win /XFA"
@@ -24,7 +24,7 @@ _KINDS = (
 )
 _INSIDE = "/GoTo"
 _OF_ACTIONS = frozenset(("/A", "/AA", "/OpenAction", "/Next"))
-# Identifiers of cells of tables and of character collections, which no viewer shows.
+# Identifiers of cells of tables and of character collections, invisible in every viewer.
 _IDENTIFIERS = frozenset(("/ID", "/Headers", "/Registry", "/Ordering", "/IDTree"))
 _OF_TREE = frozenset(("/Kids", "/Names", "/Limits"))  # entries that make a tree of names
 # Statements of the libraries about themselves: names and versions.
@@ -63,7 +63,7 @@ class _Place(NamedTuple):
 
 
 def statements(opened: Any) -> Statements:
-    """The statements of everything that the trailer of a PDF refers to.
+    """The statements of all objects below the trailer of a PDF.
 
     opened  a pypdf.PdfReader
     """
@@ -122,7 +122,7 @@ def _text(place: _Place, value: str | bytes) -> Iterator[str]:
 
 
 def _without_libraries(name: str, text: str) -> Iterator[str]:
-    """A text as a statement, unless a library says its own name and version with it."""
+    """A text as a statement, except a library's own name and version."""
     if name in _KEYWORDS:
         text = _DRAWN_WITH.sub("", text)
     own = _OF_LIBRARY.get(name)
@@ -131,7 +131,9 @@ def _without_libraries(name: str, text: str) -> Iterator[str]:
 
 
 def _metadata(xmp: str) -> Iterator[str]:
-    """The texts and attributes of metadata in XML, without an XML parser: they are foreign."""
+    """The texts and attributes of metadata in XML, without an XML parser, because the metadata are
+    foreign.
+    """
     if "<!" in xmp or "&#" in xmp:
         yield f"metadata: {xmp}"
     for name, text in (*_XMP_TEXT.findall(xmp), *_XMP_ATTRIBUTE.findall(xmp)):
@@ -153,7 +155,7 @@ def _actions(place: _Place, entries: Any) -> Iterator[str]:
 
 
 def _attachments(entries: Any) -> Iterator[tuple[str, bool]]:
-    """The files of an attachment, and whether each is the document of the PDF."""
+    """The files of an attachment, with a flag for the document of the PDF."""
     name = str(entries.get("/F", ""))
     for entry, stream in entries["/EF"].items():
         digest = hashlib.sha256(stream.get_object().get_data()).hexdigest()

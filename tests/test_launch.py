@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from energybench.launch import CASE, campaign_case, first_host, job, meeting_place
+from energybench.launch import (
+    CASE,
+    by_srun,
+    campaign_case,
+    first_host,
+    job,
+    local_ranks,
+    meeting_place,
+)
+from energybench.launch_name import launch_name
 from energybench.model import Job
 from energybench.slurm_job import nodes_of_job, slurm_numbers
 
@@ -134,9 +143,41 @@ def test_a_heterogeneous_job_holds_the_nodes_of_all_components() -> None:
 
 @pytest.mark.parametrize("text", ["", "x", "-3", "４", "1e3", "9" * 40])
 def test_a_variable_that_is_no_number_is_not_known(text: str) -> None:
-    found = job({**BATCH, "SLURM_JOB_NUM_NODES": text})
+    found = job({**BATCH, "SLURM_JOB_NUM_NODES": text, "SLURM_JOB_NODELIST": ""})
     assert found is not None
     assert found.nodes is None
+
+
+OLD_NAMES = {"SLURM_NNODES": "4", "SLURM_NODELIST": "nid[001-004]"}
+HET_NAMES = {
+    "SLURM_HET_SIZE": "2",
+    "SLURM_JOB_ID_HET_GROUP_0": "71",
+    "SLURM_JOB_ID_HET_GROUP_1": "72",
+    "SLURM_JOB_NUM_NODES_HET_GROUP_0": "1",
+    "SLURM_JOB_NODELIST_HET_GROUP_0": "cpu1",
+    "SLURM_JOB_NODELIST_HET_GROUP_1": "gpu[1-3]",
+}
+
+
+@pytest.mark.parametrize(
+    ("removed", "added", "nodes"),
+    [
+        (["SLURM_JOB_NUM_NODES"], {}, 4),
+        (["SLURM_JOB_NODELIST"], {}, 4),
+        (["SLURM_JOB_NUM_NODES", "SLURM_JOB_NODELIST"], {"SLURM_NNODES": "4"}, 4),
+        (["SLURM_JOB_NUM_NODES", "SLURM_JOB_NODELIST"], {"SLURM_NODELIST": "a,b"}, 2),
+        (["SLURM_JOB_NUM_NODES", "SLURM_JOB_NODELIST"], {}, None),
+        ([], HET_NAMES, 4),  # the number of the second component is missing
+        # of the step, which has fewer nodes than the job
+        (["SLURM_JOB_NUM_NODES"], {**OLD_NAMES, "SLURM_NNODES": "2", "SLURM_STEP_ID": "0"}, 4),
+    ],
+)
+def test_the_nodes_of_a_job_are_known_by_any_variable_that_is_left(
+    removed: list[str], added: dict[str, str], nodes: int | None
+) -> None:
+    """A script may have removed some of the variables."""
+    kept = {name: value for name, value in BATCH.items() if name not in removed}
+    assert nodes_of_job({**kept, **added}) == nodes
 
 
 ONE_TASK_A_NODE = {
@@ -170,6 +211,59 @@ def test_torchrun_and_a_script_of_ones_own_name_the_first_node() -> None:
     found = job(BY_HAND)
     assert found is not None
     assert (found.launcher, found.nodes, found.ranks, found.ranks_here) == ("torchrun", 3, 3, 1)
+
+
+OF_FIVE = {"RANK": "4", "LOCAL_RANK": "1", "WORLD_SIZE": "5", "MASTER_ADDR": "nid001"}
+OPEN_MPI = {
+    "OMPI_COMM_WORLD_SIZE": "5",
+    "OMPI_COMM_WORLD_LOCAL_SIZE": "2",
+    "OMPI_COMM_WORLD_LOCAL_RANK": "1",
+}
+HYDRA = {"PMI_SIZE": "5", "MPI_LOCALNRANKS": "2", "MPI_LOCALRANKID": "1"}
+
+
+@pytest.mark.parametrize("added", [{}, {"LOCAL_WORLD_SIZE": "2"}])
+@pytest.mark.parametrize("started", [STEP, {**BATCH, **OPEN_MPI}, OPEN_MPI, {**BATCH, **HYDRA}])
+def test_ranks_that_name_themselves_for_torch_are_those_of_their_launcher(
+    started: dict[str, str], added: dict[str, str]
+) -> None:
+    """A script in each task sets RANK and WORLD_SIZE from the numbers of srun or mpirun."""
+    by_hand = {**started, **OF_FIVE, **added}
+    assert job(by_hand) == job(started)
+    assert local_ranks(by_hand) == local_ranks(started)
+    assert launch_name(by_hand) == launch_name(started)
+    assert by_srun(by_hand) is by_srun(started)
+    torchrun = {**by_hand, "TORCHELASTIC_RUN_ID": "none"}
+    assert not by_srun(torchrun)
+    assert launch_name(torchrun).startswith("torchrun")
+
+
+@pytest.mark.parametrize(
+    ("environment", "here"),
+    [
+        (BY_HAND, 1),
+        ({**BY_HAND, "LOCAL_RANK": "0"}, None),
+        ({**BY_HAND, "LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": "3"}, 3),
+        ({**STEP, **BY_HAND, "WORLD_SIZE": "10"}, 2),  # a launch of two steps
+        ({**STEP, **BY_HAND, "WORLD_SIZE": "10", "LOCAL_RANK": "0"}, None),
+    ],
+)
+def test_ranks_on_a_node_are_known_only_if_somebody_states_them(
+    environment: dict[str, str], here: int | None
+) -> None:
+    found = job(environment)
+    assert found is not None
+    assert found.ranks_here == here
+
+
+def test_the_first_node_that_a_script_names_counts_inside_a_step_too() -> None:
+    """Where the name that Slurm has for the node cannot be reached."""
+    by_hand = {"RANK": "1", "WORLD_SIZE": "2", "MASTER_ADDR": "nid007", "LOCAL_RANK": "0"}
+    for environment in ({**ONE_TASK_A_NODE, **by_hand}, by_hand):
+        place = meeting_place(environment)
+        assert place is not None
+        assert place[:3] == (2, 1, "nid007")
+    assert meeting_place({**by_hand, "LOCAL_RANK": "1"}) is None
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,13 @@ def test_the_nodes_of_torchrun_agree_on_the_step(variables: dict[str, str]) -> N
     assert launch_name(variables | STEP | {"SLURM_STEP_ID": "4"}) != names[0]
 
 
+def test_ranks_of_a_script_are_named_by_a_step_over_all_nodes_of_the_job() -> None:
+    """A script in each task starts several ranks, and does not say how many on each node."""
+    job = STEP | BY_HAND | {"WORLD_SIZE": "8", "LOCAL_RANK": "0", "SLURM_STEP_NUM_TASKS": "2"}
+    assert launch_name(job | {"SLURM_JOB_NUM_NODES": "2"}).endswith("-step-3")
+    assert launch_name(job | {"SLURM_JOB_NUM_NODES": "3"}) == "torchrun--29500"
+
+
 def test_agents_in_steps_of_their_own_agree() -> None:
     """A loop that starts torchrun on each node with a srun of its own."""
     alone = STEP | {"SLURM_STEP_NUM_NODES": "1"}

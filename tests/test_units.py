@@ -10,6 +10,7 @@ from energybench.units import (
     counted,
     figure,
     rounded,
+    short_figure,
     show,
     show_figure,
     show_range,
@@ -36,6 +37,12 @@ def test_whole_numbers(text: str, number: int) -> None:
     [
         (135.0, 129.0, 143.0, "nodes", "135 nodes [129, 143]"),
         (11.4, 6.9, 16.2, "instances", "11 instances [7, 16]"),
+        (12.5, 12.5, 12.5, "nodes", "12.5 nodes"),
+        (12.5, 12.4, 12.6, "nodes", "12.5 nodes [12.4, 12.6]"),
+        (0.75, 0.25, 1.25, "nodes", "0.75 nodes [0.25, 1.25]"),
+        (1.0, 1.0, 2.0, "nodes", "1 node [1, 2]"),
+        (250.0, 250.0, 250.0, "nodes", "250 nodes"),
+        (250.04, 250.04, 250.04, "nodes", "250 nodes"),
         (162.1, 161.9, 162.3, "nodes", "162 nodes"),
         (0.43, 0.38, 0.47, "share", "43.0 % [38.0, 47.0]"),
         (0.43, 0.43, 0.43, "share", "43 %"),
@@ -116,3 +123,19 @@ def test_a_single_thing_has_its_singular(unit: str) -> None:
 def test_numbers_of_things() -> None:
     assert [counted(n, "run") for n in (0, 1, 2)] == ["0 runs", "1 run", "2 runs"]
     assert [counted(n, "entry", "entries") for n in (1, 3)] == ["1 entry", "3 entries"]
+
+
+@pytest.mark.parametrize(
+    ("value", "significant", "words"),
+    [
+        (1100.0, 3, "1\u202f100"),
+        (1100.0, 2, "1\u202f100"),
+        (-2412.3, 3, "-2\u202f410"),
+        (0.5, 3, "0.5"),
+        (5.0, 3, "5"),
+        (0.0, 3, "0"),
+        (12345.6, 4, "12\u202f350"),
+    ],
+)
+def test_figures_of_a_sentence_have_no_exponent(value: float, significant: int, words: str) -> None:
+    assert short_figure(value, significant) == words

@@ -1,4 +1,4 @@
-"""A team of processes that work together on one workload, joined by torch.distributed.
+"""A team of processes for a common workload, joined by torch.distributed.
 
 The worker's process is the first member. The first member starts the other members of the node,
 sends a command for every step of the work, and ends the members. A command is the name of a method
@@ -7,7 +7,7 @@ method directly.
 
 The way of a command depends on the workload: milc uses a pipe to every process of the node, deepcam
 a broadcast that also reaches other nodes. The ends of the way are interfaces here: `Team._send` in
-the first process, `Inbox` in the others.
+the first process, `Inbox` in the other processes.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     import torch
 
-# Further nodes may be started later; an exchange within the work has to end in this time too
+# Further nodes may be started later; an exchange within the work also has to end in this time
 JOIN_S = 600.0
 END_S = 10.0  # time for a process to end by itself before it is killed
 
@@ -34,7 +34,7 @@ Command = tuple[str, tuple[Any, ...]]  # name and arguments of a method of Membe
 
 
 class Nodes(NamedTuple):
-    """The nodes of a workload, the number of this node among them, and where their processes meet:
+    """The nodes of a workload, the number of this node, and the meeting place of the processes:
     address and port of node 0.
     """
 
@@ -45,7 +45,7 @@ class Nodes(NamedTuple):
 
 
 def find_nodes(environment: Mapping[str, str]) -> Nodes:
-    """The nodes by the environment that `energybench run` sets, from that of srun or torchrun: RANK
+    """The nodes, from the environment set by `energybench run`, from srun or from torchrun: RANK
     and WORLD_SIZE count nodes. Raises BadInput for a launch of several processes on a node.
     """
     needed = ("RANK", "WORLD_SIZE", "MASTER_ADDR")
@@ -67,7 +67,7 @@ def find_nodes(environment: Mapping[str, str]) -> Nodes:
 
 
 def tcp_store(address: str, port: int, world: int, rank: int) -> Any:
-    """Where the processes of all nodes meet; process 0 listens."""
+    """Meeting place of the processes of all nodes; process 0 listens."""
     from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
     return TCPStore(address, port, world, is_master=rank == 0, timeout=timedelta(seconds=JOIN_S))
@@ -81,7 +81,8 @@ def quiet(label: str) -> contextlib.AbstractContextManager[Any]:
 class Team(abc.ABC):
     """The members of a workload, seen from the first process.
 
-    `close` ends the other processes of the node. If the first process dies, the others die too.
+    `close` ends the other processes of the node. If the first process dies, the other processes die
+    too.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""The part of an output that is read: a bounded number of bytes at its beginning and its end."""
+"""The part of an output that is read: a bounded number of bytes at the beginning and at the end."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ HEAD_BYTES = TAIL_BYTES = 8 << 20
 class Excerpt(NamedTuple):
     """Bytes of an output.
 
-    text      beginning and end; a line break stands for the part that was left out between them
-    left_out  number of bytes that were left out
-    problem   why nothing, or not all, could be read; "" if all was
+    text      beginning and end; a line break stands for the omitted part between them
+    left_out  number of omitted bytes
+    problem   reason why the output could not be read completely; "" without a problem
     """
 
     text: bytes
@@ -26,7 +26,7 @@ class Excerpt(NamedTuple):
 
 
 class FileState(NamedTuple):
-    """A file at one moment: it tells whether the file was written since."""
+    """State of a file at a moment, to detect later writes."""
 
     inode: int
     size: int
@@ -34,7 +34,9 @@ class FileState(NamedTuple):
 
 
 def state(path: Path) -> FileState | None:
-    """The present state of a file; None: there is none, or the file system does not answer."""
+    """The present state of a file; None: the file is missing, or the file system does not
+    answer.
+    """
     try:
         status = within(LIMIT_S, lambda: os.stat(path))
     except (OSError, ValueError):
@@ -43,10 +45,10 @@ def state(path: Path) -> FileState | None:
 
 
 def of_file(path: Path, before: FileState | None = None, *, appends: bool = False) -> Excerpt:
-    """What a program wrote into a file.
+    """A program's output in a file.
 
-    before   state of the file before the program started; None: there was no such file
-    appends  whether the program adds to a file that exists
+    before   state of the file before the program started; None: the file was missing
+    appends  whether the program adds to an existing file
     """
     after = state(path)
     if after is None:
@@ -59,12 +61,12 @@ def of_file(path: Path, before: FileState | None = None, *, appends: bool = Fals
 
 
 def of_descriptor(fd: int, start: int) -> Excerpt:
-    """What was written since the position `start` into a regular file that stands open as `fd`."""
+    """The bytes written since the position `start` into the regular file open as `fd`."""
     return _read(f"/proc/self/fd/{fd}", start, "the output's file")
 
 
 def of_stored(head: bytes, tail: bytes, total: int) -> Excerpt:
-    """An output of `total` bytes, of which beginning and end were kept."""
+    """An output of `total` bytes with kept beginning and end."""
     left_out = total - len(head) - len(tail)
     return Excerpt(head + (b"\n" if left_out else b"") + tail, left_out)
 
@@ -83,7 +85,8 @@ def _content(path: str, start: int, name: str) -> Excerpt:
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode):
             return Excerpt(b"", problem=f"{name} is not a file")
-        first = start if start <= status.st_size else 0  # truncated in between: all is new
+        # truncated meanwhile: the whole file is new
+        first = start if start <= status.st_size else 0
         total = status.st_size - first
         if total <= HEAD_BYTES + TAIL_BYTES:
             return of_stored(_bytes(fd, first, total), b"", total)

@@ -13,9 +13,7 @@ OWN_FOLDER = Path("adapters")
 
 
 def find(name: str, folder: Path = Path()) -> LoadedAdapter:
-    """The adapter of a name or a file, as it is found by a program that starts in the folder.
-    Raises BadInput.
-    """
+    """The adapter of a name or a file, for a program that starts in the folder. Raises BadInput."""
     if name.endswith(".toml") or "/" in name:
         return read(folder / name)
     own = folder / OWN_FOLDER / f"{name}.toml"
@@ -39,7 +37,7 @@ def installed_files() -> dict[str, Path]:
 
 
 def _installed_file(name: str) -> Path | None:
-    """The adapter of the workload of this name; None: there is none that loads."""
+    """The adapter of the workload with this name; None without a loadable adapter."""
     try:
         plugin = load("workloads", name)
     except BadInput:

@@ -1,4 +1,4 @@
-"""Words of a command line that an adapter needs: files named by options, and parameters."""
+"""Words of a command line for an adapter: files named by options, and parameters."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from pathlib import PurePath
 
 
 def behind_program(command: Sequence[str], programs: Sequence[str]) -> Sequence[str]:
-    """The words behind the program's name, so that options of srun or mpirun are not taken for the
-    program's. All words if the program is not named: a script of the person's may start it.
+    """The words behind the program's name, so that options of srun or mpirun are not mistaken for
+    the program's options. All words if the program is not named, because a person's script may
+    start the program.
     """
     for i, word in enumerate(command):
         if any(fnmatchcase(PurePath(word).name, name) for name in programs):
@@ -18,7 +19,7 @@ def behind_program(command: Sequence[str], programs: Sequence[str]) -> Sequence[
 
 
 def named_file(words: Sequence[str], options: Mapping[str, str]) -> str | None:
-    """The file that an option names; None: none of the options was given."""
+    """The file named by an option; None: no such option was given."""
     for option, name in options.items():
         for i, word in enumerate(words[:-1]):
             if word == option:
@@ -27,7 +28,7 @@ def named_file(words: Sequence[str], options: Mapping[str, str]) -> str | None:
 
 
 def parameters(words: Sequence[str], options: Mapping[str, int]) -> tuple[tuple[str, ...], ...]:
-    """The options that belong to the problem, each with its words, in the order of their names."""
+    """The options that belong to the problem, with their words, in the order of their names."""
     return tuple(
         sorted(
             tuple(words[i : i + 1 + options[word]])

@@ -20,9 +20,9 @@ _NO_WORK = "work is a number above 0"
 
 
 class Outcome(NamedTuple):
-    """What an output tells of one run.
+    """The figures of a run in its output.
 
-    work    None: the output does not tell the work
+    work    None: the work is missing in the output
     figure  figure of merit; None: not stated
     values  the texts of all values
     """
@@ -35,7 +35,7 @@ class Outcome(NamedTuple):
 
 
 def outcome(loaded: LoadedAdapter, excerpt: Excerpt, inputs: Inputs) -> Outcome:
-    """What the output of one run tells."""
+    """The figures of a run from its output."""
     adapter = loaded.adapter
     values = scan(excerpt.text, loaded.patterns)
     doubts = [*_of_excerpt(adapter.name, excerpt), *_of_inputs(adapter.name, inputs)]
@@ -103,7 +103,7 @@ def _read(loaded: LoadedAdapter, text: str, values: Values) -> str:
 
 
 def _number(loaded: LoadedAdapter, text: str, values: Values, key: str) -> float:
-    """The value of a formula. Raises BadInput if it is not a finite number."""
+    """The value of a formula. Raises BadInput if the value is not a finite number."""
     formula = loaded.formulas[text]
     for name in formula.names:
         if name not in values.texts:
@@ -121,7 +121,7 @@ def _number_or_none(loaded: LoadedAdapter, text: str, values: Values) -> float |
 
 
 def _check(loaded: LoadedAdapter, rule: CheckRule, values: Values) -> Verification | None:
-    """A check of the result; None if it needs a value that is not required and not stated."""
+    """A check of the result; None if the check needs a value that is optional and missing."""
     names = (rule.value,) if rule.equals else loaded.formulas[rule.value].names
     absent = [name for name in names if name not in values.texts]
     required = {

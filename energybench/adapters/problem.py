@@ -1,5 +1,5 @@
-"""What makes two runs the same problem: the content of the input files, the parameters on the
-command line, and values that the output states.
+"""The identity of a problem: the content of the input files, the parameters on the command line,
+and values in the output.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from energybench.model.adapter import Adapter
 from energybench.regular_file import LIMIT_S, within
 
 _MOST_BYTES = 4 << 30  # of an input file: some seconds
-_SHOWN = 12  # digits of the hash: two problems differ in the first digits that a message shows
+_SHOWN = 12  # digits of the hash: two problems differ in the first digits shown in a message
 
 
 class Inputs(NamedTuple):
@@ -26,7 +26,7 @@ class Inputs(NamedTuple):
 
     digests     of the input files' content, in the order of the adapter
     parameters  options of the command line with their words
-    unread      input files that could not be read, each with the reason
+    unread      unreadable input files, with the reasons
     """
 
     digests: tuple[str, ...] = ()
@@ -37,7 +37,7 @@ class Inputs(NamedTuple):
 def of_command(adapter: Adapter, command: Sequence[str], folder: Path, stdin: int | None) -> Inputs:
     """The inputs of a command that starts in `folder`.
 
-    stdin  descriptor of its standard input; None: not looked at
+    stdin  descriptor of its standard input; None: not used
     """
     rule = adapter.problem
     words = behind_program(command, adapter.programs)
@@ -69,7 +69,7 @@ def fingerprint(adapter: Adapter, inputs: Inputs, values: Values) -> str:
 
 
 def _canonical(word: str | None) -> str:
-    """A value in one form: 4000, 4000.0 and 4.0e3 are the same."""
+    """A value in its normal form: 4000, 4000.0 and 4.0e3 are the same."""
     if word is None:
         return "?"
     value = number(word)
@@ -77,7 +77,7 @@ def _canonical(word: str | None) -> str:
 
 
 def _digest(path: str) -> str | None:
-    """SHA-256 of a file's content; None: the file cannot be read, or is not a file."""
+    """SHA-256 of a file's content; None: unreadable, or not a file."""
     try:
         return within(LIMIT_S, lambda: _hashed(path))
     except (OSError, ValueError):

@@ -1,7 +1,7 @@
-"""The values that an output states, by the patterns of an adapter.
+"""The values in an output, by the patterns of an adapter.
 
 RE2 takes a time proportional to the text for each match; a limit on the CPU time bounds a pattern
-that matches at every character. A CPU time does not depend on how busy the machine is.
+that matches at every character. A CPU time does not depend on the load of the machine.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _FORTRAN = re.compile(r"(?<=[0-9.])[dD](?=[+-]?[0-9]+$)")  # 1.5D+03
 
 
 class Missing(NamedTuple):
-    """A pattern that gave no value, and why."""
+    """A pattern without a value, and the reason."""
 
     pattern: str
     why: str
@@ -31,7 +31,7 @@ class Missing(NamedTuple):
 
 
 class Values(NamedTuple):
-    """Values by name; a value that is not a number stands in `texts` alone."""
+    """Values by name; a value that is not a number stands only in `texts`."""
 
     texts: dict[str, str]
     numbers: dict[str, float]
@@ -39,7 +39,7 @@ class Values(NamedTuple):
 
 
 def scan(text: bytes, patterns: Sequence[Pattern]) -> Values:
-    """The values that the text states."""
+    """The values in the text."""
     texts: dict[str, str] = {}
     missing = []
     until_s = time.thread_time() + _CPU_LIMIT_S
@@ -54,7 +54,7 @@ def scan(text: bytes, patterns: Sequence[Pattern]) -> Values:
 
 
 def number(word: str) -> float | None:
-    """The number that a word states, which may be infinite or NaN; None: it is not a number."""
+    """The number in a word, possibly infinite or NaN; None: not a number."""
     try:
         return float(_FORTRAN.sub("e", word.strip().replace("_", "?")))
     except ValueError:
@@ -62,7 +62,7 @@ def number(word: str) -> float | None:
 
 
 def _stated(pattern: Pattern, text: bytes, until_s: float) -> dict[str, str] | str:
-    """Values of one pattern, or the reason why there are none."""
+    """Values of a pattern, or the reason for missing values."""
     if time.thread_time() > until_s:
         return f"was not tried: the others took {_CPU_LIMIT_S:g} s of CPU time"
     take = pattern.rule.take
@@ -85,7 +85,7 @@ def _stated(pattern: Pattern, text: bytes, until_s: float) -> dict[str, str] | s
 
 
 def _product(words: Iterable[str]) -> str:
-    """The product of the numbers; the first word that is not a number, to be told later."""
+    """The product of the numbers; the first word that is not a number, for a later message."""
     total = 1.0
     for word in words:
         factor = number(word)
@@ -106,7 +106,7 @@ class _Taken:
         words = {}
         for name, number_of_group in self._groups.items():
             group: bytes | None = match.group(number_of_group)
-            if group is not None:  # else of an alternative that did not match
+            if group is not None:  # else of an alternative without a match
                 words[name] = visible(group[:_MOST_TEXT].decode("utf-8", "replace")).strip()
         if self._product and words:
             words[self._product] = _product(words.values())
@@ -118,7 +118,7 @@ class _Taken:
             self.texts[name] = taken
 
     def _joined(self, before: str, word: str) -> str:
-        """Sum or largest; a word that is not a finite number stays, to be told later."""
+        """Sum or largest; a word that is not a finite number stays, for a later message."""
         first, second = number(before), number(word)
         if first is None or not math.isfinite(first):
             return before

@@ -1,4 +1,4 @@
-"""What a block answers, each from its result."""
+"""The answers of a block, from its result."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Answers(ABC):
-    """The numbers of a result that is waited for."""
+    """The numbers of an awaited result."""
 
     @abstractmethod
     def result(self) -> Result:
@@ -39,7 +39,7 @@ class Answers(ABC):
 
     @property
     def doubts(self) -> tuple[Doubt, ...]:
-        """Everything that weakens the result, or why there is none."""
+        """Doubts about the result, or the reason for a missing result."""
         return self.result().doubts
 
     def flat(self) -> dict[str, float]:

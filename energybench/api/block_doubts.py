@@ -1,4 +1,4 @@
-"""Doubts about what a program states of its blocks, each once for a run and a label."""
+"""Doubts about a program's statements on its blocks, once for a run and a label."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def work_of_a_region(run: CallerRun, label: str) -> None:
 
 
 def options_of_a_region(run: CallerRun, label: str, stated: Options) -> None:
-    """A block inside the block of the run may state options: those of the run count."""
+    """A block inside the block of the run may state options: only the run's options count."""
     defaults = Options(store="results", root=default_root())
     left_out = [
         f"{name.removesuffix('_s')}={mine!r}"
@@ -40,7 +40,7 @@ def options_of_a_region(run: CallerRun, label: str, stated: Options) -> None:
 
 
 def region_cut(run: CallerRun, label: str) -> None:
-    """A block inside another was left by an exception, or a loop inside by `break`."""
+    """A block inside another block was left by an exception, or a loop inside by `break`."""
     run.doubt_once(
         "region-cut",
         f"a block {label!r} inside {run.label!r} was left before its end: it is not in the result "
@@ -51,8 +51,9 @@ def region_cut(run: CallerRun, label: str) -> None:
 
 
 def region_outlives(run: CallerRun, label: str) -> tuple[str, str, str]:
-    """A block inside the block of the run ended after it, or after the turn in which it began:
-    code, message and remedy of the doubt, which the run has as well if its result is not made yet.
+    """A block inside the block of the run ended after the outer block, or after the turn in which
+    it began: code, message and remedy of the doubt, which the run gets as well if its result is not
+    made yet.
     """
     code = "region-cut"
     message = (
@@ -66,7 +67,7 @@ def region_outlives(run: CallerRun, label: str) -> tuple[str, str, str]:
 
 
 def blocks_inside_overlap(run: CallerRun, outer: str, label: str) -> None:
-    """A block began directly inside another while a block there was open."""
+    """A block began directly inside another block while a sibling block was open."""
     run.doubt_once(
         "blocks-overlap",
         f"blocks inside {outer!r} ran in the same time ({label!r} beside another): the energy of "
@@ -79,7 +80,7 @@ def blocks_inside_overlap(run: CallerRun, outer: str, label: str) -> None:
 def edges_unsynchronised(run: CallerRun, label: str, failure: str) -> None:
     """The devices could not be waited for at an edge of a block.
 
-    failure  why, in one line
+    failure  reason, in a line
     """
     run.doubt_once(
         "edges-unsynchronised",

@@ -36,8 +36,8 @@ _open_children = threading.Lock()
 
 
 class Block(Answers):
-    """A measured block of a program. An outermost block is a run with a directory of its own; a
-    block inside is a region of that run.
+    """A measured block of a program. An outermost block is a run with its own directory; a block
+    inside is a region of the run.
 
     label  name of the block
     """
@@ -102,7 +102,9 @@ class Block(Answers):
             await beside_the_loop(self._run.settle)
 
     def _prepare(self) -> bool:
-        """Find the place among the open blocks; whether this block is outermost, and waits."""
+        """Find the place among the open blocks. Returns whether this block is outermost,
+        and waits.
+        """
         if self._run is not None:
             raise RuntimeError(f"the block {self.label!r} was used before: make a new one")
         outer = enclosing()
@@ -176,12 +178,14 @@ class Block(Answers):
         return self._start_s is not None and self._end_s is None
 
     def lie_in(self, outer: Block) -> None:
-        """The block is a region of an open one."""
+        """The block is a region of an open block."""
         self._outer, self._run, self._outer_start_s = outer, outer.run, outer._start_s
 
     @property
     def run_is_open(self) -> bool:
-        """Whether this block and all around it are open, in the same turns as at the beginning."""
+        """Whether this block and all blocks around it are open, in the same turns as at the
+        beginning.
+        """
         return self.is_open and self._lies_inside
 
     @property
@@ -192,12 +196,12 @@ class Block(Answers):
 
     @property
     def run(self) -> CallerRun:
-        """The run to which the block belongs."""
+        """The run of the block."""
         assert self._run is not None
         return self._run
 
     def child_begins(self, label: str) -> None:
-        """A block begins directly inside; a doubt if another one there is open."""
+        """A block begins directly inside; a doubt if another inner block is open."""
         with _open_children:
             self._inside += 1
             overlap = self._inside > 1
@@ -208,10 +212,11 @@ class Block(Answers):
         with _open_children:
             self._inside -= 1
 
-    # ------------------------------------------------------------ what the caller states
+    # ------------------------------------------------------------ statements of the caller
 
     def work(self, amount: float, unit: str, fingerprint: str = "", **more: Any) -> None:
-        """State the solved work of an outermost block; that of a region is left out, with a doubt.
+        """State the solved work of an outermost block; the work of a region is left out, with a
+        doubt.
 
         amount       above 0
         unit         "sample", "token", "solve to residual 1e-10"

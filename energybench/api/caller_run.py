@@ -29,7 +29,7 @@ _numbers = itertools.count()
 _REST_S = 30.0  # longest rest and edges around an idle phase after the work
 _SILENT = "the sampling process has ended or does not read its messages"
 
-# Runs whose blocks have ended, and whose results nobody has asked for yet.
+# Runs with ended blocks whose results are not yet requested.
 _ended: weakref.WeakSet[CallerRun] = weakref.WeakSet()
 _ended_lock = threading.Lock()
 
@@ -40,7 +40,7 @@ class Options(NamedTuple):
 
     store       folder for the directories of the runs
     boundary    parts of the node covered by the energy
-    idle_s      length of the idle phases before and after a block, s; 0: none
+    idle_s      length of the idle phases before and after a block, s; 0: no idle phases
     collectors  names of the only collectors to open; empty: every working collector
     root        prefix of /sys, /proc and /dev
     session     identifier shared by interleaved runs; None: a run alone
@@ -59,8 +59,8 @@ class Options(NamedTuple):
 
 
 class CallerRun:
-    """A run. Whatever fails leaves the caller's work alone: `refusal` then says why there is no
-    result.
+    """A run. Any failure leaves the caller's work alone: `refusal` then states the reason for a
+    missing result.
 
     refusal  code, message and remedy of the doubt about a run without a result; None: measured
     """
@@ -75,14 +75,14 @@ class CallerRun:
         self._result_lock = threading.RLock()  # several threads may ask for the result
         self._asked: int | None = None  # number of the question for the result
         self._result: Result | None = None
-        self._windows, self._retried = 0, False  # windows that have begun
+        self._windows, self._retried = 0, False  # number of windows that have begun
         self._doubted: set[tuple[str, str]] = set()
         self._regions = RegionTimes()
 
     # ------------------------------------------------------------ windows
 
     def open(self) -> None:
-        """Open the run in the sampling process, which is started if there is none."""
+        """Open the run in the sampling process, started if necessary."""
         finish_ended()
         try:
             self._open()
@@ -100,13 +100,13 @@ class CallerRun:
         self._link = link()
         if not self._link.tell(run=self.number, **message):
             raise Gone(_SILENT)
-        # what `work`, `so_far` and the result need, while the sampling process opens its sensors:
-        # the first import inside a block would be a part of the block
+        # modules for `work`, `so_far` and the result, imported while the sampling process opens its
+        # sensors: a first import inside a block would be a part of the block
         import energybench.api.results
         import energybench.model  # noqa: F401
 
     def sensors(self) -> dict[str, Any] | None:
-        """The open sensors, as `Readers.description` states them; None: nothing is measured."""
+        """The open sensors, as in `Readers.description`; None: nothing is measured."""
         answer = self._ask_before_windows(OPEN_PATIENCE_S, do="sensors")
         if answer is not None and "refused" in answer:
             self._refuse(*answer["refused"])
@@ -143,13 +143,13 @@ class CallerRun:
         self._tell_regions()
 
     def settle(self) -> None:
-        """Wait for the idle phase after the work, if one is asked for."""
+        """Wait for the idle phase after the work, if requested."""
         if self.options.idle_s > 0:
             self._ask(self.options.idle_s + _REST_S, do="settle")
 
     def may_finish(self) -> None:
-        """The windows are over: the result may be made as soon as it is asked for, or another
-        block begins.
+        """The windows are over: the result may be made on request, or when the next block
+        begins.
         """
         self.warn()
         with _ended_lock:
@@ -175,7 +175,7 @@ class CallerRun:
         self._tell(do="doubt", doubt=doubt)
 
     def doubt_once(self, code: str, message: str, remedy: str, subject: str) -> None:
-        """The doubt about the subject, however often it is stated."""
+        """The doubt about the subject, stated only once."""
         if (code, subject) not in self._doubted:
             self._doubted.add((code, subject))
             self.doubt(code, message, remedy, subject)
@@ -198,7 +198,7 @@ class CallerRun:
         return self._asked is not None or self._result is not None
 
     def finish(self) -> None:
-        """Have the result made, without waiting for it."""
+        """Have the result made, without waiting for the result."""
         if self.elsewhere:  # a thread of the parent may have held the lock
             return
         with self._result_lock:
@@ -266,11 +266,11 @@ class CallerRun:
 
     @property
     def elsewhere(self) -> bool:
-        """Whether this is a forked child, to whose parent the run belongs."""
+        """Whether this is a forked child, and the run belongs to the parent."""
         return getpid() != self._pid
 
     def _connection(self) -> Link | None:
-        """The connection over which the run goes on; None: it does not."""
+        """The connection over which the run goes on; None: no connection."""
         return None if self.refusal is not None or self.elsewhere else self._link
 
     def _tell(self, **message: Any) -> None:

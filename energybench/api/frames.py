@@ -15,36 +15,36 @@ if TYPE_CHECKING:
 class Frames:
     """The results of a store.
 
-    runs      one row for each run or job: id, label, start, time, power (W, of one node), nodes,
+    runs      a row for each run or job: id, label, start, time, power (W, of one node), nodes,
               repeats, quality, boundary, host, doubts
-    energies  one row for each run and component ("total" is the whole boundary): value, low and
-              high in J, quality, boundary
-    repeats   one row for each repeat: start and end (s on the host's clock), energy in J
-    shares    one row for each node of each job: state, energy in J, power in W, time read in s
+    energies  a row for each run and component ("total" is the whole boundary): value, low and high
+              in J, quality, boundary
+    repeats   a row for each repeat: start and end (s on the host's clock), energy in J
+    shares    a row for each node of each job: state, energy in J, power in W, time read in s
     """
 
     def __init__(self, measured: Sequence[tuple[Path, Measurement]]) -> None:
         import pandas as pd
 
         self._directories = {measurement.id: path for path, measurement in measured}
-        found = [measurement for _, measurement in measured]
-        self._shares = {measurement.id: measurement.shares for measurement in found}
-        self.runs: pd.DataFrame = pd.DataFrame([_run(m) for m in found], columns=list(_RUN))
+        measurements = [measurement for _, measurement in measured]
+        self._shares = {measurement.id: measurement.shares for measurement in measurements}
+        self.runs: pd.DataFrame = pd.DataFrame([_run(m) for m in measurements], columns=list(_RUN))
         self.energies: pd.DataFrame = pd.DataFrame(
-            [row for m in found for row in _energies(m)], columns=list(_ENERGY)
+            [row for m in measurements for row in _energies(m)], columns=list(_ENERGY)
         )
         self.repeats: pd.DataFrame = pd.DataFrame(
-            [row for m in found for row in _repeats(m)], columns=list(_REPEAT)
+            [row for m in measurements for row in _repeats(m)], columns=list(_REPEAT)
         )
 
         self.shares: pd.DataFrame = pd.DataFrame(
-            [row for m in found for row in _shares(m)], columns=list(_SHARE)
+            [row for m in measurements for row in _shares(m)], columns=list(_SHARE)
         )
 
     def samples(self, run: str) -> pd.DataFrame:
-        """The raw samples of a run: time in s, collector, device, component, kind, raw value as it
-        was read, and whether the read worked. Of a job, those of the nodes' parts with the name of
-        each part; times are those of each node's own clock.
+        """The raw samples of a run: time in s, collector, device, component, kind, raw value, and
+        whether the read worked. For a job, the samples of the nodes' parts with the name of each
+        part; times belong to each node's own clock.
 
         run  the id of a run. Raises BadInput.
         """
@@ -189,7 +189,7 @@ def _value(estimate: Estimate | None) -> float | None:
 def load(store: str | Path = "results") -> Frames:
     """The finished runs of a store, or of a single run's directory, as tables.
 
-    Raises BadInput if there is no such folder, or if a run cannot be read.
+    Raises BadInput if the folder is missing, or if a run is unreadable.
     """
     from energybench.errors import BadInput
     from energybench.store.layout import is_run, runs

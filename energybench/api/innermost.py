@@ -1,4 +1,4 @@
-"""The innermost open block of a thread or task, in which a new block lies."""
+"""The innermost open block of a thread or task, the parent of a new block."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ current: ContextVar[Block | None] = ContextVar("energybench_block", default=None
 
 
 def enclosing() -> Block | None:
-    """The open block in which a new block lies; None: a new block is outermost.
+    """The open block around a new block; None: a new block is outermost.
 
-    A block inside another that outlives it holds no new block: their run is over. In a forked child
-    the blocks of the parent do not count: their runs belong to the parent.
+    A block that outlives its outer block holds no new block, because the run is over. In a forked
+    child the blocks of the parent do not count: their runs belong to the parent.
     """
     outer = current.get()
     if outer is None or not outer.run_is_open or outer.run.elsewhere:

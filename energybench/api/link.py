@@ -1,8 +1,8 @@
 """The caller's connection to its sampling process.
 
-The process is started at the first block. Whatever happens to the process, and whatever the caller
-does to its own process, costs results, and neither the caller's work nor its exit code. Imports
-next to nothing.
+The sampling process starts at the first block. A failure of the sampling process, or a change of
+the caller's own process, may cost results, but never the caller's work or its exit code. This
+module imports next to nothing.
 """
 
 from __future__ import annotations
@@ -21,32 +21,32 @@ from energybench.measuring.beside.packets import Closed, ClosedHere, Packets
 from energybench.real_clock import monotonic
 from energybench.real_system import close, pidfd_open, poll, read_file
 
-# Patience with the answer of a sampling process that runs, s: opening drivers may take 20 s, and a
-# storage that does not answer is waited for 60 s.
+# Patience with the answer of a running sampling process, s: opening drivers may take 20 s, and a
+# silent storage is waited for 60 s.
 OPEN_PATIENCE_S = 30.0
 ANSWER_PATIENCE_S = 60.0
 RESULT_PATIENCE_S = 120.0
 _EXIT_PATIENCE_S = 30.0
-# A process that sends nothing for this long while its caller waits is asked whether it runs, s.
+# After this long without a message, a waiting caller asks whether the sampling process runs, s.
 _ASK_AFTER_S = 1.0
-# A process that does not say within this time that it runs is lost, s. It says so from a loop whose
-# turns take 0.1 s; a driver that is being opened holds the loop up.
+# A sampling process counts as lost after this long without a message, s. The process reports from a
+# loop with turns of 0.1 s; opening a driver holds the loop up.
 _SILENT_S, _SILENT_WHILE_OPENING_S = 5.0, 30.0
-# A wait counts as at most this long, s: the caller may have been stopped too.
+# Longest time for which a wait counts, s: the caller may have been stopped too.
 _LONGEST_TURN_S = 0.2
-# Messages that may wait for a process that reads none: some MB.
+# Most messages waiting for a process that reads nothing: some MB.
 _MOST_OWED = 20_000
-# After a process that was lost before its first block, the next one is started once this multiple
-# of the time that its caller waited is over: waiting takes at most 5 % of the program's time.
+# After a process was lost before its first block, the next process starts only after this multiple
+# of the time that the caller waited: waiting takes at most 5 % of the program's time.
 _REST_FACTOR = 20.0
 
 
 class Gone(Exception):
-    """The sampling process has ended or does not answer; the message says which."""
+    """The sampling process has ended or does not answer; the message tells the two apart."""
 
 
 class Link:
-    """One sampling process. Safe to use from several threads."""
+    """A sampling process. Safe to use from several threads."""
 
     def __init__(self) -> None:
         """Start the process. Raises Gone."""
@@ -59,22 +59,23 @@ class Link:
         self._lock = threading.Lock()  # of the packets and of `_answers`
         self._answers: dict[int, dict[str, Any]] = {}
         self._failure = ""
-        self._asked = self._opening = False  # asked whether it runs; it opens drivers
+        # asked whether the process runs; the process opens drivers
+        self._asked = self._opening = False
         self._silent_s = 0.0  # waited for the present answer without a message of the process
-        self._behind = False  # it did not take a message, and sent nothing since
-        self._owed: deque[dict[str, Any]] = deque()  # messages that it has not taken yet
-        self.pid: int | None = None  # of the process, once it has said so
+        self._behind = False  # the process did not take a message, and has sent nothing since
+        self._owed: deque[dict[str, Any]] = deque()  # messages not yet taken
+        self.pid: int | None = None  # of the process, after its first message
         self._began: int | None = None  # start of the process, clock ticks since boot
-        self.served = False  # whether it has answered a question
+        self.served = False  # whether the process has answered a question
 
     @property
     def failure(self) -> str:
-        """Why the process serves no more; empty: it serves."""
+        """Reason why the process no longer serves; empty while the process serves."""
         return self._failure
 
     def tell(self, **message: Any) -> bool:
-        """Send a message that has no answer, without waiting: a process that does not take it now
-        is sent it before the next messages. False if the message is lost.
+        """Send a message without an answer, and do not wait. A message that the process does not
+        take now is sent before later messages. False if the message is lost.
         """
         with self._lock:
             if self._send(message):
@@ -85,22 +86,24 @@ class Link:
             return True
 
     def offer(self, **message: Any) -> bool:
-        """Send a message if the process takes it now; whether it did."""
+        """Send a message if the process takes the message now. Returns whether the process did."""
         with self._lock:
             return self._send(message)
 
     def owe(self, **message: Any) -> None:
-        """Send a message that has to come, however many wait."""
+        """Send a message that has to arrive, however many messages wait."""
         with self._lock:
             if not self._send(message):
                 self._owed.append(message)
 
     def _send(self, message: dict[str, Any]) -> bool:
-        """Send the waiting messages, then this one; whether the process took this message."""
+        """Send the waiting messages, then this message. Returns whether the process took this
+        message.
+        """
         return self._send_owed() and self._packet(message)
 
     def _send_owed(self) -> bool:
-        """Send the messages that wait; whether none waits any more."""
+        """Send the waiting messages. Returns whether the queue is empty."""
         while self._owed and self._packet(self._owed[0]):
             self._owed.popleft()
         return not self._owed
@@ -121,7 +124,9 @@ class Link:
         return self.answer(self.post(**message), patience_s)
 
     def post(self, **message: Any) -> int:
-        """Send a message whose answer is wanted later; the number for `answer`. Raises Gone."""
+        """Send a message and leave its answer for later. Returns the number for `answer`. Raises
+        Gone.
+        """
         number = next(self._numbers)
         self.owe(**message, n=number)
         if self._failure:
@@ -129,8 +134,8 @@ class Link:
         return number
 
     def answer(self, number: int, patience_s: float) -> dict[str, Any]:
-        """The answer to `post`. A process that does not run is lost: it is killed, and its samples
-        stay on the disk. Raises Gone.
+        """The answer to `post`. A process that does not run is killed; its samples stay on the
+        disk. Raises Gone.
         """
         until_s = monotonic() + patience_s
         while True:
@@ -143,7 +148,7 @@ class Link:
                 self._send_owed()
                 if self._failure:
                     raise Gone(self._failure)
-                # another thread may close the connection from here on
+                # from here on another thread may close the connection
                 descriptor = self._packets.fileno()
             left_s = until_s - monotonic()
             if left_s <= 0:
@@ -151,7 +156,7 @@ class Link:
             self._wait(descriptor, left_s)
 
     def check(self) -> None:
-        """Wait until the process says that it runs, or is lost."""
+        """Wait until the process reports or is lost."""
         with self._lock:
             self._silent_s, self._asked = _ASK_AFTER_S, False
             while not self._failure and self._silent_s > 0:
@@ -162,20 +167,22 @@ class Link:
                     self._wait(self._packets.fileno(), _LONGEST_TURN_S)
 
     def _check(self) -> None:
-        """Ask a process that has been silent for a while whether it runs; lose it if it does not
-        say so.
+        """Ask a process that has been silent for a while whether the process runs. Lose a process
+        that does not answer.
         """
         if self._silent_s < _ASK_AFTER_S or self._failure:
             return
         if not self._asked:
-            self._asked = self._packet({"do": "here"})  # before those that wait
+            self._asked = self._packet({"do": "here"})  # before the waiting messages
         starts = self.pid is None
         limit_s = _SILENT_WHILE_OPENING_S if starts or self._opening else _SILENT_S
         if self._silent_s > _ASK_AFTER_S + limit_s:
             self._lose(limit_s)
 
     def _lose(self, waited_s: float) -> None:
-        """Give the process up: it is killed, so that it does not go on with what it was asked."""
+        """Give the process up, and kill the process so that it does not continue with earlier
+        requests.
+        """
         self._failure = f"the sampling process did not run for {waited_s:g} s and was ended"
         if self.pid is not None:
             _kill(self.pid, self._began)
@@ -183,14 +190,14 @@ class Link:
             _rest(self._failure, _REST_FACTOR * waited_s)
 
     def _wait(self, descriptor: int, seconds: float) -> None:
-        """Wait for a packet. A closed descriptor ends the wait at once, and a descriptor that was
-        closed and opened anew costs one short wait.
+        """Wait for a packet. A closed descriptor ends the wait at once. A descriptor that was
+        closed and opened anew costs a short wait.
         """
         packet = poll()
-        # a process that takes messages runs, and is sent those that wait
+        # a process that takes messages runs, and gets the waiting messages
         packet.register(descriptor, select.POLLIN | (select.POLLOUT if self._owed else 0))
         begin_s = monotonic()
-        # another thread may take this thread's answer, so that no wait is long
+        # short waits, because another thread may take this thread's answer
         if not packet.poll(min(seconds, 0.05) * 1000):
             self._silent_s += min(monotonic() - begin_s, _LONGEST_TURN_S)
 
@@ -211,7 +218,7 @@ class Link:
 
     @property
     def alive(self) -> bool:
-        """Whether the process serves. One that did not take a message is waited for."""
+        """Whether the process serves. Waits for a process that did not take a message."""
         with self._lock:
             self._take_answers()
             behind = self._behind
@@ -220,8 +227,8 @@ class Link:
         return not self._failure
 
     def close(self, patience_s: float) -> None:
-        """Have the process save everything and end, waiting for at most some seconds: a process
-        whose storage does not answer goes on by itself.
+        """Have the process save its samples and end, waiting for at most some seconds. A process
+        with a silent storage goes on by itself.
         """
         if patience_s > 0:
             self.check()
@@ -252,7 +259,7 @@ def _failure(closed: Closed) -> str:
 
 
 def _kill(pid: int, began: int | None) -> None:
-    """Kill a process, unless it has ended and its number is that of a later process.
+    """Kill a process, unless the process has ended and a later process has its number.
 
     began  start of the process, clock ticks since boot
     """
@@ -274,13 +281,13 @@ _not_before = (0.0, "")  # when the next process may be started, and why not bef
 
 
 def _rest(failure: str, seconds: float) -> None:
-    """Start no other process for a while: it would be waited for in vain, too."""
+    """Start no process for a while: the caller would wait for it in vain too."""
     global _not_before
     _not_before = (monotonic() + seconds, failure)
 
 
 def link() -> Link:
-    """The caller's sampling process, started if there is none. Raises Gone."""
+    """The caller's sampling process, started if the caller has none. Raises Gone."""
     global _present
     with _starting:
         if _present is not None and not _present.alive:

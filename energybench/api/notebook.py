@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 from energybench.api.blocks import measure
 
-_LINE_LABEL = 60  # characters of a line that name its run
+_LINE_LABEL = 60  # characters of a line used as the name of its run
 
 
 class CellFailed(Exception):
-    """The cell or line raised an error that IPython shows in a way of its own."""
+    """The cell or line raised an error that IPython shows in a special way."""
 
 
 def load_ipython_extension(ipython: Any) -> None:
@@ -38,7 +38,7 @@ def load_ipython_extension(ipython: Any) -> None:
             outcome = ipython.run_cell(code, silent=False)
             failure = outcome.error_before_exec or outcome.error_in_exec
             if failure is not None:
-                raise errors.to_raise(failure)  # so that "run all cells" ends here
+                raise errors.to_raise(failure)  # ends "run all cells" here
         return block.result()
 
     ipython.register_magic_function(energy, magic_kind="line_cell", magic_name="energy")
@@ -53,8 +53,8 @@ def _usage_error(message: str) -> Exception:
 
 
 def _awaits_in_a_running_loop(ipython: Any, code: str) -> bool:
-    """Whether the code awaits outside of a function while the event loop runs, as that of a Jupyter
-    kernel does: the code cannot be waited for then.
+    """Whether the code awaits outside of a function while the event loop runs, as in a Jupyter
+    kernel: the code cannot be waited for then.
     """
     import asyncio
 
@@ -78,9 +78,9 @@ class _ShownError(NamedTuple):
 
 
 class _Errors:
-    """Errors of a cell that are not shown yet.
+    """Errors of a cell, not yet shown.
 
-    others  than the one with which the cell failed
+    others  errors beside the failure of the cell
     """
 
     def __init__(self) -> None:
@@ -90,8 +90,8 @@ class _Errors:
         self.others.append(_ShownError(kind, error, lines))
 
     def to_raise(self, failure: BaseException) -> BaseException:
-        """The error to raise out of the magic, so that IPython shows the failure there, and as the
-        cell alone would.
+        """The error to raise out of the magic, so that IPython shows the failure there, like the
+        failure of the cell alone.
         """
         lines = [line for shown in self.others if shown.error is failure for line in shown.lines]
         self.others = [shown for shown in self.others if shown.error is not failure]
@@ -106,9 +106,9 @@ class _Errors:
 
 @contextmanager
 def _shown_once(ipython: Any) -> Iterator[_Errors]:
-    """Keep the errors that IPython shows while a cell runs inside another one: IPython shows the
-    error of the inner cell again when the magic raises it. Errors that the cell itself has shown
-    are shown afterwards.
+    """Keep the errors that IPython shows while a cell runs inside another cell: IPython shows the
+    error of the inner cell again when the magic raises it. Errors shown by the cell itself are
+    shown afterwards.
     """
     errors = _Errors()
     own = {name: vars(ipython).get(name) for name in ("_showtraceback", "show_usage_error")}

@@ -1,7 +1,7 @@
-"""Outermost blocks that are open, by the thread that holds them open.
+"""Open outermost blocks, by their threads.
 
-Reading a result waits for it. A wait in a thread with an open block lies in the time of that block:
-of a block around the read, and of the blocks of all tasks of the same event loop.
+Reading a result waits for the result. A wait in a thread with an open block lies in the time of the
+block: of a block around the read, and of the blocks of all tasks of the same event loop.
 """
 
 from __future__ import annotations
@@ -38,7 +38,9 @@ def closed(run: CallerRun) -> None:
 
 @contextmanager
 def waiting(asked: CallerRun) -> Iterator[None]:
-    """Wait for a result of a run: a doubt for each other block that this thread holds open."""
+    """Wait for a result of a run. Gives a doubt for each other block that this thread holds
+    open.
+    """
     begin_s = monotonic()
     try:
         yield

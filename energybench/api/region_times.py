@@ -1,8 +1,8 @@
 """Times of the blocks inside a block, on their way to the sampling process.
 
-A program may enter many thousand short blocks in a second. Their times are told in groups, so that
-telling them neither holds the program up nor fills the connection, on which the ends of the outer
-blocks come as well.
+A program may enter many thousand short blocks in a second. Their times are sent in groups, so that
+sending neither holds the program up nor fills the connection, which also carries the ends of the
+outer blocks.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from energybench.api.link import Link
 
-# Blocks inside one outermost block whose times are kept, and their labels: each some seconds of
-# analysis for a sensor. Of blocks beyond that only the number is kept.
+# Most blocks inside an outermost block with kept times, and most labels: each limit costs some
+# seconds of analysis for a sensor. Further blocks are only counted.
 MOST, MOST_LABELS = 200_000, 1_000
 _APART_S = 0.05  # between two groups
-# Characters of a group, which must be one packet (`packets.py`): a longer message would wait for
-# the other side. Of an entry: its two times and its number, and six characters for each of the
-# label at most, or twelve for a character beyond the first 65 536 of Unicode.
+# Characters of a group, which must fit into a packet (`packets.py`): a longer message would wait
+# for the other side. An entry has two times and a number, and at most six characters for each of
+# the label, or twelve for a character beyond the first 65 536 of Unicode.
 _GROUP = 50_000
 _ENTRY, _CHARACTER = 80, 12
 
 
 class RegionTime(NamedTuple):
-    """One block inside another.
+    """A block inside another block.
 
     repeat  number of the repeat that holds the block
     """
@@ -38,9 +38,9 @@ class RegionTime(NamedTuple):
 
 
 class RegionTimes:
-    """The times that the sampling process has not been told yet. Safe to use from several threads.
+    """The times still to be sent to the sampling process. Safe to use from several threads.
 
-    left_out  number of blocks whose times are not kept
+    left_out  number of blocks without kept times
     """
 
     def __init__(self) -> None:
@@ -51,7 +51,7 @@ class RegionTimes:
         self.left_out = 0
 
     def add(self, region: RegionTime) -> bool:
-        """Keep the times of a block that has ended now; whether a group is to be told."""
+        """Keep the times of a block that has ended now. Returns whether a group is due."""
         with self._lock:
             labels = self._labels
             if self._count >= MOST or (region.label not in labels and len(labels) >= MOST_LABELS):
@@ -66,7 +66,7 @@ class RegionTimes:
             return due
 
     def tell(self, link: Link, run: int) -> None:
-        """Tell the times that wait, as far as the process takes them now."""
+        """Send the waiting times, as far as the process takes them now."""
         while group := self._group():
             if not link.offer(do="regions", run=run, regions=group):
                 with self._lock:
@@ -74,7 +74,7 @@ class RegionTimes:
                 return
 
     def owe(self, link: Link, run: int) -> None:
-        """Before a result: the times that wait have to come."""
+        """Before a result: the waiting times have to arrive."""
         while group := self._group():
             link.owe(do="regions", run=run, regions=group)
 
@@ -88,8 +88,8 @@ class RegionTimes:
         return group
 
     def doubt(self, label: str) -> tuple[str, str, str, str] | None:
-        """Code, message, remedy and subject of the doubt about the blocks inside the block `label`
-        whose times are not kept; None: all are.
+        """Code, message, remedy and subject of the doubt about blocks inside the block `label`
+        without kept times; None: no such blocks.
         """
         if not self.left_out:
             return None

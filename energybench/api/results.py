@@ -13,7 +13,7 @@ from energybench.real_system import read_file
 from energybench.units import show
 
 _RUN = "run.json"
-# Doubts that say why a result has no energy: the plainest one first.
+# Doubts that explain a missing energy: the plainest doubt first.
 _REASONS: tuple[DoubtCode, ...] = (
     "block-not-measured",
     "sampler-gone",
@@ -31,7 +31,7 @@ class Result:
     label        of the block
     measurement  the whole result; None: not measured, or a region of a larger block
     directory    of the run; None: not measured, or not finished
-    doubts       everything that weakens the result, or why there is none
+    doubts       doubts about the result, or the reason for a missing result
     energy_j     energy with its interval; None: not measured
     power_w      mean power; None: not measured
     time_s       time of the block; None: not measured
@@ -58,7 +58,7 @@ class Result:
 
     @classmethod
     def of(cls, label: str, directory: Path | None, refusal: tuple[str, str, str] | None) -> Result:
-        """The result in a finished run directory, or why there is none."""
+        """The result in a finished run directory, or the reason for a missing result."""
         if directory is not None:
             try:
                 content = read_file(str(directory / _RUN))
@@ -87,11 +87,11 @@ class Result:
     def region(
         cls, label: str, outermost: str, whole: Result | None, refusal: tuple[str, str, str] | None
     ) -> Result:
-        """The result of a block inside another: the mean of all blocks of the same label.
+        """The result of a block inside another block: the mean of all blocks with the same label.
 
         outermost  label of the outermost block
-        whole      result of the outermost block; None: there is none yet
-        refusal    why the outermost block is not measured; None: it is
+        whole      result of the outermost block; None: no result yet
+        refusal    reason why the outermost block is not measured; None: measured
         """
         measured = whole.measurement if whole is not None else None
         regions = measured.regions if measured is not None else ()
@@ -105,8 +105,8 @@ class Result:
         return cls(label, None, whole.doubts, whole.directory, region)
 
     def flat(self) -> dict[str, float]:
-        """Numbers by name: a value and both ends of its interval for every quantity that was
-        measured, J, W and s; then the number of doubts, in all and by code ("doubt.part-missing").
+        """Numbers by name: a value and both ends of its interval for every measured quantity, J, W
+        and s; then the number of doubts, in total and by code ("doubt.part-missing").
         """
         estimates: dict[str, Estimate | None] = {
             "energy_j": self.energy_j,
@@ -143,11 +143,11 @@ class Result:
         return f"<energybench {self.label!r}: {' '.join(parts)}{doubts}>"
 
     def _reason(self) -> str:
-        """Why there is no energy, from the doubts that can say so."""
+        """Reason for a missing energy, from the doubts that can state a reason."""
         messages: dict[DoubtCode, str] = {}
         for doubt in self.doubts:
             cut = doubt.code == "region-cut"
-            # another block inside may have been cut, or one of several of this label
+            # a different inner block may have been cut, or one of several blocks with this label
             if not cut or (self._region is None and doubt.subject in ("", self.label)):
                 messages.setdefault(doubt.code, doubt.message)
         stated = [messages[code] for code in _REASONS if code in messages]

@@ -1,8 +1,9 @@
 """Starting the sampling process: by a new Python and not by a fork, because the caller may have
 threads, CUDA contexts and open files.
 
-Whatever a test or a program has done to its own process (functions replaced, descriptors used up or
-closed, system calls forbidden), the process is started all the same, or one reason says why not.
+After any change of the process by a test or a program (functions replaced, descriptors used up or
+closed, system calls forbidden), the sampling process still starts, or a reason explains the
+failure.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from energybench.real_system import close, getpid, kill, moved_up, pidfd_open, p
 # Descriptors of the new process: the socket to the caller, and the pidfd of the caller.
 _SOCKET, _CALLER = 3, 4
 _FIRST_FREE = 5
-# The process is no child of the caller, whose `os.wait()` would wait for it: a forked process goes
-# on, and the process that was started ends at once. Descriptors that the caller lets its children
+# The process is not a child of the caller, whose `os.wait()` would wait for it: a forked process
+# goes on, and the started process ends at once. Descriptors that the caller lets its children
 # inherit are closed.
 _START = f"""
 import os, sys
@@ -33,7 +34,7 @@ sys.path += [path for path in {{paths!r}} if path not in sys.path]
 from energybench.measuring.beside.process import main
 main()
 """
-# Folder of the package; pathlib would take longer to import than all of this.
+# Folder of the package; importing pathlib would take longer than the rest.
 _ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 _PATIENCE_S = 20.0  # for a new Python, on a file system under load
 _LOOK_S = 0.001  # between two looks whether the new Python has forked
@@ -87,7 +88,7 @@ def _run(end: int, caller: int) -> None:
         (os.POSIX_SPAWN_DUP2, caller, _CALLER),
     ]
     try:
-        # a process group of its own: Ctrl-C is the caller's
+        # a separate process group: Ctrl-C belongs to the caller
         pid = posix_spawn(words[0], words, os.environ, file_actions=actions, setpgroup=0)
     except (OSError, TypeError, ValueError) as error:
         raise _not_started(error, sys.executable) from None

@@ -1,5 +1,5 @@
-"""`calibrate`: drive a known load on one device after the other, poll its sensors as fast as they
-change, and fit period, window and lag.
+"""`calibrate`: drive a known load on successive devices, poll the sensors of the device as fast as
+they change, and fit period, window and lag.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from energybench.plugins import Clock, Unavailable
 # time between the clock's answer and the load's first instruction: waking takes 0.05-0.2 ms, a
 # launch 0.02 ms
 _EDGE_U_S = 2e-4
-# share of the on-phases below which another program (or a quota) had the cores
+# share of the on-phases below which a foreign program (or a quota) had the cores
 _DISTURBED = 0.95
 
 
 class Found(NamedTuple):
-    """One channel: the profile to keep, and the figures as they were fitted."""
+    """A channel: the profile to keep, and the fitted figures."""
 
     channel: Channel
     profile: ChannelProfile
@@ -38,7 +38,7 @@ class Found(NamedTuple):
 
 
 class Driven(NamedTuple):
-    """One device: the load in words and the fitted channels, or the reason why no load ran."""
+    """A device: the load in words and the fitted channels, or the reason why no load ran."""
 
     device: str
     load: str
@@ -50,7 +50,7 @@ class Driven(NamedTuple):
 def drive(
     sensors: Sensors, device: str, host: Host, seconds: float, clock: Clock, progress: Progress
 ) -> Driven:
-    """Calibrate one device; if the device cannot be driven, the reason and a remedy."""
+    """Calibrate a device; if the device cannot be driven, the reason and a remedy."""
     wanted = {channel.id for channel in channels_of(sensors, device)}
     opened = [
         entry for entry in sensors.opened if any(channel.id in wanted for channel in entry.channels)

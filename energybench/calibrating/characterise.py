@@ -1,5 +1,5 @@
 """Figures of a sensor, from a known load: update period, averaging window, lag; whether a counter
-counts all of its power.
+integrates all power.
 
 A counter's increment over one period is a mean power too. If the window of the mean is the whole
 period, the counter integrates all power; if the window is shorter, the counter counts samples.
@@ -26,16 +26,16 @@ __all__ = ["Figures", "SquareWave", "changes", "characterise", "publications", "
 # a faster counter is read as the mean power between readings this far apart: its ticks are then 4 %
 # of the span
 _DECIMATED_S = 0.025
-# root mean square of the residual, in steps, from which a fit is called poor, and none (a step is
-# half of that at random)
+# root mean square of the residual, in steps, above which a fit is called poor, and rejected (a
+# random fit has half a step)
 _POOR, _NO_FIT = 0.1, 0.25
 _WHOLE = 0.1  # a counter's window within a tenth of its period is the whole period
 _FAILED = 0.01  # share of failed reads that is worth a note
 
 
 class Figures(NamedTuple):
-    """The figures of one channel; None: unknown. window_s of a counter: the part of each period
-    that the counter sees, 0 if the whole period.
+    """The figures of a channel; None: unknown. window_s of a counter: the part of each period that
+    the counter sees, 0 for the whole period.
     """
 
     update_period_s: float | None = None
@@ -44,13 +44,13 @@ class Figures(NamedTuple):
     window_u_s: float | None = None
     lag_s: float | None = None
     lag_u_s: float | None = None
-    low_w: float | None = None  # power that the channel shows with the load off and on
+    low_w: float | None = None  # shown power with the load off and on
     high_w: float | None = None
     notes: tuple[str, ...] = ()
 
 
 class _Window(NamedTuple):
-    """The window as far as it is known, and a note in words."""
+    """The window as far as known, and a note in words."""
 
     window_s: float | None
     window_u_s: float | None
@@ -74,7 +74,7 @@ def characterise(trace: Trace, load: SquareWave) -> Figures:
 
 
 def _with_window(figures: Figures, trace: Trace, load: SquareWave) -> Figures:
-    """Figures with window and lag, as far as the load tells them."""
+    """Figures with window and lag, as far as the load shows them."""
     period_s, notes = figures.update_period_s, figures.notes
     counter = trace.channel.kind == "counter"
     means = _counter(trace, period_s) if counter else _power(trace, period_s)
@@ -169,7 +169,9 @@ def _power(trace: Trace, period_s: float | None) -> Means:
 
 
 def _counter(trace: Trace, period_s: float | None) -> Means:
-    """Mean power of each period; of a counter too fast for that, between readings 25 ms apart."""
+    """Mean power of each period; for a counter too fast for periods, between readings 25 ms
+    apart.
+    """
     counted = unwrap(trace)
     if counted.t_s.size < 2:
         return Means(np.empty(0), np.empty(0), None, 0.0)
@@ -185,7 +187,7 @@ def _counter(trace: Trace, period_s: float | None) -> Means:
         return Means(published.t_s[1:] - (period_s or 0.0) / 2, watts, spans, published.half_s)
     published = publications(rising, period_s)
     steps, spans = np.diff(published.raw), np.diff(published.t_s)
-    # after an update that was passed over, or was not read, the next increment holds two
+    # after a missed update, the next increment holds two updates
     single = (steps[1:] != 0) & (steps[:-1] != 0) & (spans[1:] < 1.5 * period_s)
     single = np.flatnonzero(single) + 1
     watts = steps[single] * resolution / spans[single]
@@ -193,8 +195,8 @@ def _counter(trace: Trace, period_s: float | None) -> Means:
 
 
 def _thinned(published: Publications, spacing_s: float) -> Publications:
-    """Publications at least about spacing_s apart: thousands of readings of one second tell nothing
-    more, and cost time.
+    """Publications at least about spacing_s apart: thousands of readings in a second add no
+    information, and cost time.
     """
     keep = np.flatnonzero(np.diff(np.floor(published.t_s / spacing_s), prepend=-np.inf) > 0)
     if keep.size > published.t_s.size / 2:

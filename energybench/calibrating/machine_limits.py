@@ -1,5 +1,5 @@
-"""`calibrate`: the limits of a device, measured by the workload `limits` in a worker like those of
-`run`: no library of the workload is known here.
+"""`calibrate`: the limits of a device, measured by the workload `limits` in a worker, like a
+workload of `run`: no library of the workload is known here.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from energybench.model import DeviceLimits, Host, Limit, LimitName
 
 WORKLOAD = "limits"
 NAMES: tuple[LimitName, ...] = ("read", "fp64", "fp32", "bf16")
-# undisturbed runs of a kernel; and runs in all, if another program shares the cores
+# undisturbed runs of a kernel; and the total number of runs, if a foreign program shares the cores
 TRIES, MOST = 5, 15
-# share of its cores' time below which a CPU's kernel was disturbed by another program (or a
+# share of its cores' time below which a CPU's kernel was disturbed by a foreign program (or a
 # quota); CPU times come in ticks of 10 ms
 _DISTURBED = 0.9
 _WAIT_S = 0.2
 
 
 class Reached(NamedTuple):
-    """One device: its limits, or None without any; `missing`: (limit, reason, remedy) of limits not
-    measured.
+    """A device: its limits, or None without any; `missing`: (limit, reason, remedy) of unmeasured
+    limits.
     """
 
     device: str
@@ -84,7 +84,7 @@ def _stated(device: str, host: Host, limits: list[Limit], notes: list[str]) -> D
 
 
 class _Runs(NamedTuple):
-    """Runs of one kernel. rates: bytes or flops per second; shares: share of the cores' time in the
+    """Runs of a kernel. rates: bytes or flops per second; shares: share of the cores' time in the
     runs of a CPU's kernel, empty if unknown.
     """
 
@@ -101,7 +101,7 @@ class _Runs(NamedTuple):
 
 
 def _limit(name: LimitName, device: str, signals: Signals) -> tuple[Limit, float | None]:
-    """One kernel in a worker process, verified; for a CPU also the largest share of the cores' time
+    """A kernel in a worker process, verified; for a CPU also the largest share of the cores' time
     in a run. Raises BadInput, WorkFailed, Interrupted.
     """
     worker_device, environment = "cuda:0", {"CUDA_VISIBLE_DEVICES": device}

@@ -1,4 +1,5 @@
-"""The publications of a sensor: when its value changed, and every publication with its value.
+"""The publications of a sensor: the times at which its value changed, and every publication with
+its value.
 
 Works on any trace, with or without a known load: a poller sees a new value first at the reading
 after the publication.
@@ -40,9 +41,9 @@ class Changes(NamedTuple):
 
 
 class Publications(NamedTuple):
-    """All publications, also those of an unchanged value.
+    """All publications, including publications of an unchanged value.
 
-    Shapes [n]; half_s: half-width of the interval that a publication is known to, s.
+    Shapes [n]; half_s: half-width of the interval around a publication, s.
     """
 
     t_s: Floats
@@ -51,8 +52,8 @@ class Publications(NamedTuple):
 
 
 def changes(trace: Trace) -> Changes:
-    """Failed reads are passed over; of several readings with one time (the sensor's own stamp) the
-    first counts.
+    """Failed reads are passed over; of several readings with the same time (the sensor's own stamp)
+    the first counts.
     """
     t, raw = _readings(trace)
     at = np.flatnonzero(np.diff(raw) != 0) + 1
@@ -60,7 +61,7 @@ def changes(trace: Trace) -> Changes:
 
 
 def update_period(trace: Trace) -> UpdatePeriod | None:
-    """The sensor's update period, from the times at which its value changes; needs no known load.
+    """The sensor's update period, from the times of changes of its value; needs no known load.
 
     None if too little changes, or if the readings lie too far apart. A stretch of fast polling over
     some ten updates is enough.
@@ -75,10 +76,10 @@ def update_period(trace: Trace) -> UpdatePeriod | None:
 
 
 def publications(trace: Trace, period_s: float | None) -> Publications:
-    """Every publication that was read, with its value. If the period is unknown, or shorter than
+    """Every publication with a reading, with its value. If the period is unknown, or shorter than
     the polling, every reading counts as a publication.
 
-    Between two changes that lie several periods apart, the unchanged value was published again. A
+    Between two changes several periods apart, the unchanged value was published again. A
     publication without a reading before the next publication is left out: its value is unknown.
     """
     t, raw = _readings(trace)
@@ -87,7 +88,7 @@ def publications(trace: Trace, period_s: float | None) -> Publications:
         return Publications(t, raw, 0.0)
     if period_s is None or period_s < 2 * spacing:
         return Publications(t, raw, spacing / 2)
-    # number the changes that are located well
+    # number the well located changes
     changed = changes(trace)
     limit = max(_SAME_RATE * float(np.median(changed.half_s)), _SHARP * period_s)
     sharp = changed.half_s <= limit
@@ -95,12 +96,12 @@ def publications(trace: Trace, period_s: float | None) -> Publications:
     steps = np.maximum(np.round(np.diff(sharp_t) / period_s), 1.0)
     numbers = np.concatenate(([0.0], np.cumsum(steps)))
     sharp_t = _on_line(numbers, sharp_t, max(half_s, _SHARP * period_s))
-    # publications from the first reading to the last, before and after all changes too
+    # publications from the first reading to the last, including before and after all changes
     before = max(np.floor((sharp_t[0] - t[0]) / period_s), 0.0)
     after = max(np.floor((t[-1] - sharp_t[-1]) / period_s), 0.0)
     every = np.arange(-before, numbers[-1] + after + 1)
     times = _times(every, numbers, sharp_t, period_s)
-    # the first reading that is surely after a publication, and before the next one
+    # the first reading that is surely after a publication, and before the next
     spare_s = min(limit, period_s / 4)
     reading = np.minimum(np.searchsorted(t, times + spare_s), t.size - 1)
     following = np.concatenate((times[1:], [times[-1] + period_s]))

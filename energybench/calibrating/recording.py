@@ -15,18 +15,18 @@ from energybench.plugins import Clock, Reading
 # ten times the fastest update of an NVML board (10 ms): a publication is located to half a
 # millisecond
 _POLL_S = 0.001
-# a sensor whose value changes in so many polls may be faster than the polls: the last phase is
-# polled without a pause
+# a sensor whose value changes in this share of the polls may be faster than the polls: the last
+# phase is polled without a pause
 _EVERY_POLL = 0.3
 _FASTEST = 500  # polls without a pause between two looks at the clock
 _SHOWN = 500  # polls between two updates of the progress
-# a reading that took so many times the median, and longer than half a poll, was interrupted: its
+# a reading that took this many times the median, and longer than half a poll, was interrupted: its
 # middle is not its moment
 _INTERRUPTED = 4.0
 
 
 class _Column:
-    """The readings of one channel during the recording."""
+    """The readings of a channel during the recording."""
 
     def __init__(self, channel: Channel) -> None:
         self.channel = channel
@@ -51,7 +51,7 @@ class _Column:
         return changed > _EVERY_POLL * len(self.raw)
 
     def trace(self) -> Trace:
-        """The readings whose time is known: without those that were interrupted."""
+        """The readings with a known time: without interrupted readings."""
         took_s = np.array(self.took_s)
         longest_s = (
             max(_INTERRUPTED * float(np.median(took_s)), _POLL_S / 2) if took_s.size else 0.0
@@ -112,7 +112,7 @@ def record(
     share: Callable[[float], None],
 ) -> list[Trace]:
     """Poll at 1 kHz until the wave is over; in its last on-phase without a pause if a sensor may be
-    faster. share: called with the share of the wave that is over.
+    faster. share: called with the finished share of the wave.
     """
     poller = _Poller(opened, wanted, clock)
     begun = due = clock.now()

@@ -1,4 +1,4 @@
-"""The devices that `calibrate --drive` names: to drive sensors, and to measure limits."""
+"""The devices named by `calibrate --drive`: to drive sensors, and to measure limits."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from energybench.errors import BadInput
 from energybench.measuring.sensors import Sensors
 from energybench.model import Channel, of_work
 
-_LEAST_OF_UUID = 8  # characters of a UUID that may stand for the board
+_LEAST_OF_UUID = 8  # least characters of a UUID for naming a board
 
 
 def devices(sensors: Sensors, wanted: str) -> tuple[str, ...]:
-    """Devices with a working sensor: cpu, a GPU's UUID (or a part that only one board has), or all.
+    """Devices with a working sensor: cpu, a GPU's UUID (or a unique part), or all.
 
     Raises BadInput.
     """
@@ -33,8 +33,8 @@ def devices(sensors: Sensors, wanted: str) -> tuple[str, ...]:
 
 
 def boards(sensors: Sensors, wanted: str) -> tuple[str, ...]:
-    """Devices, with or without a working sensor: cpu, a board's UUID (or a part of it), or all that
-    the work may use. Raises BadInput.
+    """Devices, with or without a working sensor: cpu, a board's UUID (or a unique part), or all
+    devices available to the work. Raises BadInput.
     """
     if wanted == CPU:
         return (CPU,)
@@ -44,7 +44,7 @@ def boards(sensors: Sensors, wanted: str) -> tuple[str, ...]:
 
 
 def _board(uuids: Sequence[str], wanted: str) -> str:
-    """The only board with this UUID, or with this part of it. Raises BadInput."""
+    """The only board with this UUID or part of a UUID. Raises BadInput."""
     matching = [uuid for uuid in uuids if uuid == wanted]
     if not matching and len(wanted) >= _LEAST_OF_UUID:
         matching = [uuid for uuid in uuids if wanted in uuid]
@@ -58,7 +58,7 @@ def _board(uuids: Sequence[str], wanted: str) -> str:
 
 
 def channels_of(sensors: Sensors, device: str) -> tuple[Channel, ...]:
-    """The channels that the load of a device drives: the board's own channels; for the CPU the
+    """The channels driven by the load of a device: the board's own channels; for the CPU the
     channels of packages, memory and the node.
     """
     uuids = {gpu.uuid for gpu in sensors.gpus}

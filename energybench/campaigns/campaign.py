@@ -21,9 +21,9 @@ class Case(Noun, frozen=True, kw_only=True):
 
     settings   of the workload, as `--set` of `run`
     command    words of the application's command, without a launcher such as srun
-    adapter    name or file of what reads work and checks from the application's output
-    platforms  names of the platforms on which the case runs; None: on all
-    scaling    with more nodes the problem stays the same (strong) or grows with them (weak). In
+    adapter    name or file of the adapter that reads work and checks from the application's output
+    platforms  names of the case's platforms; None: all platforms
+    scaling    with more nodes the problem stays the same (strong) or grows in proportion (weak). In
                settings and command of a weak case, {nodes} stands for the number of nodes
     """
 
@@ -38,19 +38,19 @@ class Case(Noun, frozen=True, kw_only=True):
 
 
 class Platform(Noun, frozen=True, kw_only=True):
-    """The nodes on which cases run, and how a job gets them.
+    """The nodes for cases, and the way in which a job gets the nodes.
 
-    nodes            nodes of a run; of a list, each case runs once on each number of nodes
-    spread           on how many nodes each single-node case runs, each node for itself
+    nodes            nodes of a run; with a list, a case runs once on each number of nodes
+    spread           number of nodes on which a single-node case runs, independently on each node
     device           of workloads: cpu, cuda, cuda:N or node
-    minutes          time limit of one case; that of a job is the sum over its cases
+    minutes          time limit of a case; the limit of a job is the sum over its cases
     setup            lines of the shell before the cases, such as "module load cray-mpich"
-    container        words before the program that does the work, such as ["shifter"]
+    container        words before the program of the work, such as ["shifter"]
     launch           words before an application
     energybench      the program on these nodes
     gpu_power_w      power cap of every board (--gpu-power), one or several
     gpu_clock_mhz    clock of every board (--gpu-freq)
-    cpu_clock_khz    clock of the cores (--cpu-freq), which Slurm sets for programs under srun
+    cpu_clock_khz    clock of the cores (--cpu-freq), set by Slurm for programs under srun
     sbatch           further options of sbatch, such as ["--switches=1"]
     """
 
@@ -79,14 +79,14 @@ class Platform(Noun, frozen=True, kw_only=True):
 
 
 class Pair(Noun, frozen=True, kw_only=True):
-    """Two sides to compare, each written as CASE@PLATFORM."""
+    """Two sides to compare, both written as CASE@PLATFORM."""
 
     baseline: str
     candidate: str
 
 
 class Published(Noun, frozen=True, kw_only=True):
-    """A published energy ratio, to stand beside the measured ones. name: of what it is the ratio"""
+    """A published energy ratio, for comparison with measured ratios. name: subject of the ratio"""
 
     name: str
     energy_ratio: Positive
@@ -96,9 +96,9 @@ class Published(Noun, frozen=True, kw_only=True):
 class Campaign(Noun, frozen=True, kw_only=True):
     """The content of a campaign file.
 
-    folder        where the file lies; commands of applications start there
+    folder        folder of the file; commands of applications start there
     scenarios     names of built-in scenarios, or scenario files beside the campaign file
-    min_window_s  shortest repeat of a workload; None: as `energybench run` has it
+    min_window_s  shortest repeat of a workload; None: the default of `energybench run`
     adapters      content of the cases' adapters when the file was read, by the name in the case
     """
 

@@ -1,10 +1,11 @@
 """The folder of a campaign, beside its file.
 
-NAME/state.json      jobs that were submitted
-NAME/scripts/        their scripts
-NAME/output/         what the jobs printed
+NAME/state.json      submitted jobs
+NAME/scripts/        scripts of the jobs
+NAME/output/         printed output of the jobs
 NAME/runs/           the store of the runs
-NAME-local/          the same, of --local: the runs of a laptop never stand for those of a cluster
+NAME-local/          the same files for --local: the runs of a laptop never stand for the runs of a
+                     cluster
 """
 
 from __future__ import annotations
@@ -28,11 +29,11 @@ from energybench.store.run import pretty
 
 
 class SubmittedJob(Noun, frozen=True, kw_only=True):
-    """A job that was handed to Slurm.
+    """A job submitted to Slurm.
 
     id    Slurm's number; None: the submission was cut off before Slurm's answer was written down
     name  of the job in Slurm
-    keys  the runs that it makes
+    keys  the runs of the job
     """
 
     id: str | None
@@ -50,7 +51,7 @@ class State(Noun, frozen=True, kw_only=True):
 
 
 class CampaignFolder(NamedTuple):
-    """Where a campaign keeps its files."""
+    """The files of a campaign."""
 
     path: Path
 
@@ -86,7 +87,7 @@ class CampaignFolder(NamedTuple):
     def locked(self) -> Iterator[Lock]:
         """Keep other commands from submitting the same campaign at the same time.
 
-        Raises BadInput if another command does, and StorageFailed.
+        Raises BadInput if another command submits the campaign, and StorageFailed.
         """
         self.make()
         place = self.path / ".lock"
@@ -107,7 +108,7 @@ class CampaignFolder(NamedTuple):
             lock.close()
 
     def state(self, campaign: Campaign) -> State:
-        """What was submitted so far. Raises BadInput."""
+        """The submitted jobs so far. Raises BadInput."""
         if not self.state_file.exists():
             return State(campaign=campaign.name)
         where = str(self.state_file)
@@ -126,33 +127,33 @@ class CampaignFolder(NamedTuple):
     def measurements(
         self, keys: Sequence[str], directories: dict[str, Path] | None = None
     ) -> dict[str, list[Measurement]]:
-        """The finished runs of each key, the oldest first. Runs of other keys, such as those of a
-        case before it was changed, and damaged runs are passed over.
+        """The finished runs of each key, the oldest first. Damaged runs and runs of other keys,
+        such as runs of an earlier version of a case, are passed over.
 
         directories  receives the directory of each run, by the id of its measurement
         """
-        found: dict[str, list[Measurement]] = {key: [] for key in keys}
+        by_key: dict[str, list[Measurement]] = {key: [] for key in keys}
         for directory in runs(self.store):
             try:
                 measured = reader.read_run(directory)
             except BadInput:
                 continue
-            if measured.case in found:
-                found[measured.case].append(measured)
+            if measured.case in by_key:
+                by_key[measured.case].append(measured)
                 if directories is not None:
                     directories[measured.id] = directory
-        return found
+        return by_key
 
 
 def with_job(state: State, job: SubmittedJob) -> State:
-    """The state with one more job, or with the number of a job that had none."""
+    """The state with an additional job, or with a number for a job without number."""
     kept = [known for known in state.jobs if not (known.id is None and known.name == job.name)]
     return msgspec.structs.replace(state, jobs=(*kept, job))
 
 
 def whole(measurements: Sequence[Measurement]) -> list[Measurement]:
-    """The measurements of whole repeats with passed checks, the oldest first; of each machine the
-    latest. Of a run on several nodes the latest counts, whatever its head node.
+    """The measurements of whole repeats with passed checks, the oldest first; the latest
+    measurement of every machine. Of a run on several nodes the latest counts, with any head node.
     """
     latest: list[Measurement] = []
     for measured in measurements:
@@ -163,9 +164,9 @@ def whole(measurements: Sequence[Measurement]) -> list[Measurement]:
 
 
 def _takes_its_place(measured: Measurement, earlier: Measurement) -> bool:
-    """Whether a later measurement of the same run stands for an earlier one. Names decide about
-    hosts whose identities have no kind in common, or only those of two boots: in a cluster no two
-    nodes have one name.
+    """Whether a later measurement of the same run replaces an earlier measurement. Names decide
+    about hosts without a common kind of identity, or with only the identities of two boots: in a
+    cluster, all nodes have different names.
     """
     if max(measured.nodes, earlier.nodes) > 1:
         return True

@@ -57,7 +57,7 @@ MEANS = {
 class NodesRatio(Noun, frozen=True, kw_only=True):
     """Energy ratio of the means over the nodes of two sides.
 
-    nodes  on which the baseline and the candidate ran
+    nodes  nodes of the baseline and the candidate
     about  "these 2 and 3 nodes", or "nodes of the platforms"
     """
 
@@ -76,7 +76,7 @@ class Mean(Noun, frozen=True, kw_only=True):
 
 
 class UnfinishedRun(Noun, frozen=True, kw_only=True):
-    """A run as `campaign status` judges it, without the state of a job that waits or runs again."""
+    """A run as judged by `campaign status`, without the state of a job that waits or runs again."""
 
     run: str
     state: Unfinished
@@ -87,11 +87,11 @@ class UnfinishedRun(Noun, frozen=True, kw_only=True):
 
 
 class CampaignResult(Noun, frozen=True, kw_only=True):
-    """Everything that a campaign gave so far.
+    """The results of a campaign so far.
 
-    missing     runs without a measurement that were not tried, as far as is known without Slurm
-    unfinished  runs that were tried and do not have the result that was asked for
-    refused     comparisons that cannot be made, each with the reason
+    missing     runs without a measurement and without an attempt, as far as known without Slurm
+    unfinished  runs with an attempt and without the requested result
+    refused     comparisons that cannot be made, with the reason
     """
 
     schema: Literal["energybench/1"] = "energybench/1"
@@ -112,7 +112,7 @@ class CampaignResult(Noun, frozen=True, kw_only=True):
 
 
 class Collected(NamedTuple):
-    """The result, and the measurements that stand in the report."""
+    """The result, and the measurements in the report."""
 
     result: CampaignResult
     measurements: list[Measurement]
@@ -124,10 +124,10 @@ def collect(campaign: Campaign, folder: CampaignFolder, where: str, *, local: bo
     runs = [run for job in jobs for run in job.runs]
     directories: dict[str, Path] = {}
     read = folder.measurements([run.key for run in runs], directories)
-    found = {key: whole(some) for key, some in read.items()}
-    measured = [(run, found[run.key]) for run in runs]
+    whole_by_key = {key: whole(some) for key, some in read.items()}
+    measured = [(run, whole_by_key[run.key]) for run in runs]
     unfinished = _unfinished(jobs, read, folder.state(campaign), local=local)
-    if not any(found.values()):
+    if not any(whole_by_key.values()):
         tried = ", ".join(str(run) for run in unfinished.values() if run.reason)
         command = f"energybench campaign submit {shlex.quote(where)}{' --local' if local else ''}"
         raise BadInput(
@@ -137,7 +137,7 @@ def collect(campaign: Campaign, folder: CampaignFolder, where: str, *, local: bo
             else "holds no run of this campaign yet",
             command,
         )
-    compared, ratios, refused = _comparisons(campaign, found, unfinished, where)
+    compared, ratios, refused = _comparisons(campaign, whole_by_key, unfinished, where)
     comparisons = of_stored(compared, directories)
     projections = _projections(campaign, comparisons, refused)
     result = CampaignResult(
@@ -169,8 +169,8 @@ def _unfinished(
     *,
     local: bool,
 ) -> dict[str, UnfinishedRun]:
-    """The runs that were tried and do not have their result, by the keys of the runs. A run that
-    was submitted and left nothing behind is one of them only here: its job may wait in Slurm.
+    """The attempted runs without a result, by the keys of the runs. Only here, a submitted run
+    without any files is one of them: its job may wait in Slurm.
     """
     unfinished = {}
     for job in jobs:
@@ -216,7 +216,7 @@ def _comparisons(
 
 def _lacking_words(lacking: Sequence[PlannedRun], unfinished: Mapping[str, UnfinishedRun]) -> str:
     """'milc@cpu and milc@gpu not measured yet', 'milc@gpu ended without a result (a check failed)'
-    of the runs of a comparison that have no measurement to compare.
+    for the runs of a comparison without a usable measurement.
     """
     by_state: dict[str, list[str]] = {}
     for run in lacking:
@@ -232,7 +232,7 @@ def _ratio_over_nodes(
     runs: tuple[PlannedRun, PlannedRun],
     sides: tuple[Sequence[Measurement], Sequence[Measurement]],
 ) -> NodesRatio | None:
-    """The ratio of the means over nodes; None if each side is a single measurement."""
+    """The ratio of the means over nodes; None if both sides are a single measurement."""
     if max(map(len, sides)) < 2:
         return None
     means = []
@@ -260,8 +260,8 @@ def _ratio_over_nodes(
 def _projections(
     campaign: Campaign, comparisons: Sequence[Comparison], refused: list[str]
 ) -> list[Projection]:
-    """The comparisons carried through every scenario. A scenario that they do not fit is named in
-    `refused`; a scenario that cannot be read raises BadInput.
+    """The comparisons carried through every scenario. An unsuitable scenario is named in `refused`;
+    an unreadable scenario raises BadInput.
     """
     projections = []
     for name in campaign.scenarios if comparisons else ():
@@ -277,7 +277,7 @@ def _projections(
 
 
 def _means(projections: Sequence[Projection]) -> tuple[Mean, ...]:
-    """The means of several comparisons: each is the same in every scenario without a [mix]."""
+    """The means of several comparisons: a mean is the same in every scenario without a [mix]."""
     for projection in projections:
         lines = {line.name: line for line in projection.lines}
         if set(MEANS) <= set(lines):

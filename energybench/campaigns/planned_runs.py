@@ -16,7 +16,7 @@ _DIGITS = 8  # of the digest in a run's key
 
 
 class PowerSetting(NamedTuple):
-    """Power cap and clocks that a job asks for; None: as they are."""
+    """Power cap and clocks requested by a job; None: unchanged."""
 
     gpu_power_w: int | None = None
     gpu_clock_mhz: int | None = None
@@ -32,7 +32,7 @@ class PowerSetting(NamedTuple):
 class PlannedRun(NamedTuple):
     """A case on a platform, with one number of nodes and one power setting.
 
-    key    identifies the run and everything that shapes its result; the run's record holds the key
+    key    identifies the run with its result-shaping settings; the run's record holds the key
     label  name of the result: "milc gpu 4-nodes"
     """
 
@@ -45,7 +45,7 @@ class PlannedRun(NamedTuple):
 
     @property
     def name(self) -> str:
-        """CASE@PLATFORM, and what distinguishes the run from others of the two."""
+        """CASE@PLATFORM, and the difference from other runs of this case on this platform."""
         return self.key.split("/")[1]
 
 
@@ -81,7 +81,7 @@ def planned_runs(campaign: Campaign) -> list[PlannedRun]:
 
 def compared_runs(campaign: Campaign, where: str) -> list[tuple[PlannedRun, PlannedRun]]:
     """The runs of every comparison. A side with a single run is compared with every run of the
-    other side; of two sides with several, runs with the same nodes and setting are compared.
+    other side; if both sides have several runs, runs with the same nodes and setting are compared.
 
     Raises BadInput.
     """
@@ -130,7 +130,7 @@ def _settings(platform: Platform) -> Iterable[PowerSetting]:
 
 
 def _suffix(platform: Platform, nodes: int, setting: PowerSetting) -> list[str]:
-    """What distinguishes a job from others of its platform."""
+    """The difference of a job from other jobs of its platform."""
     words = [f"{nodes}-nodes"] if len(_several(platform.nodes)) > 1 else []
     return words + (setting.words if len(list(_settings(platform))) > 1 else [])
 
@@ -150,7 +150,7 @@ def _run(
 
 
 def _digest(campaign: Campaign, case: str, platform: str, nodes: int, setting: PowerSetting) -> str:
-    """Of everything in the files of a campaign that shapes the result: a changed case or adapter is
+    """Digest of all result-shaping data in the files of a campaign: a changed case or adapter is
     another run. The account, the queue and the time limit shape nothing.
     """
     nodes_only = msgspec.structs.replace(

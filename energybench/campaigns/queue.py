@@ -1,5 +1,5 @@
-"""What Slurm says about the jobs of a campaign: one call of squeue, and one of sacct for the jobs
-that squeue no longer knows.
+"""Slurm's states of a campaign's jobs: a call of squeue, and a call of sacct for the jobs that
+squeue no longer knows.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from energybench.errors import BadInput
 _WAITING = frozenset({"PENDING", "REQUEUED", "REQUEUE_HOLD", "SPECIAL_EXIT", "RESV_DEL_HOLD"})
 _RUNNING = frozenset({"RUNNING", "CONFIGURING", "COMPLETING", "SUSPENDED", "STOPPED", "SIGNALING"})
 _RUNNING_ON = frozenset({"RESIZING", "STAGE_OUT"})
-_MOST_IDS = 1000  # of one call of sacct
+_MOST_IDS = 1000  # of a single call of sacct
 
 
 class QueuedJob(NamedTuple):
-    """A job as Slurm knows it.
+    """A job known to Slurm.
 
-    note    why it waits, or the nodes on which it runs
-    folder  its working directory; "" if that was not asked for
+    note    reason for waiting, or the nodes of the running job
+    folder  working directory of the job; "" if not requested
     """
 
     id: str
@@ -42,7 +42,7 @@ class QueuedJob(NamedTuple):
 
 
 def own_jobs() -> list[QueuedJob]:
-    """The jobs of this user that Slurm still holds, ended ones of the last minutes too.
+    """The jobs of this user that Slurm still holds, including jobs that ended in the last minutes.
 
     Raises BadInput if squeue is not installed or the controller does not answer.
     """
@@ -51,16 +51,16 @@ def own_jobs() -> list[QueuedJob]:
 
 
 def ended_jobs(ids: Sequence[str]) -> list[QueuedJob]:
-    """The jobs of these numbers from the accounts; none where Slurm keeps no accounts."""
-    found: list[QueuedJob] = []
+    """The jobs of these numbers from the accounts; empty if Slurm keeps no accounts."""
+    rows: list[QueuedJob] = []
     for start in range(0, len(ids), _MOST_IDS):
         listed = ",".join(ids[start : start + _MOST_IDS])
         fields = "--format=JobIDRaw,JobName%200,State,NodeList"
         try:
-            found += _rows(["sacct", "-X", "-n", "-P", "-j", listed, fields])
+            rows += _rows(["sacct", "-X", "-n", "-P", "-j", listed, fields])
         except BadInput:
-            return found
-    return found
+            return rows
+    return rows
 
 
 def _rows(words: Sequence[str]) -> list[QueuedJob]:

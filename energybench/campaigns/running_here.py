@@ -23,15 +23,15 @@ _LOOK_S = 60.0  # between two looks at a script that goes on; its end and a sign
 
 
 def run_here(campaign: Campaign, folder: CampaignFolder, signals: Signals, say: Say) -> int:
-    """Run the missing runs one after another with bash. The first exit code that is not 0, or
-    128 + N after signal N: the signal is passed on to the run at hand, no other one is begun, and
-    the end of the run is waited for.
+    """Run the missing runs one after another with bash. Returns the first exit code that is not 0,
+    or 128 + N after signal N: the signal is passed on to the current run, no further run is begun,
+    and the end of the run is awaited.
 
     Jobs that only a cluster can run are named and left out. Raises BadInput and StorageFailed.
     """
     code = 0
     with folder.locked() as lock:
-        # the programs hold the lock too: if this process is killed, they go on
+        # the programs hold the lock too, because they go on if this process is killed
         lock.hand_on()
         for job in missing(campaign, folder, set(), local=True):
             if signals.ending():
@@ -42,22 +42,22 @@ def run_here(campaign: Campaign, folder: CampaignFolder, signals: Signals, say: 
                 continue
             say(f"{job.name}: {', '.join(run.name for run in job.runs)}")
             file = write_script(campaign, job, folder, local=True)
-            ended = _run(file, signals)  # a job that fails does not keep the next one from running
+            ended = _run(file, signals)  # a failed job does not prevent the next job
             code = code or ended
             folder.write(with_job(folder.state(campaign), _ran(job)))
     return code if signals.received is None else 128 + signals.received
 
 
 def _ran(job: PlannedJob) -> SubmittedJob:
-    """A job that ended here: its runs without a result were tried."""
+    """A job that ended here: its runs without a result count as tried."""
     keys = tuple(run.key for run in job.runs)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     return SubmittedJob(id=None, name=job.name, keys=keys, submitted_utc=now)
 
 
 def _run(script: Path, signals: Signals) -> int:
-    """The exit code of a script, as a shell states it. The script leads a process group, so that
-    a signal can be passed on to all of its programs, and reads nothing, as in a job of Slurm.
+    """The exit code of a script, like in a shell. The script leads a process group, so that a
+    signal reaches all its programs, and reads nothing, like in a job of Slurm.
     """
     with open(os.devnull, "rb") as nothing:
         try:
@@ -79,11 +79,11 @@ def _run(script: Path, signals: Signals) -> int:
 
 
 def _send_to_all(process: Process, number: int) -> None:
-    """Send a signal to the process group that a process leads, which is not reaped yet."""
+    """Send a signal to the process group of a process that is not reaped yet."""
     try:
         os.killpg(process.pid, number)
     except (ProcessLookupError, PermissionError):
-        return  # all of them have ended, or belong to another user
+        return  # the processes have ended, or belong to another user
 
 
 def _not_here(campaign: Campaign, job: PlannedJob) -> str | None:

@@ -1,8 +1,8 @@
 """The script of a job: a pure function from a campaign to text.
 
-Values of directives hold no character that sbatch interprets (`campaign_file` sees to it), and
-stand in double quotes so that `a|b` stays a value. All other words go through shlex.quote.
-Folders stand in no directive: the script changes to them, quoted for the shell.
+Values of directives hold no character that sbatch interprets (checked by `campaign_file`), and
+stand in double quotes so that `a|b` stays a value. Other words go through shlex.quote. Folders
+stand in no directive: the script changes to the folders, quoted for the shell.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from energybench.campaigns.planned_runs import PlannedJob, PlannedRun
 from energybench.launch import CASE
 from energybench.measuring.signals import ENDING
 
-# A step of one task that may use all cores of its node
+# A step of a single task that may use all cores of its node
 _ONE_TASK = ["srun", "--nodes=1", "--ntasks=1", "--cpu-bind=none"]
 
-# After a signal bash waits for the program at hand, which has got it too, and begins no other one.
-# Slurm ends the programs of a job itself.
+# After a signal bash waits for the current program, which also gets the signal, and begins no
+# further program. Slurm ends the programs of a job itself.
 _ENDINGS = tuple(
     f"trap 'exit {128 + number}' {number.name.removeprefix('SIG')}" for number in sorted(ENDING)
 )
@@ -48,7 +48,7 @@ def script(campaign: Campaign, job: PlannedJob, store: Path, *, local: bool = Fa
 
 
 def _on_each_node(words: Sequence[str]) -> list[str]:
-    """The same command on every node of the job at once, each in a step of its own."""
+    """The same command on every node of the job at once, with a step for each node."""
     step = shlex.join(_ONE_TASK)
     return [
         'steps=""',
@@ -102,7 +102,7 @@ def _directive(option: tuple[str, str | None]) -> str:
 
 
 def command(campaign: Campaign, run: PlannedRun, store: Path, *, local: bool = False) -> list[str]:
-    """The words that measure a run."""
+    """The words of the command that measures a run."""
     case, platform = campaign.cases[run.case], campaign.platforms[run.platform]
     repeats = case.repeats if case.repeats is not None else campaign.repeats
     common = [
@@ -148,7 +148,7 @@ def _workload(
     if local or platform.spread > 1:
         return words
     if run.nodes > 1:
-        # one task a node, whatever number of tasks the applications have
+        # one task a node, for any number of tasks of the applications
         tasks = [f"--nodes={run.nodes}", f"--ntasks={run.nodes}", "--ntasks-per-node=1"]
         return ["srun", *tasks, "--cpu-bind=none", *words]
     # Slurm sets the clock of the cores for programs under srun alone

@@ -18,8 +18,9 @@ from energybench.cluster.slurm_programs import NoAnswer, output, path_of
 from energybench.errors import BadInput, StorageFailed, brief
 from energybench.store.durable import replace_file
 
-# Variables that some sites ask their users to set. They shape no result, and stand for a key that
-# the platform leaves out. All other variables SBATCH_* are options that no campaign states.
+# Variables that some sites require of their users. The variables shape no result, and stand for a
+# key that the platform leaves out. Any other variable SBATCH_* is an option that no campaign
+# states.
 _OF_THE_SITE = {
     "SBATCH_ACCOUNT": "account",
     "SBATCH_QOS": "qos",
@@ -28,8 +29,8 @@ _OF_THE_SITE = {
 
 
 def submit(campaign: Campaign, folder: CampaignFolder, where: str) -> list[SubmittedJob]:
-    """Submit the runs that are neither measured nor waiting nor running. Slurm tests every script
-    first: if it refuses one, nothing is submitted.
+    """Submit the runs that are not measured, waiting or running. Slurm tests every script first: if
+    Slurm refuses a script, nothing is submitted.
 
     Raises BadInput if Slurm refuses a job or does not answer, and StorageFailed.
     """
@@ -73,7 +74,7 @@ def submit(campaign: Campaign, folder: CampaignFolder, where: str) -> list[Submi
 def missing(
     campaign: Campaign, folder: CampaignFolder, busy: set[str], *, local: bool = False
 ) -> list[PlannedJob]:
-    """The planned jobs, each with the runs that are still to be made."""
+    """The planned jobs with their missing runs."""
     jobs = planned_jobs(campaign)
     measured = folder.measurements([run.key for job in jobs for run in job.runs])
     left = []
@@ -89,8 +90,8 @@ def missing(
 
 
 def _with_lost_numbers(folder: CampaignFolder, state: State) -> State:
-    """The state after an earlier submission that was cut off: a job of whose number nothing was
-    written down is looked up by its name and folder, and forgotten if Slurm does not have it.
+    """The state after an earlier submission that was cut off: a job without a recorded number is
+    looked up by its name and folder, and forgotten if Slurm lacks the job.
     """
     lost = [job for job in state.jobs if job.id is None]
     if not lost:
@@ -103,14 +104,14 @@ def _with_lost_numbers(folder: CampaignFolder, state: State) -> State:
         if job.id not in known and job.folder == output_folder
     }
     kept = tuple(job for job in state.jobs if job.id is not None)
-    found = tuple(
+    recovered = tuple(
         SubmittedJob(
             id=queue[job.name], name=job.name, keys=job.keys, submitted_utc=job.submitted_utc
         )
         for job in lost
         if job.name in queue
     )
-    state = State(campaign=state.campaign, jobs=kept + found)
+    state = State(campaign=state.campaign, jobs=kept + recovered)
     folder.write(state)
     return state
 
@@ -156,10 +157,10 @@ def _sbatch(
 
 
 def _site_options(campaign: Campaign, job: PlannedJob) -> dict[str, str]:
-    """The account, QOS and reservation of the user's shell that the script does not state: sbatch
+    """The account, QOS and reservation of the user's shell that are missing in the script: sbatch
     prefers variables to the directives of a script.
     """
-    # sbatch takes an option by the beginning of its name too
+    # sbatch also takes an option by the beginning of its name
     stated = [name for name, _ in directives(campaign, job)]
     return {
         variable: os.environ[variable]
@@ -169,8 +170,8 @@ def _site_options(campaign: Campaign, job: PlannedJob) -> dict[str, str]:
 
 
 def job_number(text: str) -> str | None:
-    """The number that sbatch printed, of "71" or "71;cluster"; None: none. A wrapper of the site
-    may print more lines.
+    """The number printed by sbatch, from "71" or "71;cluster"; None without a number. A wrapper of
+    the site may print more lines.
     """
     for line in reversed(text.splitlines()):
         number = line.strip().partition(";")[0]

@@ -11,7 +11,7 @@ _READABLE_H = 0.001
 
 
 def table_rows(table: Table) -> list[str]:
-    """A title, which names what all rows have in common, and a row for each run."""
+    """A title with the common properties of all rows, and a row for each run."""
     first = table.rows[0]
     common = (
         [f"on {counted(first.nodes, 'node')}"] if table.by != "nodes" and first.nodes > 1 else []
@@ -53,7 +53,7 @@ def _cells(row: Row, table: Table) -> list[str]:
 
 
 def _node_hours(row: Row, least_h: float) -> str:
-    """Node-hours; for work of seconds or less, such as a token, the same in seconds."""
+    """Node-hours; for work of seconds or less, such as a token, node-seconds."""
     if least_h >= _READABLE_H:
         return f"node-hours {show(row.node_h)}"
     return f"node time {show(scale(row.node_h, S_PER_H), 's')}"
@@ -84,7 +84,7 @@ def ratio_row(ratio: NodesRatio) -> str:
 
 
 def mean_rows(result: CampaignResult) -> list[str]:
-    """The means of the energy ratios, each named, and the published ratios beside them."""
+    """The named means of the energy ratios, with the published ratios."""
     rows = []
     if result.means:
         rows = [f"means of {len(result.comparisons)} energy ratios"]

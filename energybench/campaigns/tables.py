@@ -1,5 +1,5 @@
 """Time, energy, node-hours and energy-delay of runs, by number of nodes and by power setting, and
-how much the nodes of one platform differ.
+the differences between the nodes of a platform.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from energybench.campaigns.planned_runs import PlannedRun, PowerSetting
 from energybench.model import Estimate, Measurement, Noun
 from energybench.units import S_PER_H
 
-# From this number on a mean over nodes is a statement about the platform: identical GPUs differ by
-# 8 % on average and 22 % at most (arXiv 2208.11035).
+# Least number of nodes whose mean describes the platform: identical GPUs differ by 8 % on average
+# and 22 % at most (arXiv 2208.11035).
 MIN_NODES = 5
 
 
 class Figures(NamedTuple):
-    """Of one unit of work, or of one repeat if the work is not counted, on all nodes.
+    """Figures of one unit of work, or of one repeat if the work is not counted, on all nodes.
 
     per      unit of work, or "repeat"
     counted  whether the work is counted
@@ -37,11 +37,11 @@ class Figures(NamedTuple):
 class Row(Noun, frozen=True, kw_only=True):
     """A run in a table.
 
-    nodes       over which its work went
-    per         unit of work to which the figures belong: "solve", or "repeat"
+    nodes       number of nodes of the work
+    per         unit of work of the figures: "solve", or "repeat"
     node_h      node-hours
-    speedup     T of the first row / T of this row, for equal work; None in weak scaling, whose rows
-                did different work
+    speedup     T of the first row / T of this row, for equal work; None in weak scaling, because
+                its rows did different work
     efficiency  strong scaling: speedup per node, relative to the first row; weak scaling: see
                 `weak_efficiency`
     """
@@ -62,8 +62,8 @@ class Row(Noun, frozen=True, kw_only=True):
 
 
 class Table(Noun, frozen=True, kw_only=True):
-    """A case on a platform: its rows by number of nodes, all with one power setting, or by power
-    setting, all on one number of nodes.
+    """A case on a platform: its rows by number of nodes with one power setting, or by power setting
+    on one number of nodes.
     """
 
     case: str
@@ -74,12 +74,12 @@ class Table(Noun, frozen=True, kw_only=True):
 
 
 class NodeDifference(Noun, frozen=True, kw_only=True):
-    """The same case on several nodes, each for itself.
+    """The same case on several nodes, separately on each node.
 
     energies_j  of every node, by its name
     scatter     standard deviation between the nodes, relative to their mean
-    mean_j      mean over the nodes. About "these nodes" the interval holds the errors of the
-                measurements alone; about the platform it holds the difference of the nodes too
+    mean_j      mean over the nodes. About "these nodes" the interval holds only the errors of the
+                measurements; about the platform the interval also holds the difference of the nodes
     about       "these 3 nodes", or "nodes of the platform"
     """
 
@@ -102,28 +102,30 @@ class _MeasuredRun(NamedTuple):
 def tables(
     campaign: Campaign, measured: Sequence[tuple[PlannedRun, Sequence[Measurement]]]
 ) -> list[Table]:
-    """The tables of each case on each platform that was measured. If both the number of nodes and
-    the power setting vary, each setting has a table by number of nodes: one row differs from
-    another one in one thing alone.
+    """The tables of each case on each platform with measurements. If both the number of nodes and
+    the power setting vary, a table by number of nodes is made for each setting: rows of a table
+    differ in one quantity only.
     """
     groups: dict[tuple[str, str], list[_MeasuredRun]] = {}
     for run, measurements in measured:
         if measurements:
             pair = _MeasuredRun(run, middle(measurements))
             groups.setdefault((run.case, run.platform), []).append(pair)
-    found = []
+    tables_of_cases = []
     for (case, platform), runs in groups.items():
         if len({pair.run.nodes for pair in runs}) > 1:
             by_setting: dict[PowerSetting, list[_MeasuredRun]] = {}
             for pair in runs:
                 by_setting.setdefault(pair.run.setting, []).append(pair)
             scaling = campaign.cases[case].scaling
-            found += [_by_nodes(case, platform, some, scaling) for some in by_setting.values()]
+            tables_of_cases += [
+                _by_nodes(case, platform, some, scaling) for some in by_setting.values()
+            ]
         else:
             rows = tuple(_relative_row(pair, runs[0], None) for pair in runs)
             by: Literal["setting", "alone"] = "setting" if len(rows) > 1 else "alone"
-            found.append(Table(case=case, platform=platform, by=by, rows=rows))
-    return found
+            tables_of_cases.append(Table(case=case, platform=platform, by=by, rows=rows))
+    return tables_of_cases
 
 
 def _by_nodes(case: str, platform: str, runs: Sequence[_MeasuredRun], scaling: Scaling) -> Table:
@@ -154,8 +156,7 @@ def weak_efficiency(
 
     A repeat of a command is the whole problem, whatever its adapter counts: the times of the
     repeats are compared. A repeat of a workload holds as many runs of the problem as a window
-    needs: the operations per time and node are compared, and None is returned if they are not
-    counted.
+    needs: the operations per time and node are compared; None without counted operations.
 
     nodes_ratio  nodes of `first` / nodes of `measured`
     """
@@ -227,12 +228,12 @@ def _energy_j(measured: Measurement) -> Estimate:
 
 
 def node_difference(run: PlannedRun, measurements: Sequence[Measurement]) -> NodeDifference | None:
-    """How the nodes differ; None for a run on one node."""
+    """The difference between the nodes; None for a run on a single node."""
     known = [one for one in measurements if one.energy_j is not None]
     if len(known) < 2:
         return None
     energies_j = {one.host.name: _energy_j(one) for one in known}
-    if len(energies_j) < len(known):  # two machines of one name
+    if len(energies_j) < len(known):  # two machines with the same name
         energies_j = {f"{one.host.name} {one.id}": _energy_j(one) for one in known}
     mean_j, scatter = mean_over_nodes(list(energies_j.values()))
     enough = len(known) >= MIN_NODES
@@ -251,11 +252,11 @@ def node_difference(run: PlannedRun, measurements: Sequence[Measurement]) -> Nod
 
 
 def mean_over_nodes(estimates: Sequence[Estimate]) -> tuple[Estimate, float]:
-    """The mean over nodes, and the standard deviation between them relative to the mean.
+    """The mean over nodes, and the standard deviation between nodes relative to the mean.
 
-    Errors that the nodes share, such as those of a model of sensor, stay shared. From MIN_NODES on
-    the interval holds the scatter between the nodes, s/√n with n − 1 degrees of freedom (Student):
-    the mean then stands for all nodes of the platform.
+    Errors shared by the nodes, such as the error of a sensor's model, stay shared. From MIN_NODES
+    on the interval holds the scatter between the nodes, s/√n with n − 1 degrees of freedom
+    (Student): the mean then stands for all nodes of the platform.
     """
     count = len(estimates)
     values = [estimate.value for estimate in estimates]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +16,7 @@ from energybench.errors import BadInput
 from energybench.units import counted
 
 _TABLES = ("csv", "json")  # reports that write the tables of a bundle
+_MOST_SHOWN = 4  # runs and scenarios in a line
 
 
 def bundle(
@@ -81,19 +83,31 @@ def bundle(
     wanted = Wanted(results, document or (), scenario or (), publication)
     salt_file = salt or out.with_name(f"{out.name}.salt")
     pseudonyms = Pseudonyms(salt_of(salt_file), hide or ()) if redact else None
-    made = make(wanted, store, out, created_utc, _TABLES, ranges(), pseudonyms)
+    written = make(wanted, store, out, created_utc, _TABLES, ranges(), pseudonyms)
     if json:
-        common.print_json({"file": str(out), **made._asdict()})
+        common.print_json({"file": str(out), **written._asdict()})
     else:
         common.show(
             [
-                f"{out}: {counted(made.files, 'file')}, {made.bytes} bytes",
-                f"  SHA-256 {made.sha256}",
+                f"{out}: {counted(written.files, 'file')}, {written.bytes} bytes",
+                f"  SHA-256 {written.sha256}",
             ]
         )
     if redact:
         common.say(
-            f"  {made.names} names replaced. Keep {salt_file} to yourself: whoever has it can test "
-            "guesses of a name, and with it you give the same names the same pseudonyms again"
+            f"  {written.names} names replaced. Keep {salt_file} to yourself: whoever has it can "
+            "test guesses of a name, and with it you give the same names the same pseudonyms again"
         )
+    if written.absent:
+        common.say(_not_verifiable(written.absent))
     common.say(f"  check it with: energybench verify {shlex.quote(str(out))}")
+
+
+def _not_verifiable(absent: Mapping[str, Sequence[str]]) -> str:
+    """Words on the runs and scenarios that a bundle lacks."""
+    lacking = list(dict.fromkeys(name for names in absent.values() for name in names))
+    shown = ", ".join(lacking[:_MOST_SHOWN]) + (", …" if len(lacking) > _MOST_SHOWN else "")
+    return (
+        f"  it lacks {shown}: nobody can check the numbers of {', '.join(absent)}, and "
+        "`energybench verify` will say so; name the runs too, and scenarios with --scenario-file"
+    )

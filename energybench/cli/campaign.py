@@ -127,13 +127,13 @@ def collect(
         raise BadInput("--format", "does not go with --json", "one of the two")
     if out is not None and form is None:
         raise BadInput("--out", "needs a --format", "--format html --out report.html")
-    found = collected(campaign, folder, str(file), local=local)
+    collection = collected(campaign, folder, str(file), local=local)
     if json:
-        common.print_json(found.result)
+        common.print_json(collection.result)
     elif form is None:
-        common.show(text(found.result))
+        common.show(text(collection.result))
     else:
-        _report(found, form, out)
+        _report(collection, form, out)
 
 
 def _report(found: Collected, form: str, out: Path | None) -> None:

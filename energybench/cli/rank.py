@@ -26,7 +26,8 @@ def rank(
 
     Start each rank with it: srun energybench rank -- PROGRAM. `measure --nodes job` is the better
     way wherever the cluster grants overlapping steps. The parts are merged afterwards by
-    `energybench recover`.
+    `energybench recover`. Without a launcher the program is a single rank, whose result is
+    complete at once.
     """
     if not program:
         raise BadInput("rank", "names no program", "srun energybench rank -- PROGRAM")

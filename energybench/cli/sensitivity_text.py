@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from energybench.model import AnswerName, BreakEven, FixedQuestion, Sensitivity, Swing
-from energybench.units import show, show_figure, show_value
+from energybench.units import WHOLE, show, show_figure, show_value
 
 ANSWERS: dict[AnswerName, str] = {
     "saved_mwh_per_month": "energy saved a month",
@@ -65,15 +65,32 @@ def _bar(swing: Swing, least: float, most: float) -> str:
 
 def _break_even(even: BreakEven) -> str:
     name = f"  {ANSWERS[even.answer]}: {even.label or even.input}"
-    span = f"{_value(even.searched[0])} to {_exact(even.searched[1], even.unit)}"
+    low, high = even.searched
+    start = show_figure(low) if even.unit in WHOLE else _value(low)
+    span = f"{start} to {_break_even_value(high, even.unit)}"
     if even.value is None:
         return f"{name}: no solution in the range {span}"
-    words = f"{name}: {_exact(even.value, even.unit)} (now {_exact(even.current, even.unit)}"
-    if even.jumps:
+    value, now = (_break_even_value(one, even.unit) for one in (even.value, even.current))
+    words = f"{name}: {value} (now {now}"
+    if even.jumps and even.unit in WHOLE:
+        words += f"; the saving {_sign_change(even)}"
+    elif even.jumps:
         words += "; the saving jumps over 0 there, for nodes are whole"
     if even.crossings > 1:
         words += f"; the first of {even.crossings}"
     return f"{words}; searched {span})"
+
+
+def _sign_change(even: BreakEven) -> str:
+    """'changes sign between 3 and 4 nodes'."""
+    assert even.value is not None
+    below, above = show_figure(even.value - 1), show_figure(even.value, even.unit)
+    return f"changes sign between {below} and {above}"
+
+
+def _break_even_value(value: float, unit: str) -> str:
+    """A number of whole things that a person states or that was found among whole numbers."""
+    return show_figure(value, unit) if unit in WHOLE else _exact(value, unit)
 
 
 def _question(question: FixedQuestion) -> list[str]:

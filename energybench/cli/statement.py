@@ -60,6 +60,7 @@ def statement(
     gathered = gather(results, store, 0)
     published = published or gathered.publication
     stated = _with_runs(_compared(gathered.results, results, store), store)
+    _refuse_contradicted(stated)
     contents = document(
         title or (published.title if published else "") or title_of(stated),
         stated,
@@ -111,3 +112,40 @@ def _with_runs(results: Sequence[Result], store: Path) -> list[Result]:
             except BadInput:
                 continue  # the statement says which runs it does not know
     return complete
+
+
+def _refuse_contradicted(results: Sequence[Result]) -> None:
+    """Raise BadInput for a comparison that its own runs, or its own fields, contradict."""
+    from energybench.proof.comparison_fields import contradictions_of
+
+    runs = {result.id: result for result in results if isinstance(result, Measurement)}
+    for pair in results:
+        if not isinstance(pair, Comparison):
+            continue
+        baseline, candidate = runs.get(pair.baseline), runs.get(pair.candidate)
+        if baseline is None or candidate is None:
+            whom, found = "itself", contradictions_of(pair)
+        else:
+            whom, found = "its runs", _differences_made_again(pair, baseline, candidate)
+        if found:
+            more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+            raise BadInput(
+                f"the comparison of {pair.baseline} and {pair.candidate}",
+                f"contradicts {whom}: {found[0]}{more}",
+                "make it again: energybench compare BASELINE CANDIDATE --json",
+            )
+
+
+def _differences_made_again(
+    stated: Comparison, baseline: Measurement, candidate: Measurement
+) -> list[str]:
+    """The differences between a comparison and the one that its runs give, in words."""
+    import msgspec
+
+    from energybench.proof.comparisons import comparison_again
+    from energybench.proof.differences import differences, of_doubts
+
+    again = comparison_again(stated, baseline, candidate)
+    # the digests are those of files, which no analysis changes
+    plain = msgspec.structs.replace(stated, digests=None)
+    return [*map(str, differences(plain, again)), *map(str, of_doubts(stated.doubts, again.doubts))]

@@ -16,10 +16,15 @@ if TYPE_CHECKING:
 
 _WORDS = {
     "verified": "verified",
+    "text-only": "only the text was compared, with the document inside the file, and it is equal; "
+    "the numbers rest on {missing} that are not there, and are not verified",
+    "incomplete": "not verified: numbers rest on {missing} that are not in the bundle, and nobody "
+    "can check them",
     "differs-by-version": "differs by version, and is not verified",
     "code-by-version": "differs by version in code that a viewer runs, and is not verified",
     "differs": "differs, and is not verified",
 }
+_MISSING = {"runs": "runs", "samples": "samples", "scenario": "scenarios"}
 
 
 def verify(
@@ -34,8 +39,10 @@ def verify(
 ) -> None:
     """Check a bundle or a report: its numbers and text are made again.
 
-    Needs no network and executes nothing of the file. Exit code 1 and a list if anything differs, 2
-    for a file that is not a whole bundle or report. Differences that another version of energybench
+    Needs no network and executes nothing of the file. Exit code 1 and a list if anything differs,
+    or if a bundle lacks runs, samples or scenarios on which its numbers rest; 2 for a file that is
+    not a whole bundle or report. A report alone holds no samples: only its text is compared, with
+    exit code 0. Differences that another version of energybench
     may have caused are listed, with exit code 0; those in code that a viewer runs, such as the
     scripts of a page, with exit code 1.
     """
@@ -51,17 +58,18 @@ def verify(
         common.print_json(proof)
     else:
         common.show(_lines(proof))
-    if proof.outcome in ("differs", "code-by-version"):
+    if proof.outcome in ("differs", "code-by-version", "incomplete"):
         raise typer.Exit(1)
 
 
 def _lines(proof: Proof) -> Iterator[str]:
-    made = f"made by energybench {proof.made_by or 'of an unknown version'}"
+    origin = f"made by energybench {proof.made_by or 'of an unknown version'}"
     if proof.made_utc:
-        made += f", dated {proof.made_utc}"
-    yield f"{proof.file}: {_WORDS[proof.outcome]}"
+        origin += f", dated {proof.made_utc}"
+    missing = " and ".join(_MISSING[one] for one in proof.missing)
+    yield f"{proof.file}: {_WORDS[proof.outcome].format(missing=missing)}"
     yield f"  SHA-256 {proof.sha256}"
-    yield f"  {made}; read by {proof.read_by}" + (
+    yield f"  {origin}; read by {proof.read_by}" + (
         "; names are pseudonyms" if proof.redacted else ""
     )
     for finding in proof.findings:

@@ -1,9 +1,9 @@
 """Rows of Slurm's accounts: the text of `sacct -P` → rows. Pure functions.
 
-The fields are asked for by name and in this order; Slurm 22.05 and later have them all. The formats
-differ from version to version and from site to site: energies with a suffix (1.2K) or without,
-empty cells, "Unknown" and "None" for times, "CANCELLED by 1000" for a state, and a `|` inside a
-job's name, which `sacct -P` does not mark. Source: sacct(1).
+The fields are requested by name and in this order; Slurm 22.05 and later have these fields. The
+formats differ between versions and sites: energies with a suffix (1.2K) or without, empty cells,
+"Unknown" and "None" for times, "CANCELLED by 1000" for a state, and a `|` inside a job's name,
+which `sacct -P` does not mark. Source: sacct(1).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ FIELDS = (
     *("Submit", "Start", "End", "ElapsedRaw", "NNodes", "NodeList", "AllocTRES"),
     *("ConsumedEnergyRaw", "ConsumedEnergy", "JobName"),
 )
-# sacct writes times as seconds since 1970 if it is told so: no time zone, no hour that comes twice.
+# sacct writes times as seconds since 1970 on request: no time zone, no repeated hour.
 TIME_FORMAT = {"SLURM_TIME_FORMAT": "%s"}
 _SUFFIX = {"": 1.0, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18}
 _QUANTITY = re.compile(r"(\d{1,30}(?:\.\d{1,12})?)([KMGTPE]?)")
@@ -34,16 +34,16 @@ _UNENDED = frozenset({"PENDING", "RUNNING", "SUSPENDED", "CONFIGURING", "COMPLET
 
 
 class Row(NamedTuple):
-    """A job or a step, as the accounts have it. What is not stated is None.
+    """A job or a step from the accounts. Missing quantities are None.
 
-    job      number of the job, of each task of an array and of each component of a heterogeneous
-             job its own
-    name     number as a person states it: "120_4", "120+1"
+    job      number of the job; each task of an array and each component of a heterogeneous job has
+             its own number
+    name     the number in its usual form: "120_4", "120+1"
     step     "" for the job itself; "batch", "extern", "0", …
-    state    without the words behind it: "CANCELLED" for "CANCELLED by 1000"
+    state    without further words: "CANCELLED" for "CANCELLED by 1000"
     start_s  seconds since 1970, whole
     gpus     0 also if the cluster does not write GPUs down (AccountingStorageTRES)
-    energy_j as it stands in the row; whether it is a measurement is another question
+    energy_j as in the row, whether measured or not
     """
 
     job: int
@@ -79,9 +79,9 @@ def rows(text: str, delimiter: str = "|") -> list[Row]:
     """The rows of `sacct -P --format=FIELDS --delimiter=…`, with its line of heads. Raises
     BadInput.
 
-    A newline in a job's name continues the line before: such a line has no cells.
+    A newline in a job's name continues the previous line: such a line has no cells.
 
-    delimiter  between two cells; a name that holds it and a newline could pretend to be a row
+    delimiter  between two cells; a name with the delimiter and a newline could pretend to be a row
     """
     heads, *lines = text.split("\n") if text.strip() else [""]
     if [name.lower() for name in heads.split(delimiter)] != [name.lower() for name in FIELDS]:
@@ -94,7 +94,7 @@ def rows(text: str, delimiter: str = "|") -> list[Row]:
 
 
 def _cells(lines: Sequence[str], delimiter: str) -> Iterator[list[str]]:
-    """The cells of each row; a line that begins no row belongs to the name in the row before."""
+    """The cells of each row; a line without cells belongs to the name in the previous row."""
     cells: list[str] | None = None
     for line in lines:
         of_line = line.split(delimiter, len(FIELDS) - 1)
@@ -109,7 +109,7 @@ def _cells(lines: Sequence[str], delimiter: str) -> Iterator[list[str]]:
 
 
 def _row(cells: Sequence[str]) -> Row | None:
-    """None: the row is of no job, as that of a task that an array has not started yet."""
+    """None: the row belongs to no job, such as an array's task that has not started yet."""
     by_name = dict(zip(FIELDS, (cell.strip() for cell in cells), strict=True))
     number, _, step = by_name["JobIDRaw"].partition(".")
     job = whole_number(number)
@@ -134,7 +134,7 @@ def _row(cells: Sequence[str]) -> Row | None:
         nodes=whole_number(by_name["NNodes"]),
         node_list="" if by_name["NodeList"].startswith("None") else by_name["NodeList"],
         cpus=int(cpus[1]) if cpus else None,
-        # "gres/gpu=4,gres/gpu:a100=4": all GPUs, and those of each type
+        # "gres/gpu=4,gres/gpu:a100=4": all GPUs, and the GPUs of each type
         gpus=max(map(int, _GPUS.findall(by_name["AllocTRES"])), default=0),
         energy_j=quantity(by_name["ConsumedEnergy"]) if energy_j is None else energy_j,
     )
@@ -147,8 +147,8 @@ def quantity(text: str) -> float | None:
 
 
 def time_s(text: str) -> int | None:
-    """Seconds since 1970 of "1795943100" or of "2026-11-29T09:05:00", which is the time of this
-    machine if it names no zone; None for "Unknown", "None", "N/A" and an empty cell.
+    """Seconds since 1970 of "1795943100" or of "2026-11-29T09:05:00", a time of this machine unless
+    a zone is named; None for "Unknown", "None", "N/A" and an empty cell.
     """
     seconds = whole_number(text)
     if seconds is not None:

@@ -28,10 +28,10 @@ class KnownFault(Noun, frozen=True, kw_only=True):
 
 
 class CountedWith(Noun, frozen=True, kw_only=True):
-    """What Slurm counts energy with, now; a job may have run under another configuration.
+    """Slurm's energy configuration now; a job may have run under another configuration.
 
     components  parts of the nodes that the plug-ins read
-    period_s    age that a reading may have at the edges of a row
+    period_s    greatest age of a reading at the edges of a row
     bugs        known faults of this version
     """
 
@@ -51,7 +51,7 @@ class JobCheck(Noun, frozen=True, kw_only=True):
     """The rows of a job's accounts beside our results.
 
     results  identities of our results of the job
-    notes    what stands for the whole job
+    notes    remarks about the whole job
     """
 
     schema: Literal["energybench/1"] = "energybench/1"
@@ -100,7 +100,7 @@ def check(
 
 
 class _StartCheck(NamedTuple):
-    """One start of the job, with our energy of the nodes and the time of each row."""
+    """A start of the job, with our energy of the nodes and the time of each row."""
 
     start: Start
     own: Mapping[RowWindow, OwnEnergy]
@@ -158,20 +158,20 @@ class _StartCheck(NamedTuple):
         stands = self._stands(row, place)
         steps = self._steps(stands)
         expected_j, causes = reconciling.split(row.energy_j, own, self.config.period_s, steps)
-        found, why = reconciling.finding(place, own, expected_j, causes, stands)
+        finding, why = reconciling.finding(place, own, expected_j, causes, stands)
         return _with(
             answer,
-            finding=found,
+            finding=finding,
             why=why,
             ours_j=ours_j,
             expected_j=expected_j,
             difference_j=row.energy_j - ours_j.value - own.others_j.value,
             split=causes,
-            bugs=bugs if found == "differs" else (),
+            bugs=bugs if finding == "differs" else (),
         )
 
     def _stands(self, row: Row, place: RowWindow) -> Stands:
-        """Which energy a row holds."""
+        """The source of a row's energy."""
         extern = self.start.extern
         if row.step:
             return "itself"

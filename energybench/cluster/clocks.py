@@ -1,10 +1,9 @@
-"""How the monotonic clocks of two nodes stand to each other.
+"""The offset between the monotonic clocks of two nodes.
 
-The head node asks, a node answers with its time, and the answer's arrival bounds the difference on
-both sides: the node read its clock after the question was sent and before the answer came. Where
-the kernels of both nodes say that their clocks are disciplined (adjtimex(2)), the difference of
-their wall clocks, each within the error that its kernel states, bounds it as well. The narrower of
-the two counts.
+The head node asks, a node answers with its time, and the arrival of the answer bounds the offset on
+both sides: the node read its clock after the question was sent and before the answer came. If the
+kernels of both nodes report disciplined clocks (adjtimex(2)), the difference of the wall clocks,
+with the errors stated by the kernels, is a second bound. The narrower bound counts.
 """
 
 from __future__ import annotations
@@ -14,17 +13,17 @@ import time
 from typing import NamedTuple
 
 # Largest difference in rate of two clocks: crystals keep 50 ppm, and the kernel slews a clock by at
-# most 500 ppm to bring it right (adjtimex(2)).
+# most 500 ppm to correct the clock (adjtimex(2)).
 _DRIFT = 1e-4
 _UNSYNCHRONISED = 0x0040  # STA_UNSYNC, linux/timex.h
-_TIME_ERROR = 5  # TIME_ERROR, the return value of adjtimex(2) for a clock that is not disciplined
+_TIME_ERROR = 5  # TIME_ERROR, the return value of adjtimex(2) for an undisciplined clock
 
 
 class WallClock(NamedTuple):
-    """The wall clock against the monotonic clock of one node.
+    """The wall clock of a node against its monotonic clock.
 
     offset_s  wall time less monotonic time
-    half_s    error of the wall clock as the kernel states it; None: the clock is not disciplined
+    half_s    error of the wall clock as stated by the kernel; None: undisciplined clock
     """
 
     offset_s: float
@@ -32,7 +31,7 @@ class WallClock(NamedTuple):
 
 
 class Offset(NamedTuple):
-    """A node's monotonic time less the head node's, and the half-width of its error."""
+    """A node's monotonic time less the head node's time, and the half-width of its error."""
 
     seconds: float
     half_s: float
@@ -53,20 +52,20 @@ def from_answer(asked_s: float, answered_s: float, node_s: float) -> Offset:
 
 
 def from_wall_clocks(head: WallClock, node: WallClock) -> Offset | None:
-    """From two disciplined wall clocks; None if one of them is not."""
+    """From two disciplined wall clocks; None if a clock is undisciplined."""
     if head.half_s is None or node.half_s is None:
         return None
     return Offset(head.offset_s - node.offset_s, head.half_s + node.half_s)
 
 
 def narrower(*offsets: Offset | None) -> Offset | None:
-    """The offset that is known best."""
+    """The offset with the smaller error."""
     known = [offset for offset in offsets if offset is not None]
     return min(known, key=lambda offset: offset.half_s, default=None)
 
 
 def later(offset: Offset, compared_s: float, t_s: float) -> Offset:
-    """The offset at another time than that of the comparison: clocks may drift apart meanwhile."""
+    """The offset at another time than the comparison: clocks may drift apart meanwhile."""
     return Offset(offset.seconds, offset.half_s + _DRIFT * abs(t_s - compared_s))
 
 
@@ -85,7 +84,7 @@ class _Timex(ctypes.Structure):
 
 
 def _kernel_error_s() -> float | None:
-    """Largest error of this node's wall clock, s; None: not disciplined, or not known."""
+    """Largest error of this node's wall clock, s; None: undisciplined or unknown."""
     timex = _Timex()
     try:
         state = ctypes.CDLL(None).adjtimex(ctypes.byref(timex))

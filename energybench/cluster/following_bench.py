@@ -1,5 +1,5 @@
-"""The bench of a node that does not lead: does what the bench of the first node does, measures this
-node, and writes this node's part of the result.
+"""The bench of a node that does not lead: repeats the steps of the first node's bench, measures
+this node, and writes this node's part of the result.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ _ENDED = "the first node has ended the run"
 
 
 class FirstNode(NoPeers):
-    """The process on the first node, as that of another node sees it. The bench of the other node
-    waits for no node itself: it does what the first node says.
+    """The process on the first node, as seen by another node. The bench of the other node waits for
+    no node: it follows the first node.
 
     ended  whether the first node has ended the run, or is gone
     """
@@ -43,7 +43,7 @@ class FirstNode(NoPeers):
         self._connection.tell(do=do, **content)
 
     def waiting(self) -> bool:
-        """Whether a message waits, or none can come any more."""
+        """Whether a message waits, or no further message can come."""
         while (message := self._connection.next()) is not None:
             self._messages.append(message)
             self.ended = self.ended or message["do"] == "end"
@@ -64,8 +64,8 @@ class FirstNode(NoPeers):
 
 
 class FollowingLink:
-    """The worker of a node that does not lead. If the first node ends the run, no answer is waited
-    for: the worker may wait for the first node's worker.
+    """The worker of a node that does not lead. If the first node ends the run, no answer is
+    awaited: the worker may wait for the first node's worker.
     """
 
     def __init__(self, worker: Link, first: FirstNode) -> None:
@@ -95,7 +95,7 @@ class FollowingLink:
 
 
 class FollowingBench(Bench):
-    """Follows the first node until that ends the run.
+    """Follows the first node until the first node ends the run.
 
     first  the process on the first node
     """
@@ -103,8 +103,8 @@ class FollowingBench(Bench):
     peers: FirstNode
 
     def follow(self) -> RunOutcome | None:
-        """Work and measure as the first node says; this node's part, None if nothing was measured.
-        Raises BadInput and StorageFailed if the part cannot be written.
+        """Work and measure as the first node says. Returns this node's part, None if nothing was
+        measured. Raises BadInput and StorageFailed if the part cannot be written.
         """
         self.session.idle(lambda: self.interrupted() or self.peers.waiting())
         failed = False

@@ -1,9 +1,9 @@
-"""The nodes of a whole Slurm job, for a measurement on all of them.
+"""The nodes of a whole Slurm job, for a measurement on all nodes.
 
 The variables of a process name the nodes, and any script may have changed these variables. The
-names are taken if their number is that of the job's nodes. Otherwise Slurm's controller is asked.
-Without its answer the node of this process is read alone, and every other node is missing: none
-is left out in silence.
+names are used if their number is the number of the job's nodes. Otherwise the program asks Slurm's
+controller. Without an answer, only the node of this process is read, and the other nodes are stated
+as missing, never left out in silence.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ _REMEDY = (
 class JobNodes(NamedTuple):
     """Names of the nodes of each component of a job; an ordinary job has one component.
 
-    here        name of the node of this process; it may be none of the job's
-    here_alone  whether only that node can be read: not all of the other names are known
+    here        name of the node of this process, possibly outside the job
+    here_alone  whether only that node can be read, because some names are unknown
     """
 
     components: tuple[tuple[str, ...], ...]
@@ -46,8 +46,8 @@ class JobNodes(NamedTuple):
 
 
 def read_nodes(environment: Mapping[str, str]) -> JobNodes:
-    """The nodes of the job. Raises BadInput if they are not known, and this node is not known to be
-    one of them.
+    """The nodes of the job. Raises BadInput if the nodes are unknown, and this node is not known to
+    belong to the job.
     """
     stated, counts = _stated(environment), _counts(environment)
     here, is_started_by_slurm = node_name(environment), "SLURMD_NODENAME" in environment
@@ -65,7 +65,7 @@ def read_nodes(environment: Mapping[str, str]) -> JobNodes:
 
 
 def with_nodes(own_job: Job, nodes: JobNodes) -> Job:
-    """The job with the nodes that it holds, whatever the variables say. A step has its own."""
+    """The job with its own nodes, despite the variables. A step keeps its own nodes."""
     if own_job.step is not None:
         return own_job
     listed = set(expanded(own_job.node_names or "")) == set(nodes.names)
@@ -84,7 +84,7 @@ def _variable(environment: Mapping[str, str], name: str, groups: int, group: int
 
 
 def _stated(environment: Mapping[str, str]) -> tuple[tuple[str, ...], ...]:
-    """The nodes of each component, as the variables name them; empty for a list that is none."""
+    """The nodes of each component, from the variables; empty for an invalid list."""
     groups = components(environment)
     lists = (_variable(environment, "SLURM_JOB_NODELIST", groups, i) for i in range(groups))
     return tuple(_names(short) for short in lists)
@@ -97,7 +97,7 @@ def _counts(environment: Mapping[str, str]) -> tuple[int | None, ...]:
 
 
 def _names(short: str) -> tuple[str, ...]:
-    """Names in Slurm's short form, each once; empty if the text is no list of nodes."""
+    """Names in Slurm's short form, without repetition; empty if the text is not a list of nodes."""
     if not short:
         return ()
     try:
@@ -112,7 +112,7 @@ def _names(short: str) -> tuple[str, ...]:
 def _contradiction(
     stated: tuple[tuple[str, ...], ...], counts: tuple[int | None, ...], here: str
 ) -> str:
-    """Why the names cannot be those of all nodes of the job; "": they can."""
+    """Reason why the names cannot be all nodes of the job; "" without a contradiction."""
     for names, count in zip(stated, counts, strict=True):
         if not names:
             return "the variables of this process do not name the job's nodes"
@@ -133,7 +133,7 @@ def _contradiction(
 
 
 def _from_controller(environment: Mapping[str, str], groups: int) -> tuple[tuple[str, ...], ...]:
-    """The nodes of each component, as the controller names them. Raises NoAnswer."""
+    """The nodes of each component, from the controller. Raises NoAnswer."""
     number = environment.get("SLURM_JOB_ID", "")
     if groups > 1:
         # the first component's number stands for the whole job
@@ -148,13 +148,13 @@ def _from_controller(environment: Mapping[str, str], groups: int) -> tuple[tuple
 def node_lists_of(text: str, number: str, groups: int) -> list[str]:
     """The list of nodes of each component in the text of `scontrol show job`; "": not named.
 
-    The text holds all tasks of an array if the number is that of the array as well, and all
+    The text covers all tasks of an array if the number is also the number of the array, and all
     components of a heterogeneous job.
     """
-    found = [""] * groups
+    node_lists = [""] * groups
     group: int | None = None
     for line in text.splitlines():
-        # the first of several words of one kind: the name of a job may hold others
+        # the first of several equal words counts: a job's name may contain further words
         words = dict(word.split("=", 1) for word in reversed(line.split()) if "=" in word)
         if line.startswith("JobId="):
             group = 0 if words["JobId"] == number else None
@@ -162,8 +162,8 @@ def node_lists_of(text: str, number: str, groups: int) -> list[str]:
                 own = words.get("HetJobId") == number
                 group = whole_number(words.get("HetJobOffset", "")) if own else None
         elif line.strip().startswith("NodeList=") and group is not None and group < groups:
-            found[group] = found[group] or words["NodeList"].replace("(null)", "")
-    return found
+            node_lists[group] = node_lists[group] or words["NodeList"].replace("(null)", "")
+    return node_lists
 
 
 # ---------------------------------------------------------------- without names
@@ -172,7 +172,7 @@ def node_lists_of(text: str, number: str, groups: int) -> list[str]:
 def _without_names(
     stated: tuple[tuple[str, ...], ...], counts: tuple[int | None, ...], here: str, why: str
 ) -> JobNodes:
-    """The node of this process, and a name for each other node that the job is known to have."""
+    """The node of this process, and a placeholder name for every other node of the job."""
     others = {*itertools.chain.from_iterable(stated)} - {here}
     numbers = [count for count in counts if count is not None]
     all_counted = len(numbers) == len(counts)
@@ -180,7 +180,7 @@ def _without_names(
     named = [here, *sorted(others)][:total]
     unnamed = [f"unnamed{number}" for number in range(1, total - len(named) + 1)]
     doubt = Doubt(
-        # with the number of the nodes each node without a reader has a doubt of its own
+        # if the number is known, each node without a reader has its own doubt
         code="sensor-note" if all_counted else "nodes-unread",
         message=f"the names of the job's nodes are not known: {why}; this node alone was read",
         remedy=_REMEDY,

@@ -1,5 +1,5 @@
-"""A program measured on all nodes of its job, as `measure --nodes job` sees it: the head node's
-process runs the program and states its times, and a reader on every node measures.
+"""A program measured on all nodes of its job, for `measure --nodes job`: the head node's process
+runs the program and states its times, and a reader on every node measures.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from energybench.model import (
 from energybench.own_step import own_environment
 from energybench.plugins import Clock
 from energybench.store.job_files import JobWriter
-from energybench.store.job_header import JobHeader, new_job_id
+from energybench.store.job_header import JobHeader, new_job_id, of_earlier_starts
 from energybench.store.layout import recover_command
 from energybench.store.remains import remains_of
 from energybench.units import counted
@@ -50,7 +50,7 @@ _MOST_NAMES = 8  # of nodes in a message
 class NodesWindow:
     """The open window of a run of the program on all nodes.
 
-    cut      why the repeat is not known to be whole; None: the repeat is whole
+    cut      reason why the repeat is not known to be whole; None: the repeat is whole
     goes_on  whether a part of the program goes on after its end
     """
 
@@ -81,7 +81,7 @@ class NodesWindow:
 class JobRun:
     """The readers of a job's nodes and the job's directory. A context manager.
 
-    Whatever fails once the directory is made costs the result, never the program.
+    Any failure after the directory is made costs the result, never the program.
     """
 
     def __init__(
@@ -102,9 +102,7 @@ class JobRun:
         self._durations_s: list[float] = []
 
     def __enter__(self) -> JobRun:
-        plan, doubts = self._plan, list[Doubt](self._nodes.doubts)
-        if self._job.restart:
-            doubts.append(_requeued(self._job))
+        plan = self._plan
         header = JobHeader(
             id=new_job_id(plan.label, self._job),
             label=plan.label,
@@ -117,7 +115,7 @@ class JobRun:
             pid=os.getpid(),
             pid_started=None,
             boot_id=None,
-            doubts=tuple(doubts),
+            doubts=(*self._nodes.doubts, *of_earlier_starts(self._job)),
             case=campaign_case(os.environ),
         )
         self._writer = JobWriter(plan.store.absolute(), header)
@@ -140,7 +138,8 @@ class JobRun:
             here_alone=self._nodes.here_alone,
         )
         if len(self._step.bad_inputs) == (1 if self._nodes.here_alone else len(header.nodes)):
-            # no node can do what was asked for: as on one node, the program is not started
+            # no node can do the requested measurement: like on a single node, the program is not
+            # started
             node, why = next(iter(self._step.bad_inputs.items()))
             self.discard()
             raise BadInput(why.where, f"{why.what} (node {node})", why.remedy)
@@ -236,14 +235,14 @@ class JobRun:
         self._writer.pause(pause)
 
     def discard(self) -> None:
-        """Remove the directory of a job in which nothing was measured. Every reader removes its own
-        part at the end of its step.
+        """Remove the directory of a job without measurements. Every reader removes its own part at
+        the end of its step.
         """
         self._step.close()
         self._writer.discard()
 
     def finish(self) -> tuple[Path, Measurement]:
-        """Have the nodes write their results, and merge them.
+        """Have the nodes write their results, and merge the results.
 
         Raises BadInput if no node gave a result, or no repeat was completed, and StorageFailed.
         """
@@ -270,7 +269,9 @@ class JobRun:
 
 
 def _what_stays(directory: Path, nodes: Sequence[str]) -> str:
-    """In words, which samples of these nodes are on disk; their results could not be written."""
+    """In words, the samples of these nodes on disk; the results of the nodes could not be
+    written.
+    """
     remains, command = remains_of(directory, nodes), recover_command(directory)
     kept = len(remains.nodes)
     if kept == 0 and remains.times:
@@ -287,7 +288,7 @@ def _what_stays(directory: Path, nodes: Sequence[str]) -> str:
 def job_here(store: Path) -> tuple[Job, JobNodes]:
     """The job of this process with its nodes, for `--nodes job`.
 
-    Raises BadInput if this is no Slurm job, or not its batch script, or if no node of it is known.
+    Raises BadInput outside of a Slurm job's batch script, or if no node of the job is known.
     """
     own = job(own_environment())
     if own is None or own.launcher != "slurm":
@@ -305,13 +306,3 @@ def job_here(store: Path) -> tuple[Job, JobNodes]:
     path_of("srun")
     path_of("scontrol")
     return own, read_nodes(os.environ)
-
-
-def _requeued(own_job: Job) -> Doubt:
-    return Doubt(
-        code="requeued",
-        message=f"this is start {own_job.restart + 1} of job {own_job.id}: the energy of the "
-        "earlier starts is not in this result",
-        remedy="add the earlier starts, whose directories end with -r0 and so on, if the cost of "
-        "the whole job is asked for",
-    )

@@ -1,5 +1,5 @@
 """How the processes of a workload on several nodes find each other: the process on the first node
-listens, and those on the other nodes connect.
+listens, and the processes on other nodes connect.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from energybench.units import counted
 
 # srun starts the tasks within seconds; Python from a shared file system may take minutes.
 JOIN_PATIENCE_S = 300.0
-# Ports that are tried in turn: another job's first task may listen at the first of them.
+# Ports to try in turn: another job's first task may listen at the first port.
 _PORTS = 16
 _CONNECT_S = 2.0
 _PAUSE_S = 0.2  # between two rounds over the ports
 
 
 class Hello(NamedTuple):
-    """What the process of a node says of itself.
+    """The first message of a node's process.
 
     name     name of the node
-    options  what all processes have in common: version, workload, settings, rules
+    options  options common to all processes: version, workload, settings, rules
     """
 
     name: str
@@ -53,7 +53,7 @@ class Connection:
 
     @property
     def address(self) -> str:
-        """Address of the other node."""
+        """Address of the connected node."""
         return str(self._socket.getpeername()[0])
 
     @property
@@ -61,14 +61,14 @@ class Connection:
         return self.lines.ended
 
     def tell(self, **message: Any) -> None:
-        """Send a message; nothing happens if the other process is gone."""
+        """Send a message; without effect if the receiving process is gone."""
         try:
             self._socket.sendall(line(message))
         except OSError:
             return
 
     def next(self) -> Message | None:
-        """The next message; None: none has come."""
+        """The next message; None: no message has come."""
         self.lines.read()
         return self.lines.next()
 
@@ -77,41 +77,43 @@ class Connection:
 
 
 def gather(place: MeetingPlace, hello: Hello, signals: Signals) -> list[Connection]:
-    """Wait on the first node for the processes of all others; in the order of the nodes.
+    """Wait on the first node for the processes of the other nodes. Returns the connections in the
+    order of the nodes.
 
-    Raises BadInput if they do not belong together, and WorkFailed if one does not come.
+    Raises BadInput if a process does not belong to this launch, and WorkFailed if a process does
+    not come.
     """
-    found: dict[int, Connection] = {}
+    connections: dict[int, Connection] = {}
     pending: list[Connection] = []
     until_s = time.monotonic() + JOIN_PATIENCE_S
     try:
         with _listening(place) as listener:
-            while len(found) < place.nodes - 1:
+            while len(connections) < place.nodes - 1:
                 _wait(until_s, signals, (listener.fileno(), *(one.lines.fd for one in pending)))
                 pending += _accepted(listener)
-                pending = _sorted_out(pending, place, hello, found)
+                pending = _sorted_out(pending, place, hello, connections)
                 if time.monotonic() >= until_s:
                     raise WorkFailed(
-                        f"{place.nodes - 1 - len(found)} of {counted(place.nodes, 'task')} did "
-                        "not come "
+                        f"{place.nodes - 1 - len(connections)} of {counted(place.nodes, 'task')} "
+                        "did not come "
                         f"within {JOIN_PATIENCE_S:.0f} s; are all of them `energybench run`?"
                     )
     except (BadInput, WorkFailed):
-        for one in found.values():
+        for one in connections.values():
             one.close()
         raise
     finally:
         for one in pending:
             one.close()
-    return [found[number] for number in sorted(found)]
+    return [connections[number] for number in sorted(connections)]
 
 
 def _sorted_out(
-    pending: list[Connection], place: MeetingPlace, hello: Hello, found: dict[int, Connection]
+    pending: list[Connection], place: MeetingPlace, hello: Hello, connections: dict[int, Connection]
 ) -> list[Connection]:
-    """Move the connections that have said who they are to `found`, and return the others.
+    """Move the connections with a first message to `connections`, and return the rest.
 
-    Raises BadInput for a process that does not belong to the others.
+    Raises BadInput for a process outside this launch.
     """
     waiting = []
     for one in pending:
@@ -122,14 +124,14 @@ def _sorted_out(
             one.close()
         else:
             one.number, one.name = message["number"], message["name"]
-            _check(one, message, hello, found)
-            found[one.number] = one
+            _check(one, message, hello, connections)
+            connections[one.number] = one
             one.tell(do="heard")
     return waiting
 
 
 def _listening(place: MeetingPlace) -> socket.socket:
-    """A socket at one of the ports of the meeting place. Raises WorkFailed."""
+    """A socket at a port of the meeting place. Raises WorkFailed."""
     dual = socket.has_dualstack_ipv6()
     family = socket.AF_INET6 if dual else socket.AF_INET
     for port in _ports(place):
@@ -157,7 +159,7 @@ def _accepted(listener: socket.socket) -> list[Connection]:
 
 
 def _is_ours(message: Message, place: MeetingPlace) -> bool:
-    """Whether a first message is that of a task of this launch."""
+    """Whether a first message comes from a task of this launch."""
     key, number, name = (message.get(word) for word in ("key", "number", "name"))
     return (
         message["do"] == "hello"
@@ -170,12 +172,12 @@ def _is_ours(message: Message, place: MeetingPlace) -> bool:
 
 
 def _check(
-    one: Connection, message: Message, hello: Hello, found: Mapping[int, Connection]
+    one: Connection, message: Message, hello: Hello, connections: Mapping[int, Connection]
 ) -> None:
-    """Raises BadInput for a process that does not belong to the others, and tells all of them."""
-    names = {hello.name, *(other.name for other in found.values())}
+    """Raises BadInput for a process outside this launch, and tells all connected processes."""
+    names = {hello.name, *(other.name for other in connections.values())}
     error = None
-    if one.number in found or one.name in names:
+    if one.number in connections or one.name in names:
         error = BadInput(
             "energybench run",
             f"two tasks run on node {one.name}, which would be counted twice",
@@ -189,13 +191,13 @@ def _check(
             "the same command on all nodes",
         )
     if error is not None:
-        for connection in (one, *found.values()):
+        for connection in (one, *connections.values()):
             connection.tell(do="refused", what=[error.where, error.what, error.remedy])
         raise error
 
 
 def connect(place: MeetingPlace, hello: Hello, signals: Signals) -> Connection:
-    """Find the process on the first node. Raises WorkFailed if it is not found."""
+    """Find the process on the first node. Raises WorkFailed without success."""
     until_s = time.monotonic() + JOIN_PATIENCE_S
     why = ""
     while time.monotonic() < until_s:
@@ -228,7 +230,7 @@ def connect(place: MeetingPlace, hello: Hello, signals: Signals) -> Connection:
 
 
 def awaited(connection: Connection, until_s: float, signals: Signals | None) -> Message | None:
-    """The next message; None: none came in time. Raises WorkFailed after a signal; without
+    """The next message; None: no message came in time. Raises WorkFailed after a signal; without
     `signals`, a signal does not end the waiting.
     """
     while True:
@@ -248,14 +250,16 @@ def _wait(until_s: float, signals: Signals, fds: tuple[int, ...]) -> None:
 
 
 def free_port() -> int:
-    """A port of this node that nothing listens at now."""
+    """A port of this node without a listener."""
     with socket.socket() as listening:
         listening.bind(("", 0))
         return int(listening.getsockname()[1])
 
 
 def node_environment(place: MeetingPlace, address: str, port: int) -> dict[str, str]:
-    """Variables of torch.distributed for the worker of a node: its processes count as one."""
+    """Variables of torch.distributed for the worker of a node: the node's processes count as one
+    process.
+    """
     return {
         "RANK": str(place.node),
         "WORLD_SIZE": str(place.nodes),

@@ -1,7 +1,8 @@
-"""Messages between the head node's process and the readers of the nodes: one line of JSON each.
+"""Messages between the head node's process and the readers of the nodes: a line of JSON for each
+message.
 
-The head node tells; srun hands every line to every reader (`--input=all`). The readers answer;
-srun mixes their lines, each of which names its node.
+The head node sends; srun hands every line to every reader (`--input=all`). The readers answer; srun
+mixes the lines of the readers, and every line names its node.
 
     head                                            reader
     open {plan}                                     opened | refused {what}
@@ -13,7 +14,7 @@ srun mixes their lines, each of which names its node.
     ended {start, end, offsets, cut}                closed {number, energy_j}
     finish                                          finished {directory} | refused {what}
 
-All times of the head node are those of its monotonic clock.
+Times of the head node come from its monotonic clock.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
-_MOST_BYTES = 2**22  # of one line: a message names every node once
+_MOST_BYTES = 2**22  # of a line: a message names every node once
 Message = dict[str, Any]
 
 
@@ -33,9 +34,9 @@ def line(message: Mapping[str, Any]) -> bytes:
 
 
 class Lines:
-    """Messages that come over a file descriptor.
+    """Messages over a file descriptor.
 
-    ended  whether the other side has closed it
+    ended  whether the other side has closed the descriptor
     """
 
     def __init__(self, fd: int) -> None:
@@ -45,8 +46,8 @@ class Lines:
         self._messages: deque[Message] = deque()
 
     def read(self) -> None:
-        """Take what has come, without waiting. A line that is no message is passed over: a program
-        of Slurm may write a remark.
+        """Take the messages that have come, without waiting. A line that is not a message is passed
+        over: a program of Slurm may write a remark.
         """
         while not self.ended:
             try:
@@ -64,7 +65,7 @@ class Lines:
             self._messages.extend(message for text in lines if (message := _parsed(text)))
 
     def next(self) -> Message | None:
-        """The next message; None: none has come."""
+        """The next message; None: no message has come."""
         return self._messages.popleft() if self._messages else None
 
     def peek(self) -> Message | None:
@@ -72,14 +73,14 @@ class Lines:
         return self._messages[0] if self._messages else None
 
     def taken_out(self, do: str) -> list[Message]:
-        """All waiting messages of one kind; the others stay."""
+        """All waiting messages of a kind; other messages stay."""
         taken = [message for message in self._messages if message["do"] == do]
         if taken:
             self._messages = deque(m for m in self._messages if m["do"] != do)
         return taken
 
     def __bool__(self) -> bool:
-        """Whether a message waits, or none can come any more."""
+        """Whether a message waits, or no further message can come."""
         return bool(self._messages) or self.ended
 
 

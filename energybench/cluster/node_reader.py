@@ -1,9 +1,9 @@
-"""The reader of one node of a job: `energybench node-reader`, started by srun on every node.
+"""The reader of a job's node: `energybench node-reader`, started by srun on every node.
 
-It opens the node's sensors, samples, and takes the windows that the head node's process states.
-Nothing that happens to the job ends it but the end of the head node's process: all signals that
-Slurm sends to a step are taken and left alone, so that a job that is cancelled or runs into its
-time limit has a result as long as Slurm gives it.
+The reader opens the node's sensors, samples, and takes the windows stated by the head node's
+process. Only the end of the head node's process ends the reader: the reader takes and ignores all
+signals that Slurm sends to a step, so that a cancelled job, or a job at its time limit, has a
+result for as long as Slurm allows.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ from energybench.store.job_parts import node_folder
 
 _LONGEST_WAIT_S = 60.0
 _SHARE = 0.005  # time between two polls, of the time for which the program has run
-# Half-width of the error of a moment that is known from the arrival of a message alone.
+# Half-width of the error of a moment that is known only from the arrival of a message.
 _UNCOMPARED_S = 0.5
 
 
 def plan_of(message: Message, environment: Mapping[str, str]) -> Plan:
     """The plan of this node's part. Slurm shows the reader, as the only task of its step on the
-    node, all boards that the job holds there; a rank may be shown some of them only.
+    node, all of the job's boards on the node; a rank may see only some boards.
     """
     return Plan(
         store=Path(message["folder"]),
@@ -75,7 +75,7 @@ class NodeReader:
     # ------------------------------------------------------------ messages
 
     def answer(self, do: str, **content: Any) -> None:
-        """Tell the head node's process; nothing happens if it is gone."""
+        """Tell the head node's process; without effect if that process is gone."""
         try:
             os.write(sys.stdout.fileno(), line({"do": do, "node": self._node, **content}))
         except OSError:
@@ -86,12 +86,12 @@ class NodeReader:
         return self._next()
 
     def _waiting(self) -> bool:
-        """Whether a message waits that is not answered at once."""
+        """Whether a message waits for a later answer."""
         self._take()
         return bool(self._lines)
 
     def _take(self) -> None:
-        """Take the messages that have come, and answer the questions for this node's clock."""
+        """Take the messages that have come, and answer questions about this node's clock."""
         self._lines.read()
         for question in self._lines.taken_out("ping"):
             now_s = self._clock.now()
@@ -113,7 +113,7 @@ class NodeReader:
         if self._signals.fileno() in wait_for(fds, seconds):
             self._signals.poll()
             if self._session is not None:
-                # of any number: a site or a user warns by SIGUSR1 too that the end is near
+                # of any number: a site or a user may announce the end by SIGUSR1 too
                 self._session.writer.flush()
         self._take()
 
@@ -173,8 +173,8 @@ class NodeReader:
         self.answer("idled")
 
     def _repeat(self, session: Session, message: Message) -> None:
-        """A repeat: fast polls until the head node says that the program runs, samples until it
-        says that the program is over, and fast polls until it has stated both times.
+        """A repeat: fast polls until the head node reports the start of the program, samples until
+        the head node reports the end, and fast polls until the head node has stated both times.
         """
         number = message["number"]
         self._signals.forget()
@@ -189,18 +189,18 @@ class NodeReader:
             sample_program(session.sampler, self._clock, self._waiting)
             over_s = self._clock.now()
             if self._poll_fast(session, {"ended"}) != "ended":
-                # the head node's process is gone: what was read so far is a part of the repeat
+                # the head node's process is gone: the readings so far are a part of the repeat
                 window.end(self._clock.now())
                 window.cut = "caller-ended"
                 return
             ended = self._lines.next() or {}
             window.seen(*self._moments(ended, begun_s, over_s))
             window.cut = ended["cut"]
-        session.writer.flush()  # a repeat that is over is not lost with this process
+        session.writer.flush()  # a finished repeat survives the end of this process
         self.answer("closed", number=number, energy_j=session.last_energy_j())
 
     def _poll_fast(self, session: Session, wanted: set[str]) -> str | None:
-        """Poll fast until one of some messages is the next; None: no more messages come."""
+        """Poll fast until an expected message is the next; None: no more messages come."""
         while True:
             if self._waiting():
                 message = self._lines.peek()
@@ -213,8 +213,8 @@ class NodeReader:
     def _moments(self, ended: Message, begun_s: float, over_s: float) -> tuple[Moment, Moment]:
         """Start and end of the program on this node's clock.
 
-        begun_s, over_s  when the head node's words that the program runs, and is over, came here:
-                         what is left if the clocks could not be compared
+        begun_s, over_s  arrival of the head node's messages about start and end of the program:
+                         used if the clocks could not be compared
         """
         offsets = ended["offsets"].get(self._node)
         if offsets is None:
@@ -231,9 +231,9 @@ class NodeReader:
 def sample_program(sampler: Sampler, clock: Clock, done: Callable[[], bool]) -> None:
     """Sample until something is done: at first fast, then ever more slowly, down to the base rate.
 
-    The end of the program lies between the last poll before it and the poll at which its news came
-    here. A program that has run for long can end anywhere between two polls of the base rate
-    without harm; of a short one, a tenth of a second is several percent.
+    The end of the program lies between the last poll before the end and the poll at which the news
+    arrived. A long program may end anywhere between two polls of the base rate without harm; for a
+    short program, a tenth of a second is several percent.
     """
     begun_s = clock.now()
     sampler.burst(sampler.edge_s, done)
@@ -247,7 +247,7 @@ def sample_program(sampler: Sampler, clock: Clock, done: Callable[[], bool]) -> 
 
 
 def serve(signals: Signals, start: Callable[[Plan], StartedCollectors]) -> int:
-    """Read this node until the head node's process has its result; the exit code is always 0, so
+    """Read this node until the head node's process has its result. The exit code is always 0, so
     that Slurm has no reason to end the job.
     """
     reader = NodeReader(signals, os.environ)

@@ -1,5 +1,5 @@
-"""The other nodes of a workload, as the process on the first node sees them: what its bench does,
-their benches do.
+"""The other nodes of a workload, seen from the first node: the benches of the other nodes repeat
+the steps of the first node's bench.
 
     first node                          other nodes
     begin {folder, port}
@@ -11,7 +11,7 @@ their benches do.
     end                                 finished {why}   idle power, result of the node
     done {code}
 
-Only their workers know the problem; these messages carry neither data nor results.
+Only the workers know the problem; these messages carry neither data nor results.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from energybench.errors import BadInput
 from energybench.measuring.child import Interrupted, Link, WorkFailed
 from energybench.measuring.spawning import wait_for
 
-# For the reason why a node failed, once the worker here has lost it.
+# For the reason of a node's failure, after the local worker has lost the node.
 _REASON_PATIENCE_S = 2.0
 # For idle phases, analysis and storage of the other nodes after the last repeat.
 _FINISH_PATIENCE_S = 120.0
@@ -35,8 +35,8 @@ _FINISH_PATIENCE_S = 120.0
 class OtherNodes:
     """The benches of the other nodes; implements `Peers`.
 
-    failure  why the work cannot go on, with the name of the node; "": it goes on
-    reasons  nodes without a result, each with the reason
+    failure  reason why the work cannot go on, with the name of the node; "": the work goes on
+    reasons  nodes without a result, with the reason
     """
 
     def __init__(self, connections: Sequence[Connection], environment: Mapping[str, str]) -> None:
@@ -59,14 +59,16 @@ class OtherNodes:
         return len(self._connections) + 1
 
     def tell(self, expected: str, **message: Any) -> None:
-        """Send a message to all nodes, and expect an answer of a kind from each; "": none."""
+        """Send a message to all nodes, and expect an answer of a kind from every node; "": no
+        answer.
+        """
         for one in self._connections:
             one.tell(**message)
         self._expected = expected
         self._pending = {one.number for one in self._connections} if expected else set()
 
     def heard(self) -> bool:
-        """Whether every node has answered, or one of them fails the work."""
+        """Whether every node has answered, or a node fails the work."""
         for one in self._connections:
             while (message := one.next()) is not None:
                 self._take(one, message)
@@ -99,12 +101,12 @@ class OtherNodes:
         )
 
     def listen(self, seconds: float) -> None:
-        """Hear the nodes for some seconds, or until one fails the work."""
+        """Listen to the nodes for some seconds, or until a node fails the work."""
         until_s = time.monotonic() + seconds
         while not self.heard() and (left_s := until_s - time.monotonic()) > 0:
             wait_for(self.fds, left_s)
 
-    # ------------------------------------------------------------ as the bench sees them
+    # ------------------------------------------------------------ for the bench
 
     def environment(self) -> Mapping[str, str]:
         return self._environment
@@ -137,13 +139,15 @@ class OtherNodes:
     # ------------------------------------------------------------ the end
 
     def end(self) -> None:
-        """Tell the nodes that the run ends. Each then writes its result."""
+        """Tell the nodes that the run ends. Every node then writes its result."""
         if not self._told_the_end:
             self._told_the_end = True
             self.tell("", do="end")
 
     def finish(self) -> dict[str, str]:
-        """Wait for the results of the nodes; those without, each with the reason."""
+        """Wait for the results of the nodes. Returns the nodes without a result, with the
+        reason.
+        """
         self.end()
         self.failure = ""
         self._pending = {one.number for one in self._connections} - self._finished
@@ -165,15 +169,15 @@ class OtherNodes:
         return len(self._finished) == len(self._connections)
 
     def done(self, code: int) -> None:
-        """Tell the nodes the exit code, and part from them."""
+        """Tell the nodes the exit code, and disconnect."""
         self.tell("", do="done", code=code)
         for one in self._connections:
             one.close()
 
 
 class LeadingLink:
-    """The worker of the first node. A command goes to the workers of all nodes, and is answered
-    once all of them have answered.
+    """The worker of the first node. A command goes to the workers of all nodes, and counts as
+    answered after the answers of all workers.
     """
 
     def __init__(self, worker: Link, others: OtherNodes) -> None:
@@ -216,7 +220,7 @@ class LeadingLink:
         """
         self._take()
         if isinstance(self._error, WorkFailed):
-            # a worker that has lost another one fails, too, and does not know why
+            # a worker that has lost another worker fails too, without knowing the reason
             self._others.listen(_REASON_PATIENCE_S)
         if self._others.failure:
             raise WorkFailed(self._others.failure)

@@ -21,7 +21,7 @@ from energybench.store.reader import read_run, read_traces
 
 
 class OwnResult(NamedTuple):
-    """A run on one node of a job, or the directory of a job that was read on all of its nodes."""
+    """A run on a node of a job, or the directory of a job that was read on all of its nodes."""
 
     directory: Path
     measurement: Measurement
@@ -30,7 +30,7 @@ class OwnResult(NamedTuple):
 class NodePart(NamedTuple):
     """The samples of one node of a job.
 
-    result       identity of the result that they belong to
+    result       identity of the result with these samples
     zero_wall_s  the wall clock at zero of the clock of the samples
     """
 
@@ -45,10 +45,10 @@ class NodePart(NamedTuple):
 
 
 def results_of(store: Path, cluster: str, names: Collection[str]) -> list[OwnResult]:
-    """The finished results of a job, in the order of time. Raises BadInput for a damaged one.
+    """The finished results of a job, in the order of time. Raises BadInput for a damaged result.
 
     cluster  name of the cluster; "": not known, any
-    names    numbers of the job as a run may know it: "120", "120_4"
+    names    numbers of the job in the form of a run: "120", "120_4"
     """
     return [
         OwnResult(directory, read_run(directory))
@@ -58,7 +58,7 @@ def results_of(store: Path, cluster: str, names: Collection[str]) -> list[OwnRes
 
 
 def _is_of(directory: Path, cluster: str, names: Collection[str]) -> bool:
-    """Whether a run belongs to a job, from its run.json alone."""
+    """Whether a run belongs to a job, only from its run.json."""
     try:
         content: Any = strict.load(directory / RUN)
     except BadInput:
@@ -72,7 +72,7 @@ def _is_of(directory: Path, cluster: str, names: Collection[str]) -> bool:
 def parts_of(
     results: Sequence[OwnResult], components: Collection[str], ranges: Ranges
 ) -> Iterator[NodePart]:
-    """The parts of the nodes, of every start of the job: their times tell the starts apart. Raises
+    """The parts of the nodes, of every start of the job: their times distinguish the starts. Raises
     BadInput.
 
     A part without samples, or whose node has no sensor of these components, is left out.
@@ -85,14 +85,14 @@ def parts_of(
 
 
 def _directories(result: OwnResult, job: Job | None) -> list[tuple[str, Path]]:
-    """Each node with the directory of its own run."""
+    """Nodes with the directories of their own runs."""
     if result.measurement.shares:
         return [
             (share.node, result.directory / share.part)
             for share in result.measurement.shares
             if share.part
         ]
-    # Slurm may know the node by another name than the host itself
+    # Slurm may know the node by another name than the host
     name = result.measurement.host.name.partition(".")[0]
     if job is not None and job.nodes == 1 and job.node_names:
         name = job.node_names
@@ -117,8 +117,8 @@ def _part(
 def own_energies(
     parts: Iterable[NodePart], rows: Collection[RowWindow]
 ) -> dict[RowWindow, OwnEnergy]:
-    """Our energy of each row's nodes and time. Of several results of a node the one with most of
-    the row's time counts. The samples of one part after the other are in memory.
+    """Our energy of each row's nodes and time. Of several results of a node the result with most of
+    the row's time counts. Only one part's samples are in memory at a time.
     """
     best: dict[RowWindow, dict[str, ComponentEnergy]] = {row: {} for row in rows}
     results: dict[RowWindow, dict[str, str]] = {row: {} for row in rows}

@@ -1,5 +1,5 @@
-"""`energybench slurm doctor`: a short job in each partition says which sensors a plain user can
-read there. The job's program prints its findings as JSON (`energybench slurm node-facts`).
+"""`energybench slurm doctor`: a short job in each partition shows the sensors readable by a plain
+user. The job's program prints its findings as JSON (`energybench slurm node-facts`).
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from energybench.errors import BadInput, in_one_line
 from energybench.model import Noun
 
 _OVERLAP_S = 20
-_END_S = 90.0  # for a job that has started, beyond the time for which it may wait
+_END_S = 90.0  # for a started job, beyond its waiting time
 _BOARDS = "proc/driver/nvidia/gpus"
 
 
 class Partition(NamedTuple):
-    """As `sinfo` states it."""
+    """A partition from `sinfo`."""
 
     name: str
     up: bool
@@ -36,14 +36,14 @@ class Partition(NamedTuple):
 
 
 class NodeFacts(Noun, frozen=True, kw_only=True):
-    """What a job of a plain user finds on a node.
+    """The findings of a plain user's job on a node.
 
-    user_id         number of the user; 0 is root, which reads more than a plain user
-    clock_half_s    error of the wall clock as the kernel states it; None: not disciplined
-    overlap         whether a second step beside the first one starts (srun --overlap)
-    overlap_why     why it does not; ""
+    user_id         number of the user; 0 is root, with more rights than a plain user
+    clock_half_s    error of the wall clock as stated by the kernel; None: not disciplined
+    overlap         whether a second step beside the first step starts (srun --overlap)
+    overlap_why     reason if not; ""
     boards_present  GPUs of NVIDIA on the node; None: no driver
-    boards_read     GPUs that have a sensor in this job
+    boards_read     GPUs with a sensor in this job
     """
 
     node: str
@@ -59,7 +59,7 @@ class NodeFacts(Noun, frozen=True, kw_only=True):
 
 
 class PartitionFinding(Noun, frozen=True, kw_only=True):
-    """What a short job in a partition found.
+    """The findings of a short job in a partition.
 
     answer  "facts", or "none" with the reason
     boards_asked  how many GPUs the job asked for
@@ -74,20 +74,20 @@ class PartitionFinding(Noun, frozen=True, kw_only=True):
 
 
 def partitions(text: str) -> list[Partition]:
-    """Of `sinfo -h -o "%R|%a|%D|%G"`, which has a line for each set of equal nodes."""
-    found: dict[str, Partition] = {}
+    """From `sinfo -h -o "%R|%a|%D|%G"`, with a line for each set of equal nodes."""
+    by_name: dict[str, Partition] = {}
     for line in text.splitlines():
         name, up, nodes, generic = [*line.split("|", 3), "", "", ""][:4]
         if not name:
             continue
-        known = found.get(name, Partition(name, False, 0, False))
-        found[name] = Partition(
+        known = by_name.get(name, Partition(name, False, 0, False))
+        by_name[name] = Partition(
             name,
             known.up or up.strip().lower() == "up",
             known.nodes + (int(nodes) if nodes.strip().isdigit() else 0),
             known.has_boards or re.search(r"(?:^|,)gpu[:(]", generic) is not None,
         )
-    return list(found.values())
+    return list(by_name.values())
 
 
 def partition_list() -> list[Partition]:
@@ -99,7 +99,7 @@ def partition_list() -> list[Partition]:
 
 
 def asked_for(known: Sequence[Partition], names: Sequence[str]) -> list[Partition]:
-    """The partitions of these names, or all that are up. Raises BadInput."""
+    """The partitions with these names, or all partitions that are up. Raises BadInput."""
     by_name = {partition.name: partition for partition in known}
     for name in names:
         if name not in by_name:
@@ -110,7 +110,7 @@ def asked_for(known: Sequence[Partition], names: Sequence[str]) -> list[Partitio
 
 
 def examine(partition: Partition, account: str | None, wait_s: int) -> PartitionFinding:
-    """The findings of a job in a partition. It waits for its start at most `wait_s`."""
+    """The findings of a job in a partition. Waits for the job's start at most `wait_s`."""
     name = f"energybench-doctor-{os.getpid()}"
     boards = 1 if partition.has_boards else 0
     command = [
@@ -161,7 +161,7 @@ def _facts(text: str) -> NodeFacts:
 def node_facts(
     doctor: Callable[[], Mapping[str, Any]], environment: Mapping[str, str], root: Path = Path("/")
 ) -> NodeFacts:
-    """The findings of this node. `doctor`: those of `energybench doctor`."""
+    """The findings of this node. `doctor`: findings of `energybench doctor`."""
     findings = doctor()
     overlap, why = _overlap(environment)
     boards = sorted((root / _BOARDS).glob("*")) if (root / _BOARDS).is_dir() else None
@@ -187,7 +187,7 @@ def node_facts(
 
 
 def _overlap(environment: Mapping[str, str]) -> tuple[bool | None, str]:
-    """Whether a step beside this one starts, as the readers of `measure --nodes job` need it."""
+    """Whether a second step starts, as the readers of `measure --nodes job` need."""
     if "SLURM_JOB_ID" not in environment:
         return None, "this is not a job"
     command = ["srun", "--overlap", "--nodes=1", "--ntasks=1", "--cpu-bind=none", "--mem=0"]

@@ -1,7 +1,7 @@
-"""The reader of one node whose ranks were started with `energybench rank`: see `rank_run`.
+"""The reader of a node whose ranks were started with `energybench rank`: see `rank_run`.
 
-The window lasts from the start of the node's first rank to the end of its last one. The reader ends
-after the last rank, which waits for it: Slurm ends what a step leaves behind.
+The window lasts from the start of the node's first rank to the end of its last rank. The last rank
+waits for the reader to end: Slurm ends all processes that a step leaves behind.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from energybench.cluster.messages import Lines, Message, line
 from energybench.cluster.node_reader import sample_program
 from energybench.cluster.rank_nodes import (
     Launches,
+    launches_of,
     names_of_nodes,
-    nodes_beyond,
     of_unread_ranks,
     peer,
 )
@@ -42,7 +42,7 @@ from energybench.store.rank_job import ensure_rank_job, rank_job_folder
 
 _LONGEST_WAIT_S = 60.0
 _FIRST_PATIENCE_S = 30.0  # for the first rank, which started this process
-# After the last end, for further ranks, if the launcher does not say how many there are.
+# Time after the last end for further ranks, if the launcher does not tell their number.
 _MORE_RANKS_S = 2.0
 _LABEL_REMEDY = "energybench rank --label NAME for each further run in the same step"
 
@@ -51,8 +51,8 @@ class _Connection:
     """A rank.
 
     pid         process number of the rank; 0: in another PID namespace
-    start, end  of its program; None: not yet, or not known
-    over        whether its program has ended, or the rank is gone
+    start, end  of the rank's program; None: not yet, or unknown
+    over        whether the rank's program has ended, or the rank is gone
     """
 
     def __init__(self, connected: socket.socket) -> None:
@@ -72,7 +72,7 @@ class _Connection:
 
 
 class RankReader:
-    """Reads this node from the start of its first rank to the end of its last one."""
+    """Reads this node from the start of its first rank to the end of its last rank."""
 
     def __init__(self, signals: Signals, environment: Mapping[str, str]) -> None:
         self._signals, self._environment = signals, environment
@@ -85,20 +85,21 @@ class RankReader:
         self._going = self._closed = False
         self._last_end_s = math.inf
         self._folder = ""
-        nodes = nodes_beyond(environment, self._job) if self._job is not None else None
-        self._launches = Launches(nodes) if nodes is not None else None
+        self._launches: Launches | None = None
+        # without a launcher a rank is alone; None: the launcher does not say
+        self._expected = self._job.ranks_here if self._job is not None else 1
 
     # ------------------------------------------------------------ ranks
 
     def first_plan(self) -> Message | None:
-        """The plan of the first rank; None: none came."""
+        """The plan of the first rank; None: no rank came."""
         until_s = self._clock.now() + _FIRST_PATIENCE_S
         while self._plan is None and self._clock.now() < until_s:
             self._wait(until_s)
         return self._plan
 
     def _take(self) -> None:
-        """Take new ranks, and what the ranks say."""
+        """Take new ranks and messages of ranks."""
         while True:
             try:
                 connected, _ = self._listening.accept()
@@ -129,17 +130,16 @@ class RankReader:
             self._over(rank)
 
     def _is_of_second_run(self) -> bool:
-        """Whether a rank that joins now belongs to no run of this reader: every rank of the node
-        has joined, and one of them has ended and may have begun its next program. Or the window
-        has been closed.
+        """Whether a rank that joins now belongs to a later run: every rank of the node has joined,
+        and a rank has ended and may have begun its next program; or the window has been closed.
         """
-        expected = (self._job.ranks_here if self._job is not None else None) or 0
+        expected = self._expected or 0
         joined = sum(rank.joined for rank in self._ranks)
         is_next = bool(expected) and joined >= expected and any(rank.over for rank in self._ranks)
         return self._closed or is_next
 
     def _refuse_second_run(self, rank: _Connection) -> None:
-        """The rank runs its program unmeasured, and is none of this run's."""
+        """Let the rank run its program unmeasured, outside of this run."""
         label = self._plan["label"] if self._plan is not None else ""
         what = "was measured already in this job step"
         rank.tell("refused", what=str(BadInput(f"label {label}", what, _LABEL_REMEDY)))
@@ -152,21 +152,20 @@ class RankReader:
             rank.tell("bye")
 
     def _may_be_last(self) -> bool:
-        """Whether every rank so far is over, so that the last one has to wait for the result: Slurm
-        ends this process with the last rank. A launcher may say that more ranks come.
+        """Whether every rank so far is over. The last rank then has to wait for the result, because
+        Slurm ends this process with the last rank. A launcher may announce more ranks.
         """
         return all(rank.over for rank in self._ranks) and not self._to_come()
 
     def _to_come(self) -> int:
         """Ranks on this node that have not joined, if the launcher says how many there are."""
-        expected = (self._job.ranks_here if self._job is not None else None) or 0
-        return max(expected - sum(rank.joined for rank in self._ranks), 0)
+        return max((self._expected or 0) - sum(rank.joined for rank in self._ranks), 0)
 
     def _all_over(self) -> bool:
-        """Whether no rank runs, and no further one is awaited."""
+        """Whether no rank runs and no further rank is awaited."""
         if not self._ranks or not all(rank.over for rank in self._ranks):
             return False
-        if self._job is not None and self._job.ranks_here is not None and not self._to_come():
+        if self._expected is not None and not self._to_come():
             return True
         return self._clock.now() - self._last_end_s >= _MORE_RANKS_S
 
@@ -192,6 +191,8 @@ class RankReader:
         """Measure the ranks. Raises BadInput and StorageFailed if nothing can be read or written
         here.
         """
+        program = plan.command[0] if plan.command else ""
+        self._launches = launches_of(self._environment, self._job, program)
         with Session(
             plan,
             self._clock,
@@ -220,61 +221,62 @@ class RankReader:
                 elif any(ended_by_signal(rank.code or 0) for rank in self._ranks):
                     window.cut = "program-killed"
             session.check((self._check(),))
-            session.finish()
-            self._folder = str(plan.store)
+            directory, _ = session.finish()
+            self._folder = str(plan.store if plan.part_of_job else directory)
 
     def _doubts(self) -> list[Doubt]:
         """Doubts about the work that nobody reads: on other nodes, or in other ranks."""
-        if self._job is None:
-            return []
         doubts = self._launches.doubts() if self._launches is not None else []
-        return [*doubts, *of_unread_ranks(self._job, self._to_come())]
+        unread = of_unread_ranks(self._job, self._to_come()) if self._job is not None else []
+        return [*doubts, *unread]
 
     def _check(self) -> Verification:
-        """The exit status: of the ranks, the first that is not zero."""
+        """The exit status: the first exit status of a rank that is not zero."""
         code = next((rank.code for rank in self._ranks if rank.code), 0)
         return Verification(
             quantity="exit status", value=float(code), tolerance=0.0, passed=code == 0
         )
 
     def end(self, why: str = "") -> None:
-        """Let the ranks that wait go on."""
+        """Let the waiting ranks go on."""
         until_s = time.monotonic() + 1.0
         while why and time.monotonic() < until_s and not self._ranks:
             self._take()
-        # a rank that comes now is answered by a reader of its own
+        # a rank that comes now starts a reader of its own
         self._listening.shutdown(socket.SHUT_RD)
         self._take()
         for rank in tuple(self._ranks):
             if why:
                 rank.tell("refused", what=why)
             elif rank.joined:
-                rank.tell("bye", folder=self._folder)
+                rank.tell("bye", folder=self._folder, whole=self._job is None)
             else:
                 self._refuse_second_run(rank)
 
 
 def plan_of(message: Message, own_job: Job | None, environment: Mapping[str, str]) -> Plan:
-    """The plan of this node's part."""
-    folder = rank_job_folder(Path(message["store"]), message["label"], own_job, message["launch"])
+    """The plan of this node's part, or of the whole result of a rank that no launcher started."""
+    store = Path(message["store"])
+    if own_job is not None:
+        store = rank_job_folder(store, message["label"], own_job, message["launch"])
     return Plan(
-        store=folder,
+        store=store,
         label=message["label"],
         boundary=message["boundary"],
         idle_s=0.0,
         command=tuple(message["command"]),
         collectors=tuple(message["collectors"]),
-        visible_devices=None,  # of the node: a rank may be shown some of its boards only
+        visible_devices=None,  # of the node: a rank may see only some of the node's boards
         root=Path(message["root"]),
         repeats=1,
-        part_of_job=True,
-        run_id=node_folder(node_name(environment)),
+        part_of_job=own_job is not None,
+        run_id=node_folder(node_name(environment)) if own_job is not None else None,
     )
 
 
 def _refuse_second_launch(plan: Plan) -> None:
-    """Raise BadInput if the result of this launch, or of its part on this node, is there already:
-    the batch script or a task starts `energybench rank` several times.
+    """Raise BadInput if the directory already holds the result of this launch, or of its part on
+    this node: the batch script or a task starts `energybench rank` several times.
     """
     finished = plan.store.with_name(plan.store.name.removeprefix(PARTIAL))
     part = plan.run_id or ""
@@ -287,6 +289,20 @@ def _refuse_second_launch(plan: Plan) -> None:
             )
 
 
+def _begin_part(plan: Plan, own_job: Job, environment: Mapping[str, str]) -> None:
+    """Raises BadInput if this launch was measured already, and StorageFailed."""
+    _refuse_second_launch(plan)
+    ensure_rank_job(
+        plan.store,
+        label=plan.label,
+        command=plan.command or (),
+        boundary=plan.boundary,
+        own_job=own_job,
+        nodes=names_of_nodes(environment, own_job),
+        host=describe(MonotonicClock(), plan.root),
+    )
+
+
 def serve_ranks(signals: Signals, start: Callable[[Plan], StartedCollectors]) -> int:
     """Read this node for its ranks."""
     environment = own_environment()
@@ -295,18 +311,10 @@ def serve_ranks(signals: Signals, start: Callable[[Plan], StartedCollectors]) ->
     if message is None:
         return 0
     try:
-        own_job = job(environment) or Job(launcher="openmpi", nodes=1)
+        own_job = job(environment)
         plan = plan_of(message, own_job, environment)
-        _refuse_second_launch(plan)
-        ensure_rank_job(
-            plan.store,
-            label=plan.label,
-            command=plan.command or (),
-            boundary=plan.boundary,
-            own_job=own_job,
-            nodes=names_of_nodes(environment, own_job),
-            host=describe(MonotonicClock(), plan.root),
-        )
+        if own_job is not None:
+            _begin_part(plan, own_job, environment)
         with start(plan) as readers:
             reader.run(plan, readers)
         reader.end()

@@ -1,17 +1,18 @@
-"""One rank of a job, run by `energybench rank -- PROGRAM`, where no reader step can be had.
+"""A rank of a job, run by `energybench rank -- PROGRAM`, if no reader step is available.
 
-The ranks of a node elect one reader: the first to bind an abstract socket whose name holds job,
-restart, step and host. No rank number decides, for under mpirun several ranks may have the number
-0; and nothing is left behind, for the name is gone with the last process that holds it.
-The winner hands the socket to a reader process of its own; every rank, the winner too, then speaks
-to the reader over a connection of its own:
+The ranks of a node elect a reader: the first rank to bind an abstract socket whose name holds job,
+restart, step and host. Rank numbers do not decide, because under mpirun several ranks may have the
+number 0. Nothing is left behind, because the name disappears with the last process that holds the
+socket. The winner hands the socket to a separate reader process; every rank, including the winner,
+then has its own connection to the reader:
 
     rank                      reader
     join {plan}               go              the sensors are polled fast: start
     ended {start, end, code}  heard           a reader that hangs is known by its silence
-                              bye             the last rank of the node waits for the result
+                              bye {folder}    the last rank of the node waits for the result
 
-Whatever fails costs the result, never the rank: it runs its program, and ends with its code.
+Any failure costs the result, never the rank: the rank runs its program, and ends with the program's
+code.
 """
 
 from __future__ import annotations
@@ -39,8 +40,8 @@ from energybench.own_step import own_environment
 from energybench.store.liveness import boot_id
 
 _GO_PATIENCE_S = 60.0  # for the sensors; the program then starts unmeasured
-# For a word of the reader after the end of the program: no longer than `measure --nodes job` waits
-# for readers that do not answer. A reader that has answered may take longer for the node's result.
+# For an answer of the reader after the end of the program: no longer than `measure --nodes job`
+# waits for silent readers. A reader that has answered may take longer for the node's result.
 _HEARD_PATIENCE_S = 20.0
 _BYE_PATIENCE_S = 120.0
 _CONNECT_PATIENCE_S = 5.0
@@ -48,8 +49,10 @@ _LONGEST_WAIT_S = 60.0
 
 
 def socket_name(environment: Mapping[str, str], own_job: Job | None, launch: str) -> str:
-    """Name of the node's reader among all readers of this node: by user, job, launch and host."""
-    key = own_job.name if own_job is not None else "no job"
+    """Name of the node's reader among all readers of this node: by user, job, launch and host. A
+    rank of no launch has a reader of its own.
+    """
+    key = own_job.name if own_job is not None else f"no job {os.getpid()}"
     node = node_name(environment)
     words = (str(os.getuid()), key, launch, node, boot_id() or "")
     digest = hashlib.blake2b("\0".join(words).encode(), digest_size=12).hexdigest()
@@ -60,8 +63,8 @@ class Rank:
     """This rank: its program, and its connection to the reader of the node.
 
     refused   why nothing is measured; "": the reader measures
-    go_s      patience with a reader that does not answer before the program
-    heard_s   patience with a reader that does not answer after the end of the program
+    go_s      patience with a silent reader before the program
+    heard_s   patience with a silent reader after the end of the program
     result_s  patience with a reader that has answered, for the node's result
     """
 
@@ -99,21 +102,23 @@ class Rank:
         self._tell("ended", start=started, end=ended, code=code)
         bye = self._bye()
         if bye is not None and bye.get("folder"):  # the last rank of the node
-            words = f"this node's part is in {bye['folder']}; once all ranks have ended: "
-            print(  # noqa: T201
-                f"energybench: {words}energybench recover {bye['folder']}", file=sys.stderr
-            )
+            folder = bye["folder"]
+            words = f"this node's part is in {folder}; once all ranks have ended: "
+            words += f"energybench recover {folder}"
+            if bye.get("whole"):
+                words = f"the result is in {folder}"
+            print(f"energybench: {words}", file=sys.stderr)  # noqa: T201
         return code
 
     def _bye(self) -> Message | None:
-        """The reader's last word; None: nothing was measured, which is then said."""
+        """The reader's last message; None: nothing was measured, and a message is printed."""
         if self._awaited("heard", self._heard_s) is None:
             return None
         return self._awaited("bye", self._result_s)
 
     def _awaited(self, do: str, patience_s: float) -> Message | None:
-        """The reader's answer after the end of the program; None: it has not come, which is said,
-        or nothing was measured.
+        """The reader's answer after the end of the program; None: no answer, with a printed
+        message, or nothing was measured.
         """
         if self._lines is None:
             return None
@@ -142,7 +147,7 @@ class Rank:
             self._refuse(f"the reader of this node did not answer within {self._go_s:g} s")
 
     def _connected(self) -> socket.socket:
-        """A connection to the reader, which is started if there is none. Raises OSError."""
+        """A connection to the reader, started if necessary. Raises OSError."""
         own_job = job(self._environment)
         name = socket_name(self._environment, own_job, self._launch)
         until_s = time.monotonic() + _CONNECT_PATIENCE_S
@@ -190,7 +195,7 @@ class Rank:
             self._refuse("the reader of this node has ended")
 
     def _await(self, do: str, patience_s: float) -> Message | None:
-        """The reader's answer; None: it has not come, or says that nothing is measured."""
+        """The reader's answer; None: no answer, or nothing is measured."""
         until_s = time.monotonic() + patience_s
         while self._lines is not None:
             self._lines.read()

@@ -21,8 +21,8 @@ from energybench.errors import BadInput
 from energybench.measuring.moments import Moment
 from energybench.measuring.sampler import Wait
 
-# Readers start within seconds; a thousand of them, whose Python comes from a shared file system,
-# take longer. A node that has not answered by then is missing, and the program starts.
+# Readers start within seconds; a thousand readers, whose Python comes from a shared file system,
+# take longer. A node without an answer by then is missing, and the program starts.
 OPEN_PATIENCE_S = 60.0
 _READY_PATIENCE_S = 5.0  # for the fast polls of all nodes before a repeat
 _CLOSE_PATIENCE_S = 10.0  # for the end of a repeat on all nodes
@@ -32,7 +32,7 @@ _PINGS, _PING_PATIENCE_S = 3, 2.0
 
 
 class _Question(NamedTuple):
-    """When the nodes were asked for their time, and the head node's wall clock then."""
+    """Time at which the nodes were asked for their time, with the head node's wall clock."""
 
     asked_s: float
     head: WallClock
@@ -76,12 +76,14 @@ class ReaderStep:
         *,
         here_alone: bool = False,
     ) -> None:
-        """Start the readers, and wait until each reads, or too long. Without any answer from a step
-        (no controller, or no overlapping steps here) the reader of this node is started alone.
+        """Start the readers, and wait until all readers work or the patience is over. If no step
+        answers (no controller, or no overlapping steps on this cluster), start only the reader of
+        this node.
 
         components  names of the nodes of each component of the job; an ordinary job has one
-        here        name of the node of this process; it may be none of the job's
-        here_alone  whether no step is tried: the names of the other nodes are not known
+                    component
+        here        name of the node of this process, possibly outside the job
+        here_alone  whether to try no step, because the names of the other nodes are unknown
         """
         several = len(components) > 1
         self.nodes = tuple(node for nodes in components for node in nodes)
@@ -98,7 +100,7 @@ class ReaderStep:
         if self.opened or self.bad_inputs or here not in self.nodes:
             return
 
-        # no step can be had: this node is read without one
+        # without any step, read this node alone
         for step in self._steps:
             self.have_ended = step.close(0.0) and self.have_ended
         self.refused.pop(here)
@@ -125,7 +127,7 @@ class ReaderStep:
             self.bad_inputs[node] = BadInput(*message["bad_input"])
 
     def finish(self) -> None:
-        """Have every reader write its result, and wait for them."""
+        """Have every reader write its result, and wait for the results."""
         self.tell("finish")
         self._gather({"finished", "refused"}, _FINISH_PATIENCE_S, self._finished)
         self.close()
@@ -195,12 +197,12 @@ class ReaderStep:
 
     @property
     def clock_halves_s(self) -> dict[str, float]:
-        """Of each node, the half-width with which its clock was known at the last repeat's end."""
+        """Half-width of each node's clock error at the end of the last repeat."""
         return dict(self._halves_s)
 
     @property
     def clock_offsets_s(self) -> dict[str, float]:
-        """Of each node, its clock less the head node's, as it was last compared."""
+        """Each node's clock less the head node's clock, as last compared."""
         return {node: offset.seconds for node, (offset, _) in self._offsets.items()}
 
     def compare_clocks(self) -> None:
@@ -247,8 +249,8 @@ class ReaderStep:
         return set(self.nodes) - set(self.refused) - lost
 
     def _note_silence(self, silent: set[str], answered: set[str]) -> None:
-        """Wait no more for a node whose reader left two questions in a row unanswered: it was
-        killed, or its node is gone. What it wrote counts all the same.
+        """Stop waiting for a node whose reader left two questions in a row unanswered: the reader
+        was killed, or its node is gone. Energies and times already written still count.
         """
         for node in answered:
             self._unanswered[node] = 0
@@ -263,7 +265,9 @@ class ReaderStep:
         patience_s: float,
         take: Callable[[Message], None] = lambda message: None,
     ) -> None:
-        """Wait until every node that reads has answered with one of the kinds, or too long."""
+        """Wait until every reading node has answered with an expected kind, or the patience is
+        over.
+        """
         until_s = time.monotonic() + patience_s
         answered: set[str] = set()
         while True:

@@ -1,12 +1,12 @@
-"""A row of Slurm's accounts beside our own energy of the same components, node-seconds and time,
-and the difference split into its causes. Pure functions.
+"""Compare a row of Slurm's accounts with our own energy of the same components, node-seconds and
+time, and split the difference into its causes. Pure functions.
 
     Slurm's figure - ours = window + nodes + boundary + steps + sampling + unexplained
 
 window    the row begins before our samples and ends after them
-nodes     nodes of the row that we did not read, as if they had drawn what the others drew
+nodes     unread nodes of the row, with the power of the read nodes
 boundary  parts of the nodes that Slurm's plug-in does not read
-steps     a row that is a sum of steps counts some of the time more than once, and some not at all
+steps     a row that is a sum of steps counts some time more than once, and other time not at all
 sampling  Slurm's readings at the edges may be old: no value, only an interval
 """
 
@@ -20,7 +20,7 @@ from energybench.analysis.measurement.node_table import Fill
 from energybench.analysis.uncertainty.effects import bound, combine, exact, rectangular, scale
 from energybench.cluster.row_windows import RowKind, RowWindow
 from energybench.model import Effect, Estimate, Noun
-from energybench.units import counted
+from energybench.units import counted, short_figure
 
 Finding = Literal[
     "reconciled",
@@ -33,14 +33,15 @@ Finding = Literal[
     "not-measured",
     "not-ended",
 ]
-# Which energy a row holds: its own, the sum of the job's steps, or that of the step `extern`, which
+# Energy in a row: its own, the sum of the job's steps, or the energy of the step `extern`, which
 # ended before the job.
 Stands = Literal["itself", "steps", "extern"]
-# What Slurm and our samples may differ by in the same window.
+# Allowed relative difference between Slurm and our samples in the same window.
 TOLERANCE = 0.02
-# Below this length of a row the whole seconds of its times alone are percents.
+# Below this length of a row, rounding its times to whole seconds costs percents.
 SHORT_S = 100.0
-# Share of a row's node-seconds that has to be read, for the rest is only taken to go on.
+# Least share of a row's node-seconds that has to be read, because the power of the rest is only
+# extrapolated.
 COVERED = 0.9
 # More than any node draws, W: a node of eight boards has supplies of 14.3 kW (NVIDIA, DGX B200 User
 # Guide, "Power Specifications").
@@ -50,11 +51,11 @@ _MOST_NAMES = 8  # of nodes in a message
 
 
 class OwnEnergy(NamedTuple):
-    """Our energy of the nodes and the time of a row, as far as there are samples.
+    """Our energy of the nodes and the time of a row, as far as samples reach.
 
     row      time and nodes of the row
     nodes    energies by node; a node without samples is missing
-    results  of each of these nodes, the identity of the result that its samples belong to
+    results  identity of the result behind the samples, for each node
     """
 
     row: RowWindow
@@ -72,7 +73,7 @@ class OwnEnergy(NamedTuple):
 
     @property
     def nodes_j(self) -> Estimate:
-        """Energy of the nodes without samples, from the powers of the others."""
+        """Energy of the nodes without samples, from the powers of the read nodes."""
         seconds = self.row.end_s - self.row.start_s
         powers_w = [
             (energy.energy_j.value + energy.unread_j.value) / seconds
@@ -118,9 +119,10 @@ class OwnEnergy(NamedTuple):
 
 
 class Split(Noun, frozen=True, kw_only=True):
-    """The difference between Slurm's figure and ours, by cause, J. The values add up to it.
+    """The difference between Slurm's figure and ours, by cause, J. The values add up to the
+    difference.
 
-    unexplained_rel  of the energy that Slurm should show
+    unexplained_rel  share of the energy that Slurm should show
     """
 
     window_j: Estimate
@@ -135,15 +137,15 @@ class Split(Noun, frozen=True, kw_only=True):
 class Reconciled(Noun, frozen=True, kw_only=True):
     """A row of Slurm's accounts, and what it means.
 
-    slurm_j      as the row states it; None for a blank
-    finding, why what the row is
-    ours_j       energy of the components that Slurm counts, in the time for which we read. Its
-                 interval lacks the sensors' gain, which Slurm's figure shares
+    slurm_j      as stated in the row; None for a blank
+    finding, why the meaning of the row
+    ours_j       energy of the components that Slurm counts, during our readings. Its interval lacks
+                 the sensors' gain, which Slurm's figure shares
     expected_j   the figure that Slurm should show
-    split        None if there is nothing to compare
-    results      identities of the results whose samples `ours_j` comes from
-    unread       nodes of the row that none of our results read at that time
-    bugs         known faults of this version that show in this way
+    split        None without a comparison
+    results      identities of the results behind `ours_j`
+    unread       nodes of the row without readings in our results at the time
+    bugs         known faults of this version with this symptom
     """
 
     label: str
@@ -167,7 +169,7 @@ class Reconciled(Noun, frozen=True, kw_only=True):
 
 
 def total(estimates: Sequence[Estimate]) -> Estimate:
-    """Their sum. Effects of different nodes are independent of each other."""
+    """Sum of the effects. Effects of different nodes are independent."""
     effects: list[Effect] = [effect for each in estimates for effect in each.effects]
     return combine(sum(each.value for each in estimates), effects)
 
@@ -175,9 +177,9 @@ def total(estimates: Sequence[Estimate]) -> Estimate:
 def not_measured(
     slurm_j: float | None, plug_ins: Sequence[str], node_s: float | None, limit_w: float | None
 ) -> str:
-    """Why a figure of Slurm is not a measurement; "" if it may be one.
+    """Reason why a figure of Slurm is not a measurement; "" if the figure may be a measurement.
 
-    limit_w  what one node cannot exceed; None: what no node exceeds
+    limit_w  largest power of a node; None: the largest power of any node
     """
     if not plug_ins:
         return "Slurm counts no energy here (AcctGatherEnergyType is none)"
@@ -189,14 +191,14 @@ def not_measured(
     most_j = each_w * (node_s or 0.0)
     if node_s is not None and slurm_j > most_j:
         return (
-            f"{slurm_j:.3g} J is more than the nodes can draw in that time "
-            f"({each_w:.0f} W a node, {most_j:.3g} J)"
+            f"{short_figure(slurm_j)} J is more than the nodes can draw in that time "
+            f"({each_w:.0f} W a node, {short_figure(most_j)} J)"
         )
     return ""
 
 
 def shown(slurm_j: float | None, why: str) -> str:
-    """In which way a figure that is not a measurement shows: the words of data/slurm_bugs.toml."""
+    """Form of a figure that is not a measurement, in the words of data/slurm_bugs.toml."""
     if not why:
         return "differs"
     if slurm_j is None:
@@ -212,9 +214,9 @@ def split(
 ) -> tuple[Estimate, Split]:
     """The figure that Slurm should show, and the causes of the difference.
 
-    period_s  the age that a reading of Slurm may have
-    steps     own energies of the steps whose sum the row is, or of the step that stands for it;
-              None: the row has its own energy
+    period_s  largest age of a reading of Slurm
+    steps     own energies of the steps that the row adds up, or of the step that stands for the
+              row; None: the row has its own energy
     """
     summed = list(steps) if steps is not None else [own]
     within_j = total([each.energy_j for each in summed])
@@ -250,9 +252,9 @@ def _edges(
 def finding(
     row: RowWindow, own: OwnEnergy, expected_j: Estimate, causes: Split, stands: Stands
 ) -> tuple[Finding, str]:
-    """What a row is that Slurm measured and of which we have samples.
+    """The finding about a row that Slurm measured and that our samples cover.
 
-    stands  which energy the row holds
+    stands  the source of the row's energy
     """
     seconds = row.end_s - row.start_s
     share = own.read_node_s / own.node_s if own.node_s else 0.0
@@ -284,7 +286,7 @@ def finding(
 
 
 def _why(own: OwnEnergy) -> str:
-    """Words on the nodes that were not read."""
+    """Words on the unread nodes."""
     if not own.unread:
         return ""
     return (

@@ -1,5 +1,5 @@
-"""The rows of a job in order: every start of it with its steps, and the time and nodes of each row.
-Pure functions.
+"""The rows of a job in order: the starts of the job with their steps, and the time and nodes of
+each row. Pure functions.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from energybench.cluster.accounts import Row
 from energybench.node_names import expanded
 
 RowKind = Literal["job", "batch", "extern", "step"]
-# Start and end are cut to whole seconds: both lie in the second that begins then.
+# Start and end are cut to whole seconds: each lies within the second that begins then.
 _MIDDLE_S = 0.5
 
 
 class Start(NamedTuple):
-    """One start of a job: a job that was put back into the queue has several.
+    """A start of a job: a job that was put back into the queue has several starts.
 
     number  how often Slurm had started the job before, as SLURM_RESTART_COUNT says
     job     the job's row; of a job whose nodes changed while it ran, its last row
@@ -34,7 +34,7 @@ class Start(NamedTuple):
 
     @property
     def key(self) -> tuple[str, int, int]:
-        """Distinguishes the job from every other job in the accounts."""
+        """Distinguishes the job from other jobs in the accounts."""
         return (self.job.cluster, self.job.job, self.holder)
 
     @property
@@ -84,15 +84,15 @@ class Start(NamedTuple):
 
     @property
     def own_steps(self) -> tuple[Row, ...]:
-        """The steps of srun, whose sum is the job's row if the job has no step `extern`. The row of
-        the batch script is not in that sum: _internal_step_complete of src/stepmgr/stepmgr.c.
+        """The steps of srun. Their sum is the job's row if the job has no step `extern`. The sum
+        leaves out the row of the batch script: _internal_step_complete of src/stepmgr/stepmgr.c.
         """
         return tuple(step for step in self.steps if step.step not in ("batch", "extern"))
 
     @property
     def sums_steps(self) -> bool:
-        """Whether the job's row is a sum of steps: without PrologFlags=Contain there is no step
-        `extern`. Seen from the job itself, for the site may have changed its configuration since.
+        """Whether the job's row is a sum of steps: without PrologFlags=Contain no step `extern`
+        exists. Derived from the job, because the site may have changed its configuration since.
         """
         return self.extern is None and bool(self.steps)
 
@@ -154,16 +154,16 @@ def _goes_on(last: Row, job: Row) -> bool:
     return job.user == last.user and job.start_s <= last.end_s + 1
 
 
-# Between the end of a start and the moment at which the job is back in the queue: the epilog runs,
+# Longest time between the end of a start and the return of the job into the queue: the epilog runs,
 # and `scontrol requeue` takes a job that ended up to MinJobAge ago (300 s by default).
 _MOST_PUT_BACK_S = 3600
 
 
 def _is_put_back(last: Row, job: Row) -> bool:
-    """Whether a row is the next one of the same job, which was put back into the queue, and not
-    another job with the same number.
+    """Whether a row continues the same job, put back into the queue, rather than another job with
+    the same number.
 
-    User and name stay. The time of submission becomes that of the requeue (sacct(1), "Submit").
+    User and name stay. The time of submission becomes the time of the requeue (sacct(1), "Submit").
     """
     if (last.user, last.job_name) != (job.user, job.job_name):
         return False
@@ -182,15 +182,15 @@ def kind(row: Row) -> RowKind:
 
 
 def window(row: Row) -> RowWindow | None:
-    """None for a row that has not started or not ended, or without nodes."""
+    """None for a row without start, end or nodes."""
     nodes = expanded(row.node_list)
     if row.start_s is None or row.end_s is None or row.end_s < row.start_s or not nodes:
         return None
     return RowWindow(row.start_s + _MIDDLE_S, row.end_s + _MIDDLE_S, nodes)
 
 
-# Share of a job's node-seconds that steps may miss or overlap unnoticed, and the whole seconds at
-# both ends of a step.
+# Share of a job's node-seconds that steps may miss or overlap unnoticed, and the rounding of both
+# ends of a step to whole seconds.
 _SLACK, _SLACK_S = 0.02, 2.0
 
 
@@ -200,10 +200,11 @@ def slack_s(place: RowWindow) -> float:
 
 
 def lasts_as_long(step: Row, place: RowWindow) -> bool:
-    """Whether a step has all nodes and all the time of its job, whose last seconds it may miss.
+    """Whether a step has all nodes and the whole time of its job, except perhaps the last seconds.
 
-    Slurm holds the step `extern` by a process that sleeps, and a signal to the whole job
-    (scancel --signal) ends that process: the step then ends, and counts, before the job does.
+    Slurm keeps the step `extern` alive by a sleeping process, and a signal to the whole job
+    (scancel --signal) ends the sleeping process: the step then ends, and counts, before the job
+    does.
     """
     own = window(step)
     if own is None or not set(own.nodes) >= set(place.nodes):
@@ -213,7 +214,7 @@ def lasts_as_long(step: Row, place: RowWindow) -> bool:
 
 
 def overlap_s(windows: Sequence[RowWindow]) -> float:
-    """Node-seconds that are in more than one of the windows, each counted as often as too much."""
+    """Node-seconds in more than one of the windows, counted once for each surplus window."""
     spans: dict[str, list[tuple[float, float]]] = {}
     for each in windows:
         for node in each.nodes:

@@ -1,4 +1,4 @@
-"""What Slurm counts with: the text of `scontrol show config` → configuration. Pure functions.
+"""Slurm's energy configuration, from the text of `scontrol show config`. Pure functions.
 
 Source of the names: slurm.conf(5).
 """
@@ -13,8 +13,8 @@ from energybench.units import whole_number
 
 _LINE = re.compile(r"([A-Za-z][\w\[\]]*)\s*=\s(.*)")
 _VERSION = re.compile(r"(?:^|[ =])(\d{2})\.(\d{2})(?:\.(\d+))?")
-# Parts of a node that the plug-ins of acct_gather_energy read (acct_gather.conf(5)): RAPL's
-# packages and memory; the boards; the node's own meter, behind its power supply.
+# Parts of a node read by the plug-ins of acct_gather_energy (acct_gather.conf(5)): RAPL's packages
+# and memory; the boards; the node's own meter, behind its power supply.
 _COMPONENTS = {
     "rapl": ("cpu.package", "cpu.dram"),
     "gpu": ("gpu.board",),
@@ -24,8 +24,8 @@ _COMPONENTS = {
     "pm_counters": ("node",),
     "cray_aries": ("node",),
 }
-# A step takes the node's last reading if it is not older than this, s: the delta of 10 with which
-# the plug-ins of Slurm 22.05 to 25.05 ask slurmd (_get_joules_task in ipmi, xcc and gpu).
+# A step takes the node's last reading if the reading is at most this old, s: the plug-ins of Slurm
+# 22.05 to 25.05 ask slurmd with a delta of 10 (_get_joules_task in ipmi, xcc and gpu).
 OLDEST_READING_S = 10.0
 
 
@@ -40,11 +40,11 @@ class Version(NamedTuple):
 
 
 class Configuration(NamedTuple):
-    """Of a cluster, as far as `scontrol` states it.
+    """Of a cluster, as far as stated by `scontrol`.
 
     plug_ins       of AcctGatherEnergyType, without "acct_gather_energy/"; empty for none
     prolog_flags   "Alloc", "Contain", …
-    node_period_s  AcctGatherNodeFreq: between two readings of a node; None: only when asked
+    node_period_s  AcctGatherNodeFreq: between two readings of a node; None: only on request
     task_period_s  energy= of JobAcctGatherFrequency; None: not stated
     task_plug_ins  TaskPlugin, with "cgroup" if tasks are constrained
     keeps_accounts False for a cluster without accounting
@@ -62,22 +62,22 @@ class Configuration(NamedTuple):
 
     @property
     def contain(self) -> bool:
-        """Whether a job has the step `extern`, whose energy is then that of the job."""
+        """Whether a job has the step `extern`, whose energy is then the energy of the job."""
         return "contain" in (flag.lower() for flag in self.prolog_flags)
 
     @property
     def components(self) -> tuple[str, ...]:
-        """The parts of a node whose energy Slurm counts; empty if it counts none."""
+        """The parts of a node whose energy Slurm counts; empty if Slurm counts no energy."""
         return components_of(self.plug_ins)
 
     @property
     def period_s(self) -> float:
-        """The age that a reading may have at the start and at the end of a row."""
+        """The greatest age of a reading at the start and at the end of a row."""
         return min(self.node_period_s or OLDEST_READING_S, OLDEST_READING_S)
 
 
 def components_of(plug_ins: Sequence[str]) -> tuple[str, ...]:
-    """The parts of a node that these plug-ins read; empty if none of them is known."""
+    """The parts of a node that these plug-ins read; empty if no plug-in is known."""
     parts = (part for plug_in in plug_ins for part in _COMPONENTS.get(plug_in, ()))
     return tuple(dict.fromkeys(parts))
 
@@ -85,8 +85,8 @@ def components_of(plug_ins: Sequence[str]) -> tuple[str, ...]:
 def configuration(text: str) -> Configuration:
     """The configuration in the text of `scontrol show config`.
 
-    The text ends with the lines of cgroup.conf if the client may read that file; of a line that is
-    not there the value is not known.
+    The text ends with the lines of cgroup.conf if the client may read cgroup.conf; the value of a
+    missing line is unknown.
     """
     values = {match[1].lower(): match[2].strip() for match in _LINE.finditer(text)}
     frequency = dict(

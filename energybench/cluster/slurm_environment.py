@@ -1,5 +1,5 @@
-"""The environments in which Slurm's programs run. Variables of a user's shell are options of these
-programs, and must not change a question to Slurm, a job or a step.
+"""The environments of Slurm's programs. Variables of a user's shell are options of these programs,
+and must not change a question to Slurm, a job or a step.
 """
 
 from __future__ import annotations
@@ -7,23 +7,22 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-# Options of a client ("Environment variables" in the manual of each), and how all of them print
-# times and lists
+# Options of a client ("Environment variables" in its manual), and the formats of times and lists
 _OPTION = re.compile(
     r"(SACCT|SALLOC|SBATCH|SCANCEL|SCONTROL|SINFO|SQUEUE|SRUN|SSTAT)_"
     r"|SLURM_(BITSTR_LEN|TIME_FORMAT|TOPO_LEN)$"
 )
-# What of Slurm's variables a step may take over from the job: who it is. Everything else that
-# begins with SLURM_ would become an option of srun (srun(1), "Input environment variables"), such
-# as the tasks, memory and CPU binding that a user asked for the program.
+# Slurm's variables that a step may take over from the job: the job's identity. Any other variable
+# SLURM_* would become an option of srun (srun(1), "Input environment variables"), such as the
+# tasks, memory and CPU binding that a user requested for the program.
 _IDENTITY = re.compile(
     r"SLURM_(JOB_?ID|JOB_UID|JOB_USER|JOB_ACCOUNT|JOB_PARTITION|CONF|CLUSTER|WORKING_CLUSTER|HET_"
     r"|RESTART_COUNT|ARRAY_|NODE_ALIASES|TOPOLOGY|SUBMIT_|JWT|.*_HET_GROUP_\d+$|.*_PACK_GROUP_\d+$)"
 )
-# What a new job may take over from the environment in which it is submitted: where Slurm is, and
+# Variables that a new job may take over from the submitting environment: the place of Slurm, and
 # the site's kind of MPI
 _SITE = re.compile(r"SLURM_(CONF|CLUSTERS|JWT|MPI_TYPE)$")
-# The place of a process among the ranks of its launch; `launch` reads these
+# The place of a process among the ranks of its launch; read by `launch`
 _RANK = re.compile(
     r"(PMI_|OMPI_COMM_WORLD_|TORCHELASTIC_|GROUP_(RANK|WORLD_SIZE)$|PMIX_(NAMESPACE|RANK)$"
     r"|MPI_LOCAL(NRANKS|RANKID)$|(LOCAL_)?(RANK|WORLD_SIZE)$)"
@@ -36,7 +35,7 @@ def without_options(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def of_own_step(environment: Mapping[str, str]) -> dict[str, str]:
-    """For a step of our own: without the options that were meant for the program's steps."""
+    """For a step of our own: without the options for the program's steps."""
     return {
         name: value
         for name, value in without_options(environment).items()
@@ -45,8 +44,8 @@ def of_own_step(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def of_new_job(environment: Mapping[str, str]) -> dict[str, str]:
-    """For a job of its own, also if this process is inside a job: sbatch hands its environment to
-    the job, which must not take the step of its submission for its own.
+    """For a separate job, even if this process is inside a job: sbatch hands its environment to the
+    job, which must not mistake the step of its submission for its own step.
     """
     return {
         name: value

@@ -1,5 +1,5 @@
-"""Running Slurm's programs: the only place that does. Every call has a time-out, because a
-controller that does not answer makes them wait for minutes.
+"""Running Slurm's programs: only this module does. Every call has a time-out, because the programs
+wait minutes for a silent controller.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ class NoAnswer(Exception):
 
 def path_of(program: str) -> str:
     """Where the program is. Raises BadInput."""
-    found = shutil.which(program)
-    if found is None:
+    path = shutil.which(program)
+    if path is None:
         raise BadInput(program, "is not installed here", "run this on a node of the cluster")
-    return found
+    return path
 
 
 def output(
@@ -37,12 +37,12 @@ def output(
     text: str | None = None,
     folder: Path | None = None,
 ) -> str:
-    """What a program of Slurm prints. Raises BadInput if it is not installed, and NoAnswer.
+    """Output of a program of Slurm. Raises BadInput if the program is not installed, and NoAnswer.
 
-    environment  None: that of this process. Variables that are options of Slurm's programs are left
-                 out: they would change the answer
-    options      variables of this kind that the program gets
-    folder       the program's working directory; None: that of this process
+    environment  None: the environment of this process. Variables that are options of Slurm's
+                 programs are left out, because they would change the answer
+    options      option variables for the program
+    folder       the program's working directory; None: the directory of this process
     """
     variables = without_options(os.environ if environment is None else environment)
     try:
@@ -63,10 +63,10 @@ def output(
     except OSError as error:
         raise NoAnswer(f"{words[0]} cannot be run: {error.strerror}") from None
     if done.returncode:
-        # the first of the last two lines often names what the last line refuses
+        # the first of the last two lines often names the object that the last line refuses
         lines = [line.strip() for line in done.stderr.splitlines() if line.strip()][-2:]
-        said = "; ".join(_without_name(line, words[0]) for line in lines)
-        raise NoAnswer(f"{words[0]}: {said or f'exit code {done.returncode}'}")
+        messages = "; ".join(_without_name(line, words[0]) for line in lines)
+        raise NoAnswer(f"{words[0]}: {messages or f'exit code {done.returncode}'}")
     return done.stdout
 
 

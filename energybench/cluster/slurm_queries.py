@@ -1,5 +1,5 @@
-"""Questions to Slurm's controller and accounts, each with a time-out and one clear line if there is
-no answer.
+"""Questions to Slurm's controller and accounts, each with a time-out and a clear line without an
+answer.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _JOB = re.compile(r"\d{1,10}(?:_\d{1,10}|\+\d{1,6})?")
 
 
 def read_configuration(*, of_accounts: bool = False) -> Configuration:
-    """Raises BadInput if there is no Slurm here, or its controller does not answer.
+    """Raises BadInput if Slurm is missing here, or its controller does not answer.
 
     of_accounts  also raise BadInput if the cluster keeps no accounts
     """
@@ -42,31 +42,31 @@ def read_configuration(*, of_accounts: bool = False) -> Configuration:
 def job_rows(job: str) -> list[Row]:
     """All rows of a job: its starts, tasks, components and steps.
 
-    Raises BadInput for a text that is no job, for a job that the accounts do not know, and if they
-    give no answer.
+    Raises BadInput for a text that is not a job, for a job unknown to the accounts, and for silent
+    accounts.
     """
     if _JOB.fullmatch(job) is None:
         raise BadInput(job, "is not the number of a job", "120, 120_4 (task) or 120+1 (component)")
-    found = _asked(["--duplicates", f"--jobs={job}"], ACCOUNTS_PATIENCE_S)
-    if not found:
+    own_rows = _asked(["--duplicates", f"--jobs={job}"], ACCOUNTS_PATIENCE_S)
+    if not own_rows:
         raise BadInput(
             f"job {job}",
             "is not in Slurm's accounts, or not yours to see",
             "sacct --allusers -j NUMBER; sites remove old jobs from the accounts",
         )
-    return found
+    return own_rows
 
 
 def rows_between(
     since_s: int, until_s: int, options: Sequence[str], patience_s: float
 ) -> list[Row]:
-    """The rows of all jobs of a time, with their steps, in one question. Raises NoAnswer."""
+    """The rows of all jobs of a time, with their steps, in a single question. Raises NoAnswer."""
     times = [f"--starttime={_utc(since_s)}", f"--endtime={_utc(until_s)}"]
     return _asked(["--duplicates", *times, *options], patience_s, tell_no_answer=True)
 
 
 def node_cpus() -> dict[str, int]:
-    """CPUs that jobs can have, by node: without those that the site keeps for the system.
+    """CPUs available to jobs, by node, without the CPUs that the site keeps for the system.
 
     Empty if the controller gives no answer: nothing is then known of sharing.
     """
@@ -89,7 +89,7 @@ def cpus_by_node(text: str) -> dict[str, int]:
 
 
 def _asked(options: Sequence[str], patience_s: float, *, tell_no_answer: bool = False) -> list[Row]:
-    # nobody who names a job can know it: a name with a newline pretends to be no row
+    # a random delimiter: a job's name with a newline cannot pretend to be a row
     delimiter = f"|{secrets.token_hex(8)}|"
     form = [f"--format={','.join(FIELDS)}", f"--delimiter={delimiter}"]
     command = ["sacct", "--parsable2", *form, *options]
@@ -105,5 +105,5 @@ def _asked(options: Sequence[str], patience_s: float, *, tell_no_answer: bool = 
 
 
 def _utc(seconds: int) -> str:
-    """A time as sacct takes it in the zone UTC."""
+    """A time in sacct's form, in the zone UTC."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")

@@ -1,8 +1,9 @@
-"""`energybench slurm statement`: a line for each job with Slurm's energy, and what that energy is.
+"""`energybench slurm statement`: a line for each job with Slurm's energy, and the meaning of the
+energy.
 
-A sum is taken only over jobs that had their nodes for themselves, that have ended within the time
-of the statement, and whose energy was measured once: the other sums of Slurm count a node several
-times, or another user's work. Pure functions.
+Only some jobs enter the sum: jobs with exclusive nodes, which ended within the time of the
+statement, and whose energy was measured once. Otherwise Slurm would count a node several times, or
+another user's work. Pure functions.
 """
 
 from __future__ import annotations
@@ -54,10 +55,10 @@ FLAGS: Mapping[Flag, str] = {
     "resized": "nodes left or joined the job while it ran; no row has the energy of all of them",
     "partial": "the job still runs, or ran beyond the time of the statement",
 }
-# slurmctld tells slurmdbd of a job some seconds after it began or ended, and keeps the messages for
-# a slurmdbd that does not answer (slurm.conf(5), MaxDBDMsgs).
+# slurmctld reports a job to slurmdbd some seconds after the job began or ended, and keeps the
+# messages while slurmdbd does not answer (slurm.conf(5), MaxDBDMsgs).
 SETTLED_S = 60
-# These keep a job out of the sum.
+# Flags that keep a job out of the sum.
 _NOT_SUMMED: frozenset[Flag] = frozenset(
     {
         *("shared", "sharing-unknown", "blank", "not-measured"),
@@ -101,11 +102,11 @@ class Line(Noun, frozen=True, kw_only=True):
 
 
 class Sums(Noun, frozen=True, kw_only=True):
-    """Over the jobs that can be added up, and how many cannot, by flag.
+    """Sums over the jobs that can be added up, and the numbers of other jobs, by flag.
 
-    energy_j      None without such a job
-    mean_node_w   mean power of a node in these jobs; None without such a job
-    without_gpus  how many of them held GPUs whose energy is not in the sum
+    energy_j      None without summed jobs
+    mean_node_w   mean power of a node in the summed jobs; None without summed jobs
+    without_gpus  number of summed jobs with GPUs whose energy is missing in the sum
     """
 
     jobs: int
@@ -120,10 +121,10 @@ class Sums(Noun, frozen=True, kw_only=True):
 class Statement(Noun, frozen=True, kw_only=True):
     """Slurm's energy of the jobs of a time.
 
-    components  parts of the nodes that the plug-ins read, as far as is known
+    components  parts of the nodes that the plug-ins read, as far as known
     questions   how often the accounts were asked
-    settling    whether the time ends within SETTLED_S before the question: jobs that began or ended
-                in the last moments may not be in the accounts yet
+    settling    whether the time ends within SETTLED_S before the question: the accounts may still
+                lack jobs that began or ended in the last moments
     """
 
     schema: Literal["energybench/1"] = "energybench/1"
@@ -151,7 +152,7 @@ def lines(
 ) -> list[Line]:
     """A line for each job that has run. Jobs that never started have no line.
 
-    node_cpus  CPUs that jobs can have, by node
+    node_cpus  CPUs available to jobs, by node
     """
     by_job: dict[_Key, list[Start]] = {}
     for start in starts(rows):
@@ -168,23 +169,23 @@ _Key = tuple[str, int, int]  # Start.key
 
 
 def _crowded(own_starts: Iterable[Start]) -> set[_Key]:
-    """Jobs that were on a node at the same time as another job of the statement."""
+    """Jobs that shared a node with another job of the statement at the same time."""
     spans: dict[tuple[str, str], list[tuple[float, float, _Key]]] = {}
     for start in own_starts:
         for place in start.windows:
             for node in place.nodes:
                 span = (place.start_s, place.end_s, start.key)
                 spans.setdefault((start.job.cluster, node), []).append(span)
-    found: set[_Key] = set()
+    crowded: set[_Key] = set()
     for on_node in spans.values():
         reach_s, reaching = float("-inf"), on_node[0][2]
         for start_s, end_s, key in sorted(on_node):
-            # the second in which one job ends may be that in which the next begins
+            # a job may begin in the second in which another job ends
             if start_s + 1 < reach_s and key != reaching:
-                found |= {key, reaching}
+                crowded |= {key, reaching}
             if end_s > reach_s:
                 reach_s, reaching = end_s, key
-    return found
+    return crowded
 
 
 def _line(
@@ -201,7 +202,7 @@ def _line(
     node_s = sum(place.node_s for start in own for place in start.windows)
     flags: list[Flag] = ["shared"] if crowded else []
     flags += [_sharing(row, node_cpus) for start in own for row in start.sections]
-    flags += [flag for _, _, found in energies for flag in found]
+    flags += [flag for _, _, energy_flags in energies for flag in energy_flags]
     if energy_j is not None and any(start.job.gpus for start in own) and _lacks_gpus(plug_ins):
         flags.append("without-gpus")
     if len(own) > 1:
@@ -246,7 +247,7 @@ def _energy(start: Start, plug_ins: Sequence[str]) -> tuple[float | None, Source
     # a step extern that counted nothing leaves the sum of the steps in the job's row
     extern = start.extern if start.extern is not None and start.extern.energy_j else None
     if extern is not None and (place is None or lasts_as_long(extern, place)):
-        # of a start that ended with a requeue the job's own row is blank
+        # the job's own row is blank for a start that ended with a requeue
         energy_j, source = extern.energy_j, "extern"
     elif batch is not None and (place is None or lasts_as_long(batch, place)):
         # on the only node of the job
@@ -264,7 +265,7 @@ def _energy(start: Start, plug_ins: Sequence[str]) -> tuple[float | None, Source
 
 def _steps_flags(start: Start, place: RowWindow) -> list[Flag]:
     """Flags of a figure that is a sum of steps."""
-    steps = [found for step in start.own_steps if (found := window(step)) is not None]
+    steps = [step_window for step in start.own_steps if (step_window := window(step)) is not None]
     twice_s = overlap_s(steps)
     once_s = sum(step.node_s for step in steps) - twice_s
     flags: list[Flag] = []

@@ -8,15 +8,15 @@ from energybench.cluster.accounts import Row
 from energybench.cluster.slurm_programs import NoAnswer
 from energybench.errors import BadInput
 
-_SHORTEST_S = 3600  # a time that is asked for again in halves if there was no answer
+_SHORTEST_S = 3600  # shortest time whose rows are requested again in halves after a missing answer
 
 
 def gather(
     since_s: int, until_s: int, ask: Callable[[int, int], list[Row]]
 ) -> tuple[list[Row], int]:
-    """The rows of a time, and the number of questions. One question, unless there is no answer to
-    it: sites limit the time of a question, and large answers take long. If the last hour alone has
-    an answer, each half is asked for.
+    """The rows of a time, and the number of questions. A single question suffices unless it stays
+    unanswered: sites limit the time of a question, and large answers take long. If only the last
+    hour has an answer, both halves are requested.
 
     Raises BadInput if an hour gets no answer.
     """
@@ -42,13 +42,13 @@ def _halves(
     questions = 0
     for begin_s, end_s in ((since_s, middle_s), (middle_s, until_s)):
         try:
-            found, asked = ask(begin_s, end_s), 1
+            rows_of_half, asked = ask(begin_s, end_s), 1
         except NoAnswer as why:
             if end_s - begin_s <= _SHORTEST_S:
                 raise _silent(why) from None
-            found, asked = _halves(begin_s, end_s, ask)
+            rows_of_half, asked = _halves(begin_s, end_s, ask)
             asked += 1
-        rows, questions = _without_repeated(rows, found), questions + asked
+        rows, questions = _without_repeated(rows, rows_of_half), questions + asked
     return rows, questions
 
 
@@ -57,7 +57,7 @@ def _silent(why: NoAnswer) -> BadInput:
 
 
 def _without_repeated(before: Sequence[Row], after: Sequence[Row]) -> list[Row]:
-    """Rows of both halves; a job that ran in both is in both answers, and the later one counts."""
+    """Rows of both halves; a job in both halves is in both answers, and the later row counts."""
 
     def key(row: Row) -> tuple[str, int, int | None, int | None]:
         return row.cluster, row.job, row.submit_s, row.start_s

@@ -1,5 +1,5 @@
-"""One process of srun, which runs a reader on each of some nodes: messages to the readers, and
-their answers.
+"""A process of srun that runs a reader on each of some nodes: messages to the readers, and the
+readers' answers.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from energybench.cluster.slurm_programs import path_of
 from energybench.measuring.spawning import Process, spawn, wait_to_write
 
 _WRITE_PATIENCE_S = 5.0
-_END_PATIENCE_S = 10.0  # for srun, at each of three ways to end it
+_END_PATIENCE_S = 10.0  # for srun, after each of three attempts to end srun
 _REAP_PATIENCE_S = 2.0  # for the end of a process that has closed its pipes
-_MOST_REMARK = 2000  # characters at the end of stderr that are looked at
-# Lines that srun writes about a step that goes on: src/srun and src/api/step_launch.c of Slurm. The
-# reason why a step ended is in none of them.
+_MOST_REMARK = 2000  # number of inspected characters at the end of stderr
+# Lines of srun about a step that goes on: src/srun and src/api/step_launch.c of Slurm. These lines
+# never contain the reason why a step ended.
 _INFORMS = re.compile(
     r"srun: (cluster configuration lacks support for cpu binding"
     r"|job \S+ (queued and waiting for resources|has been allocated resources)"
@@ -30,7 +30,7 @@ _INFORMS = re.compile(
     r"|Warning: can't run )",
     re.IGNORECASE,
 )
-# One task on each node, beside the program's own steps, with all boards of the job, and with no
+# A task on each node, beside the program's own steps, with all boards of the job, and without
 # limits of its own: srun(1).
 _OPTIONS = (
     "--overlap",
@@ -52,19 +52,19 @@ _READER = (sys.executable, "-m", "energybench", "node-reader")
 
 
 def step_words(count: int, het_group: int | None) -> tuple[str, ...]:
-    """The command line of a step with one reader on each of the nodes. Raises BadInput."""
+    """The command line of a step with a reader on each of the nodes. Raises BadInput."""
     group = () if het_group is None else (f"--het-group={het_group}",)
     numbers = (f"--nodes={count}", f"--ntasks={count}")
     return (path_of("srun"), *_OPTIONS, *group, *numbers, *_READER)
 
 
 class StepProcess:
-    """A process of srun that runs one reader on each of its nodes; or, where no step can be had,
-    the reader of this node alone.
+    """A process of srun that runs a reader on each of its nodes; or, without a step, the reader of
+    this node alone.
 
     nodes  names of the nodes
-    lost   why the step cannot be spoken with any more; "": it can
-    lines  what the readers say
+    lost   reason why the step is unreachable; "": reachable
+    lines  messages of the readers
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class StepProcess:
             os.close(answers)
 
     def tell(self, message: bytes) -> None:
-        """Tell the readers. A step that is gone, or does not read, costs the result alone."""
+        """Tell the readers. A step that is gone, or does not read, costs only the result."""
         data = memoryview(message)
         while data and not self.lost:
             try:
@@ -105,22 +105,22 @@ class StepProcess:
                 self._lose(self._why_ended())
 
     def read(self) -> None:
-        """Take what the readers have said."""
+        """Take the messages of the readers."""
         self.lines.read()
         if self.lines.ended and not self.lost:
             self._lose(self._why_ended())
 
     def close(self, patience_s: float = _END_PATIENCE_S) -> bool:
-        """End the step: the readers see the end of their input. Whether srun ended by itself, and
-        so all of its readers.
+        """End the step: the readers see the end of their input. Returns whether srun, and with it
+        every reader, ended by itself.
 
-        patience_s  for the end by itself, before srun is told to end
+        patience_s  time for srun to end by itself, before srun is told to end
         """
         self._lose("its step has ended")
         process, self._process = self._process, None
         if process is None:
             return True
-        # a stopped srun (SIGSTOP) hands on the messages that wait in it, and the readers finish
+        # a stopped srun (SIGSTOP) then hands on its waiting messages, and the readers finish
         process.send_signal(signal.SIGCONT)
         by_itself = process.reap(patience_s) is not None
         for number in () if by_itself else (signal.SIGTERM, signal.SIGKILL):
@@ -144,8 +144,8 @@ class StepProcess:
         return ": ".join(filter(None, (ending, self._last_remark()))) or "its step has ended"
 
     def _last_remark(self) -> str:
-        """The last line that srun or a reader wrote on stderr, without what srun says of any step;
-        "" if there is none.
+        """The last line of srun or a reader on stderr, without srun's lines about ordinary steps;
+        "" without such a line.
         """
         size = os.lseek(self._remarks_fd, 0, os.SEEK_END)
         text = os.pread(self._remarks_fd, _MOST_REMARK, max(size - _MOST_REMARK, 0))

@@ -1,5 +1,5 @@
-"""A workload on several nodes, one `energybench run` on each: all of them measure, the first leads
-and merges their parts.
+"""A workload on several nodes, with an `energybench run` on each node: all nodes measure, and the
+first node leads and merges the parts.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from energybench.measuring.workload import run_workload
 from energybench.model import Job, Measurement
 from energybench.own_step import own_environment
 from energybench.store.job_files import JobWriter
-from energybench.store.job_header import JobHeader, new_job_id
+from energybench.store.job_header import JobHeader, new_job_id, of_earlier_starts
 from energybench.store.job_parts import node_folder
 from energybench.units import counted
 
@@ -47,8 +47,8 @@ _DONE_PATIENCE_S = 120.0  # for the merging of all parts
 def run_on_all_nodes(
     request: Request, plan: Plan, place: MeetingPlace, signals: Signals, progress: Progress
 ) -> RunOutcome:
-    """Run and measure a workload on all nodes of a launch with one task a node. On the first node
-    the result is that of all nodes, on the others it is their own part.
+    """Run and measure a workload on all nodes of a launch with one task a node. The result on the
+    first node covers all nodes; the result on another node covers only that node's part.
 
     Raises BadInput, StorageFailed, and WorkFailed if the work failed before the first repeat was
     complete.
@@ -61,7 +61,7 @@ def run_on_all_nodes(
 
 
 def _options(request: Request, plan: Plan) -> str:
-    """What has to be equal on all nodes."""
+    """The options that have to be equal on all nodes."""
     own = (
         __version__,
         request.workload,
@@ -136,12 +136,13 @@ def _header(plan: Plan, names: tuple[str, ...]) -> JobHeader:
         pid=os.getpid(),
         pid_started=None,
         boot_id=None,
+        doubts=of_earlier_starts(own),
         workload=plan.workload,
     )
 
 
 def _part_of(plan: Plan, folder: Path, name: str) -> Plan:
-    """The plan of one node's part."""
+    """The plan of a node's part."""
     return replace(plan, store=folder, run_id=node_folder(name), part_of_job=True)
 
 

@@ -1,4 +1,4 @@
-"""Accelerators of a node by the kernel's own lists, whether or not a collector can read them.
+"""Accelerators of a node by the kernel's own lists, readable by a collector or not.
 
 Three lists: the PCI bus, the boards of NVIDIA's driver, and NVIDIA's device files. An accelerator
 in one of the lists belongs to the boundary of the node. Sources: Linux
@@ -33,18 +33,18 @@ _CLASSES = {
     INTEL: (_3D, _DISPLAY, _PROCESSING),
     HABANA: (_PROCESSING,),
 }
-# MI250X, and MI250X/MI250: two dies on one board, each with a PCI function of its own (pci.ids)
+# MI250X, and MI250X/MI250: two dies on a board, with a PCI function for each die (pci.ids)
 _TWO_DIES = {"7408", "740c"}
 _BUS_ID = re.compile(r"(?:([0-9a-fA-F]{4,8}):)?([0-9a-fA-F]{2}):([0-9a-fA-F]{2})\.([0-7])")
 _UUID = re.compile(r"GPU-[0-9a-fA-F-]{36}")  # of a board that the driver did not start: GPU-????…
 _DEVICE_FILE = re.compile(r"nvidia\d+")
-# An accelerator that is switched off is not asked: the answer would wake it.
+# A switched-off accelerator is not asked: the answer would wake the accelerator.
 _ASLEEP = ("suspended", "suspending")
-_NO_BOARD = b"\xff\xff\xff\xff"  # vendor and device that a bus without a device shows
+_NO_BOARD = b"\xff\xff\xff\xff"  # vendor and device shown by a bus without a device
 
 
 class Cause(NamedTuple):
-    """Why an accelerator is not read, and the remedy; both in one line."""
+    """Reason for an unread accelerator, and the remedy; both in one line."""
 
     reason: str
     remedy: str
@@ -56,7 +56,7 @@ class Accelerator(NamedTuple):
     id      "pci-0000:c1:00.0", or the name of the device file
     bus_id  PCI address; "" if not known
     uuid    UUID by NVIDIA's driver; "" if not known
-    cause   reason by the kernel's files; None if the kernel's files show no reason
+    cause   reason by the kernel's files; None without a visible reason
     """
 
     id: str
@@ -152,9 +152,9 @@ def _driver(root: Path) -> Iterator[Accelerator]:
 
 
 def _device_files(root: Path) -> list[Accelerator]:
-    """Boards by /dev/nvidia0, …, for a container that sees no PCI bus.
+    """Boards by /dev/nvidia0, …, for a container without a PCI bus.
 
-    Beside a list of the PCI bus the files say nothing: they outlive a board that was taken out.
+    Beside a list of the PCI bus the files prove nothing: a file outlives a removed board.
     """
     files = [name for name in _names(root / "dev") if _DEVICE_FILE.fullmatch(name)]
     return [
@@ -211,7 +211,7 @@ def _cause(folder: Path, vendor: int) -> Cause | None:
 
 
 def _driver_of(folder: Path) -> str:
-    """Name of the bound driver; "" if none is bound."""
+    """Name of the bound driver; "" without a driver."""
     try:
         return os.path.basename(os.readlink(folder / "driver"))
     except OSError:
@@ -219,7 +219,7 @@ def _driver_of(folder: Path) -> str:
 
 
 def _fell_off(folder: Path) -> bool:
-    """Whether the board shows the empty bus. A board that is switched off is not asked."""
+    """Whether the board shows the empty bus. A switched-off board is not asked."""
     if text(folder / "power/runtime_status") in _ASLEEP:
         return False
     try:
@@ -233,15 +233,15 @@ def _fell_off(folder: Path) -> bool:
 
 
 def use_of_unread(boards: Sequence[Accelerator], value: str | None) -> dict[str, bool | None]:
-    """Whether the work was given a board if no collector reads it, by the id of the board; None if
-    not known.
+    """Whether the work was given a board without a collector, by the id of the board; None if
+    unknown.
 
     boards  all accelerators of the node
     value   CUDA_VISIBLE_DEVICES; None if the variable is not set
 
-    An index counts the boards that the driver shows to the work, which are not known of boards that
-    nobody reads: a control group may hide them. Only the name of a board, and a list that hides
-    every board, tell about them.
+    An index counts the boards that the driver shows to the work. For unread boards this count is
+    unknown, because a control group may hide boards. Only the name of a board, and a list that
+    hides every board, give an answer.
     """
     return {board.id: _use(board, boards, value) for board in boards}
 
@@ -262,7 +262,7 @@ def _use(board: Accelerator, boards: Sequence[Accelerator], value: str | None) -
 
 
 def gpu(board: Accelerator, *, is_used: bool | None) -> Gpu:
-    """Provenance of an accelerator that nobody reads."""
+    """Provenance of an unread accelerator."""
     return Gpu(
         uuid=board.uuid or board.id,
         name=board.name,
@@ -272,7 +272,7 @@ def gpu(board: Accelerator, *, is_used: bool | None) -> Gpu:
 
 
 def uncounted(maker: str, *, is_used: bool | None) -> Gpu:
-    """Accelerators that exist, and of which not even the number is known."""
+    """Existing accelerators of unknown number."""
     return Gpu(
         uuid="uncounted",
         name=f"{maker} accelerators, their number is not known".strip(),
@@ -292,9 +292,9 @@ def uncounted_doubt(maker: str, cause: Cause) -> Doubt:
 
 
 def doubts(boards: Sequence[Accelerator], otherwise: Cause) -> list[Doubt]:
-    """A doubt for each cause for which accelerators are not read.
+    """A doubt for each cause of unread accelerators.
 
-    otherwise  cause for accelerators whose files show none
+    otherwise  cause for accelerators without a cause in their files
     """
     groups: dict[Cause, list[Accelerator]] = {}
     for board in boards:

@@ -1,4 +1,4 @@
-"""CPU power by a stated model, for machines on which no sensor of the CPU answers.
+"""CPU power by a stated model, for machines without a working sensor of the CPU.
 
 P = P_idle + (P_max - P_idle) * load, with the load of the measured process tree. Power linear in
 CPU utilisation: Fan, Weber, Barroso, "Power provisioning for a warehouse-sized computer", ISCA
@@ -39,9 +39,9 @@ class PowerModel(NamedTuple):
 
 
 def power_model(machine: Cpu, tdp: float | None) -> PowerModel:
-    """The model of the CPUs that this system has.
+    """The model of this system's CPUs.
 
-    tdp  W of one socket; None if not known
+    tdp  W of a socket; None if unknown
     """
     threads, sockets = machine.threads, machine.sockets
     if tdp is None:
@@ -132,8 +132,8 @@ class CpuEstimate:
         t_s = self._clock.now()
         busy_s = self._tree.cpu_s(self._context.work_pid(), t_s)
         model = self._model
-        # The model is linear: its integral needs the cumulated CPU time only, which holds all the
-        # time between two reads.
+        # The model is linear: its integral needs only the cumulated CPU time, which covers the
+        # whole time between two reads.
         energy_j = (
             model.idle_w * (t_s - self._started_s)
             + (model.max_w - model.idle_w) * busy_s / model.threads

@@ -1,8 +1,8 @@
-"""Identities of the machine: two runs with one identity used the same sensors.
+"""Identities of the machine: two runs with the same identity used the same sensors.
 
-A host name is not an identity: a container has a name of its own, new in every job of a CI service,
-and two machines may have the same name. Identities are digests, so that a shared result does not
-tell the machine id, which is confidential (machine-id(5)).
+A host name is not an identity: a container has its own name, new in every job of a CI service, and
+two machines may have the same name. Identities are digests, so that a shared result does not reveal
+the machine id, which is confidential (machine-id(5)).
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ VARIABLE = "ENERGYBENCH_HOST_ID"
 _MOST_STATED = 100  # characters
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _MACHINE_ID = re.compile(r"[0-9a-f]{32}")
-# UUIDs that makers of boards left in place of one: all digits alike, and the default of AMI's
-# firmware in both byte orders.
+# UUIDs that makers of boards left in place of a real UUID: all digits alike, and the default of
+# AMI's firmware in both byte orders.
 _PLACEHOLDERS = ("03000200-0400-0500-0006-000700080009", "00020003-0004-0005-0006-000700080009")
-# Paths of control groups that container engines make.
+# Paths of control groups made by container engines.
 _CGROUP = re.compile(r"docker|kubepods|containerd|libpod|crio-|lxc|buildkit|garden")
-# Root file systems that come from an image: of a container, of a live system, or of a cluster whose
-# nodes have no disk. Many machines share the machine id in the image.
+# Root file systems from an image: of a container, of a live system, or of a cluster of nodes
+# without disks. Many machines share the machine id in the image.
 _IMAGES = ("overlay", "aufs", "squashfs", "tmpfs", "ramfs", "rootfs", "nfs", "nfs4", "9p")
 
 
 def host_ids(root: Path, environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
-    """Identities of the machine whose files stand under `root`, the best first.
+    """Identities of the machine with files under `root`, the best first.
 
     stated   $ENERGYBENCH_HOST_ID
-    dmi      UUID in the firmware (/sys/class/dmi/id/product_uuid), which only root may read
+    dmi      UUID in the firmware (/sys/class/dmi/id/product_uuid), readable only by root
     machine  /etc/machine-id, if the file belongs to the machine and not to an image
-    boot     boot of the kernel: the same in all containers of the machine, until it restarts
-    name     host name, if there is nothing else, outside a container
+    boot     boot of the kernel: the same in all containers of the machine, until a restart
+    name     host name, without a better identity and outside a container
     """
     ids = [
         (kind, value)
@@ -52,8 +52,8 @@ def host_ids(root: Path, environment: Mapping[str, str] = os.environ) -> tuple[s
         if value
     ]
     if not ids:
-        # In a container the name is the container's: an identity that no other process has keeps
-        # the errors of its sensors apart from all others.
+        # In a container the name belongs to the container: an identity unique to this process keeps
+        # the errors of its sensors apart from the errors of other runs.
         ids = [("process", _of_this_process()) if in_image(root) else ("name", hostname(root))]
     return tuple(f"{kind}:{value}" for kind, value in ids)
 
@@ -100,7 +100,7 @@ def _machine(root: Path) -> str | None:
 
 
 def _digest(number: str | None, form: re.Pattern[str]) -> str | None:
-    """A digest of the number; None if the number is not in the form."""
+    """A digest of the number; None if the number has another form."""
     number = (number or "").strip().lower()
     if not form.fullmatch(number):
         return None

@@ -31,7 +31,7 @@ _DEFAULT_SCAN_HZ = 10.0
 # ten scans: an older stamp, or a stamp from the future, comes from another clock than this host's
 _OLDEST_STAMP_S = 1.0
 _STAMP_SLACK_S = 0.01
-# A value that has just come is at most this many scans old by its stamp, if both clocks agree.
+# Greatest age of a fresh value by its stamp, in scans, if both clocks agree.
 _MOST_FRESH_SCANS = 1.0
 _WAITED_SCANS, _LOOK_S = 3.0, 0.002
 # change of the wall clock between two reads, far more than a slew: the wall clock of the host was
@@ -39,9 +39,9 @@ _WAITED_SCANS, _LOOK_S = 3.0, 0.002
 _JUMP_S = 0.1
 
 _LINE = re.compile(rb"(\d+) (J|W)(?: (\d+) us)?\s*")
-# Files of the node, of its CPUs, memory and accelerators together, of one CPU, of one accelerator.
-# Sources: HPE, "User Access to Compute Node Power Data" (cpu, memory, accel); blades with GH200 and
-# MI300A have files for each CPU and accelerator as well.
+# Files of the node, of its CPUs, memory and accelerators together, of a single CPU, of a single
+# accelerator. Sources: HPE, "User Access to Compute Node Power Data" (cpu, memory, accel); blades
+# with GH200 and MI300A also have files for every CPU and accelerator.
 _FILE = re.compile(r"(?:(cpu\d*|memory|accel\d*)_)?(energy|power)")
 _COMPONENTS = {"": "node", "cpu": "cpu.package", "memory": "cpu.dram", "accel": "gpu.board"}
 _IN_NODE = ("cpu.package", "cpu.dram", "gpu.board", "gpu.memory", "module", "platform")
@@ -54,7 +54,7 @@ class _Value(NamedTuple):
 
 
 def _parse(data: bytes | None) -> _Value | None:
-    """The value of one line; None if the line is cut off or not in the format."""
+    """The value of a line; None if the line is cut off or not in the format."""
     fields = _LINE.fullmatch(data) if data else None
     if fields is None:
         return None
@@ -64,7 +64,7 @@ def _parse(data: bytes | None) -> _Value | None:
 class PmCounters:
     """One counter and one power reading for the node, its CPUs, its memory and each accelerator.
 
-    wall  seconds since 1970 by the clock of the host, which the time stamps follow
+    wall  seconds since 1970 by the clock of the host, the basis of the time stamps
     line  opens one file
     """
 
@@ -96,14 +96,14 @@ class PmCounters:
             raise pm_reasons.no_files(context.root)
         host, period_s = host_identity(context.root), _period_s(folder)
         channels, stamps = [], []
-        faults: dict[str, str] = {}  # file → why it cannot be used
+        faults: dict[str, str] = {}  # file → reason why the file cannot be used
         lines = {name: self._line(folder / name) for name in names}
         values = {name: _parse(line.read()) for name, line in lines.items()}
         for name in _present(names, values):
             line, value = lines.pop(name), values[name]
             if value is None:
                 faults[name] = pm_reasons.fault(folder / name, line.error)
-            # An accelerator whose meter cannot be read is missing, and not absent.
+            # An accelerator with an unreadable meter is missing, and not absent.
             if value is None and not _of_one_accelerator(name):
                 line.close()
                 continue
@@ -129,8 +129,8 @@ class PmCounters:
         ]
 
     def _fresh_age_s(self, newest_us: int, period_s: float) -> float | None:
-        """Age by its stamp of a value that has just come, s; None if none comes within some scans.
-        Of values that seem old the youngest counts: on a busy machine a look may be late.
+        """Age of a fresh value by its stamp, s; None if no value comes within some scans. The
+        youngest of several old values counts: on a busy machine a look may be late.
 
         newest_us  stamp of the newest value so far
         """
@@ -151,11 +151,11 @@ class PmCounters:
     def _judge(
         self, stated: Sequence[int], fresh_s: float | None, period_s: float
     ) -> tuple[bool, list[Doubt]]:
-        """Whether the stamps follow this host's wall clock, and a doubt if they do not.
+        """Whether the stamps follow this host's wall clock, and a doubt otherwise.
 
         Some controllers count from the start of the controller; the clocks of others are behind.
 
-        fresh_s  age by its stamp of a value that has just come; None: none came
+        fresh_s  age of a fresh value by its stamp; None: no fresh value
         """
         if not stated:
             return False, []
@@ -193,7 +193,7 @@ class PmCounters:
         """Difference from the blade's clock to the context's clock, s.
 
         anchor_s  context's clock minus this host's wall clock
-        The offset follows a slew of the wall clock, and not a step by which the clock was set.
+        The offset follows a slew of the wall clock, and ignores a step by which the clock was set.
         """
         if self._anchor_s is not None and abs(anchor_s - self._anchor_s) > _JUMP_S:
             self._jumped_s += anchor_s - self._anchor_s
@@ -207,7 +207,7 @@ class PmCounters:
             return value.raw
         last = self._last[i]
         if last is not None and last[0] == value:
-            # nothing new was published: the time stays, whatever the jitter of the anchor
+            # no new value was published: the time stays, despite the jitter of the anchor
             return last[1]
         t_s = value.stamp_us / 1e6 + offset_s
         reading = Reading(value.raw, t_s if last is None else max(t_s, last[1].t_s))
@@ -265,8 +265,8 @@ def _period_s(folder: Path) -> float:
 def _timed(channel: Channel, fresh_s: float) -> Channel:
     """A channel whose values have the time of their stamps.
 
-    fresh_s  age by its stamp of a value that has just come: either it comes that late, or the clock
-             of the blade is that far behind
+    fresh_s  age of a fresh value by its stamp: the delay of the value, or the lag of the blade's
+             clock
     """
     lag_u_s = math.hypot(channel.lag_u_s, 2 * max(fresh_s, 0.0) / math.sqrt(12.0))
     return msgspec.structs.replace(channel, stamped=True, lag_u_s=lag_u_s)
@@ -277,8 +277,8 @@ def _channel(
 ) -> Channel:
     """The channel of one file.
 
-    names  all files: of a CPU beside the file of all CPUs only the latter counts, of all
-           accelerators beside a file of one accelerator only the single files count
+    names  all files: beside the file of all CPUs, files of a CPU do not count; beside files of
+           single accelerators, the file of all accelerators does not count
     """
     match = _FILE.fullmatch(name)
     assert match is not None
@@ -304,7 +304,7 @@ def _channel(
         resolution=1.0,
         gain=context.gain("pm_counters.gain", f"pm_counters:{part or 'node'}@{host}"),
         update_period_s=period_s,
-        # No source says how long before its stamp a value was sampled: within half a scan.
+        # No source states the time between sampling and stamp: within half a scan.
         lag_u_s=period_s / math.sqrt(12.0),
         counts=quantity == "energy" and not repeats,
         contains=contains,

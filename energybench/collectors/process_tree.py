@@ -1,4 +1,4 @@
-"""CPU time of a process and of all its descendants, dead ones included; the number never falls.
+"""CPU time of a process and of its descendants, dead or alive; the number never falls.
 
 The CPU time of a process stands in /proc/PID/stat. When a process dies, its parent waits for it,
 and the CPU time of its whole life moves into the "children" time of the parent. Time that had not
@@ -49,7 +49,7 @@ class _Process(NamedTuple):
 
     start     start time after boot; distinguishes two processes with one number
     ticks     CPU time of the threads, ended threads included
-    children  CPU time of dead children that the process has waited for, descendants included
+    children  CPU time of dead children that the process has waited for, including descendants
     """
 
     parent: int
@@ -70,7 +70,7 @@ def children_s() -> float:
 
 
 class ProcessTree:
-    """Cumulated CPU time of one tree after another. Time before construction does not count.
+    """Cumulated CPU time of successive trees. Time before construction does not count.
 
     proc        path of /proc
     children_s  CPU time of this process's dead children, with the last moments of a root
@@ -163,7 +163,7 @@ class ProcessTree:
             return
         pending = sorted(fresh, key=lambda pid: fresh[pid].start)
         grew = True
-        while grew:  # a child may stand before its parent if both started in one tick
+        while grew:  # a child may stand before its parent if both started in the same tick
             grew = False
             for pid in pending:
                 if pid not in self._tree and self._descends(pid, fresh[pid].parent, root):

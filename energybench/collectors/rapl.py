@@ -31,7 +31,7 @@ from energybench.plugins import Context
 
 # Intel SDM vol. 3B 16.10.3 "updated every ~1 msec"; AMD alike: Linux Documentation/hwmon/amd_energy
 UPDATE_PERIOD_S = 0.001
-# twice the largest TDP sold (500 W); 4x the zone's long-term limit if that is higher
+# twice the largest TDP sold (500 W); 4x the zone's long-term limit if higher
 LEAST_MAX_POWER_W = 1000.0
 _PRIORS = {"cpu.package": "rapl.package", "cpu.dram": "rapl.dram", "platform": "rapl.psys"}
 
@@ -87,7 +87,7 @@ class Rapl:
         host, scope = host_identity(context.root), register_scope(context.root)
         channels: list[Channel] = []
         covered: set[Part] = set()  # components and sockets with an open counter
-        control_types: dict[Part, str] = {}  # of the parts that are open
+        control_types: dict[Part, str] = {}  # of the open parts
         faults: dict[Part, Fault] = {}
         for zone in energy_zones:
             part = zone.part
@@ -98,7 +98,7 @@ class Rapl:
                 faults.setdefault(part, Fault(zone.path / "energy_uj", line.error))
                 line.close()
                 continue
-            # a second zone of one name, such as psys of the second socket
+            # a second zone with the same name, such as psys of the second socket
             device = f"{zone.device}@{zone.id}" if part in control_types else zone.device
             control_types[part] = zone.control_type
             self._lines.append(line)
@@ -118,9 +118,10 @@ class Rapl:
         refused: Mapping[Part, Fault],
         covered: Collection[Part],
     ) -> list[Channel]:
-        """Channels of dies that cannot be read beside a die of their socket that can.
+        """Channels of unreadable dies beside a readable die of their socket.
 
-        Their reads fail, so that the die is missing and not covered by the other die.
+        The reads of these channels fail, so that the die is missing and not covered by the readable
+        die.
         """
         channels = []
         for part in refused:
@@ -143,7 +144,7 @@ class Rapl:
         return ()
 
     def doubts(self) -> Sequence[Doubt]:
-        """Doubts about zones that exist and cannot be read."""
+        """Doubts about existing zones that are unreadable."""
         return tuple(self._doubts)
 
 

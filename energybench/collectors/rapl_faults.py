@@ -1,4 +1,4 @@
-"""RAPL zones that give no energy: why, by what the files show, and the remedy for that cause."""
+"""RAPL zones without an energy: the cause shown by the files, and the remedy for the cause."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _DEVICES = "sys/devices/virtual/powercap"
 
 
 class Fault(NamedTuple):
-    """A counter's file that cannot be used, and the error of the read; None if it was read."""
+    """An unusable file of a counter, and the error of the read; None for a successful read."""
 
     file: Path
     error: OSError | None
@@ -47,7 +47,7 @@ class Fault(NamedTuple):
 
 
 def nameless_zones(root: Path) -> dict[str, str]:
-    """Zones without a readable name, so that nobody knows what they count: zone → why."""
+    """Zones without a readable name, and therefore without a known meaning: zone → reason."""
     faults = {}
     paths = list(walk(root / POWERCAP, depth=3))
     named = {zone for zone, path in paths if text(path / "name")}
@@ -65,7 +65,7 @@ def nameless_zones(root: Path) -> dict[str, str]:
 
 
 def no_zone(root: Path, nameless: Mapping[str, str]) -> Unavailable:
-    """The reason why no zone is known, by the files that are there and by the machine."""
+    """The reason for the lack of zones, from the existing files and the machine."""
     folder = root / POWERCAP
     if nameless:
         zone, why = next(iter(nameless.items()))

@@ -1,4 +1,4 @@
-"""RAPL zones of powercap: which zones hold the energy of packages, memory and the platform."""
+"""RAPL zones of powercap: the zones with the energy of packages, memory and the platform."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from energybench.collectors.sysfs import text
 POWERCAP = "sys/class/powercap"
 ZONE = re.compile(r"(intel-rapl(?:-[a-z]+)?)(:\d+)*")
 _PACKAGE = re.compile(r"package-\d+(-die-\d+)?")
-# control types, the preferred type first; the later types mirror the first type that is readable
+# control types, the preferred type first; later types mirror the first readable type
 _CONTROL_TYPES = ("intel-rapl", "intel-rapl-tpmi", "intel-rapl-mmio")
 
 Part = tuple[str, str]  # component and device

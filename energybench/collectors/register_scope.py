@@ -1,6 +1,6 @@
 """Whether the dies of a CPU package share one RAPL energy register, by the maker and the model.
 
-AMD and Hygon: one register for each package, which a kernel may show once for every die. Intel: a
+AMD and Hygon: a register for each package, which a kernel may show once for every die. Intel: a
 register for each die on Cascade Lake-AP (Xeon Platinum 92xx), the only Intel CPU of several dies
 whose counters are read by MSR. Source: Linux drivers/powercap/intel_rapl_common.c, comment at
 rapl_msrs_are_pkg_scope (6.12).
@@ -25,7 +25,7 @@ _CASCADE_LAKE_AP = re.compile(r"\bPlatinum 92\d\d\b", re.IGNORECASE)
 
 
 def register_scope(root: Path) -> Scope:
-    """The part of the CPU that one energy register covers."""
+    """The part of the CPU covered by an energy register."""
     cpuinfo = text(root / "proc/cpuinfo") or ""
     vendor = re.search(r"^vendor_id[ \t]*:[ \t]*(\S+)", cpuinfo, re.MULTILINE)
     name = re.search(r"^model name[ \t]*:[ \t]*(\S.*)$", cpuinfo, re.MULTILINE)
@@ -39,7 +39,7 @@ def register_scope(root: Path) -> Scope:
 
 
 def of_die(channel: Channel, scope: Scope, *, repeats: bool) -> Channel:
-    """The channel of a die with the knowledge about its register; other channels as they are.
+    """The channel of a die with the knowledge about its register; other channels unchanged.
 
     repeats  whether an earlier channel covers the same component of the same socket
     """

@@ -9,7 +9,7 @@ _LONGEST = 128  # bytes; a sensor's line is far shorter
 
 
 def text(path: Path) -> str | None:
-    """Text of a file without surrounding white space; None if the file cannot be read."""
+    """Text of a file without surrounding white space; None for an unreadable file."""
     try:
         return path.read_text("utf-8", "replace").strip()
     except OSError:
@@ -37,7 +37,7 @@ def container(root: Path) -> str | None:
 
 
 def link(path: Path) -> str | None:
-    """Where a symbolic link leads; None if that cannot be read."""
+    """Target of a symbolic link; None for an unreadable link."""
     try:
         return os.readlink(path)
     except OSError:
@@ -45,9 +45,9 @@ def link(path: Path) -> str | None:
 
 
 class NumberFile:
-    """One line of a small file: a read is one system call, and a failed file is opened again.
+    """A line of a small file: a read is a single system call, and a failed file is opened again.
 
-    error  error of the last read that failed
+    error  error of the last failed read
     """
 
     def __init__(self, path: Path) -> None:

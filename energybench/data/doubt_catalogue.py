@@ -13,7 +13,7 @@ from energybench.errors import BadInput
 from energybench.model import DoubtCode
 
 CODES: tuple[DoubtCode, ...] = get_args(DoubtCode)
-_MOST_NEAR = 2  # codes that a refusal proposes
+_MOST_NEAR = 2  # codes proposed by a refusal
 _HEAD = """\
 # Doubts
 
@@ -28,10 +28,10 @@ This page is made from `energybench/data/doubts.toml` by
 
 
 class Entry(NamedTuple):
-    """One code of a doubt.
+    """A code of a doubt.
 
     title  the heading in a report, without a full stop
-    test   the rule by which the doubt is raised, with its threshold
+    test   the rule that raises the doubt, with its threshold
     """
 
     code: str
@@ -57,7 +57,7 @@ def catalogue() -> dict[str, Entry]:
 
 
 def explain(code: str) -> Entry:
-    """The entry of one code, which may stand in brackets and in capitals.
+    """The entry of a code, possibly in brackets and in capitals.
 
     Raises BadInput for a code that does not exist.
     """

@@ -1,12 +1,13 @@
-"""Energies in the JSON of pytest-benchmark: one line for each test, and one record of the session.
+"""Energies in the JSON of pytest-benchmark: one line per test, and one record of the session.
 
-`extra_info.energybench` of a test is a JSON document in one string, because pytest-benchmark writes
-each number of a list into an indented line of its own: the same numbers would take three times as
-many bytes. Facts that most tests of a session share (machine, sensors, parts, quality) stand once,
-in `energybench` at the top of the file; a test states a fact of its own only if the fact differs.
-The facts do not stand in `machine_info`, because pytest-benchmark warns of every difference there.
+`extra_info.energybench` of a test is a JSON document in one string. As a list, the numbers would
+take three times as many bytes, because pytest-benchmark writes every number of a list into a
+separate indented line. Facts that most tests of a session share (machine, sensors, parts, quality)
+stand once, in `energybench` at the top of the file; a test states a fact only if the fact differs.
+The facts do not stand in `machine_info`, because pytest-benchmark warns of every difference in
+`machine_info`.
 
-Keys of the document of a test, all optional but `v`:
+Keys of the document of a test (only `v` is required):
 
     v              version of the document
     why            why there is no energy
@@ -34,7 +35,7 @@ from energybench.gating.records import SCHEMA
 from energybench.gating.sensor_errors import rounded
 
 VERSION = 2
-KEEP = "energybench_of_the_test"  # where a value that the test itself wrote under KEY is kept
+KEEP = "energybench_of_the_test"  # key for a value that the test wrote under KEY
 KEY = "energybench"  # in the `extra_info` of a test, and at the top of the file
 
 # Fields of a record that are equal for most tests of a session.
@@ -48,12 +49,12 @@ _DIGITS_FOR_PEOPLE, _DIGITS_OF_WINDOW = 4, 5
 # taken at import: a test that is measured may have replaced json.dumps
 _compact = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 _from_text = json.JSONDecoder().decode
-# Keys of a document for people only, which are no fields of a record.
+# Keys of a document for people only, not fields of a record.
 _FOR_PEOPLE = ("v", "why", "power_w", "time_s", "components_j", "doubts")
 
 
 def line(shown: Mapping[str, Any], record: Mapping[str, Any] | None) -> str:
-    """The document of a test, with all facts.
+    """The document of a test, with every fact.
 
     shown   values of _FOR_PEOPLE
     record  fields of a records.Record; None: without energy
@@ -69,12 +70,12 @@ def line(shown: Mapping[str, Any], record: Mapping[str, Any] | None) -> str:
 
 
 class Written(NamedTuple):
-    """The document of one attempt at a test: a plug-in may run a test several times.
+    """The document of an attempt at a test: a plug-in may run a test several times.
 
     test         full name of the test
-    extra_info   the dictionary that pytest-benchmark's entry of this attempt holds
+    extra_info   the dictionary in pytest-benchmark's entry of the attempt
     text         the document
-    no_baseline  why the energy is no baseline, in words; None: it is one
+    no_baseline  why the energy is not a baseline, in words; None: the energy is a baseline
     """
 
     test: str
@@ -178,8 +179,8 @@ def _only_text(candidates: Sequence[Written]) -> str:
 
 
 def scalars(energies: Mapping[str, Any]) -> dict[str, float]:
-    """Energy and both ends of its interval by name; empty without energy, and for what a test wrote
-    under our name.
+    """Energy and both ends of the interval, by name; empty without energy, and if the test wrote a
+    value of a different form under `energy_j`.
     """
     stated = energies.get("energy_j")
     if not isinstance(stated, list | tuple) or len(stated) != 3:
@@ -189,13 +190,13 @@ def scalars(energies: Mapping[str, Any]) -> dict[str, float]:
 
 
 def records(document: Mapping[str, Any], where: str) -> list[dict[str, Any]]:
-    """Fields of the records of all tests with energy, in a JSON of pytest-benchmark.
+    """Fields of the records of the tests with energy, in a JSON of pytest-benchmark.
 
-    Raises BadInput for records of another version.
+    Raises BadInput for records of a different version.
     """
     facts = document.get(KEY, {})
     _check_version(facts, where, absent_is_fine=True)
-    found = []
+    with_energy = []
     for test in document["benchmarks"]:
         extra = test.get("extra_info") if isinstance(test, dict) else None
         if not isinstance(extra, dict) or KEY not in extra:
@@ -205,12 +206,12 @@ def records(document: Mapping[str, Any], where: str) -> list[dict[str, Any]]:
             continue
         _check_version(own, where)
         if "energy_j" in own:
-            found.append(_record({**facts, **own}, str(test.get("fullname", ""))))
-    return found
+            with_energy.append(_record({**facts, **own}, str(test.get("fullname", ""))))
+    return with_energy
 
 
 def _record(fields: dict[str, Any], name: str) -> dict[str, Any]:
-    """The fields of a record, from the session's and the test's own."""
+    """The fields of a record, from the fields of the session and of the test."""
     kept = {k: v for k, v in fields.items() if k not in _FOR_PEOPLE and v is not None}
     iterations = kept.get("iterations")
     if isinstance(iterations, int | float):
@@ -222,7 +223,7 @@ def _record(fields: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def _decoded(value: Any) -> dict[str, Any] | None:
-    """The document of a test, in whatever version; None: not one of ours."""
+    """The document of a test, in any version; None: not a document of energybench."""
     try:
         document = _from_text(value) if isinstance(value, str) else value
     except ValueError:
@@ -243,7 +244,7 @@ def _check_version(value: Any, where: str, *, absent_is_fine: bool = False) -> N
 
 
 def _rounded(value: Any, digits: int) -> Any:
-    """A document with its numbers rounded."""
+    """A document with rounded numbers."""
     if isinstance(value, dict):
         return {key: _rounded(item, digits) for key, item in value.items()}
     if isinstance(value, list | tuple):

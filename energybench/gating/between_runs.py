@@ -1,9 +1,9 @@
-"""The scatter of a test's energy between runs, as `energybench ab --same` measured it here.
+"""The scatter of a test's energy between runs, from `energybench ab --same` on this machine.
 
-One saved run does not show the scatter between processes, so a figure is added to either side. The
-figure that was measured on this machine with these sensors is better than the assumed one. It is
-kept in a folder, one file a measurement: the folder may be shared by several machines, and the
-newest measurement of the machine at hand counts.
+A single saved run does not show the scatter between processes. A figure for the scatter is
+therefore added to either side. A figure measured on this machine with the sensors of the test is
+better than the assumed figure. Measurements are kept in a folder, one file per measurement. Several
+machines may share the folder, and the newest measurement of the machine at hand counts.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ from energybench.model import Noun
 from energybench.store import durable, strict, unknown_fields
 
 SCHEMA: Literal["energybench-between-runs/1"] = "energybench-between-runs/1"
-# Older measurements are not used: machines get other firmware, other neighbours, more dust.
+# Older measurements are not used: machines get new firmware, new neighbours, more dust.
 LONGEST_DAYS = 90.0
 _SUBFOLDER = "between-runs"
-# Processes of unchanged code that show a scatter, and 5 % quantiles that are not far off.
+# Fewest processes of unchanged code for a scatter whose 5 % quantiles are approximately right.
 LEAST_PROCESSES = 4
 
 
 class BetweenRuns(Noun, frozen=True, kw_only=True):
-    """One measurement of unchanged code in processes of its own.
+    """A measurement of unchanged code in separate processes.
 
     scatter_rel  upper 95 % limit of the relative standard deviation between processes
     processes    number of processes
-    example      the record of one process: its machine, its sensors, its time
+    example      the record of a process, for the machine, the sensors and the time
     """
 
     schema: Literal["energybench-between-runs/1"]
@@ -50,8 +50,8 @@ class BetweenRuns(Noun, frozen=True, kw_only=True):
 class RunScatter(NamedTuple):
     """The between-run effect of a comparison with one saved run.
 
-    rel     relative standard deviation of each run
-    source  where the figure comes from, in words: "assumed", "stated", "measured here on …"
+    rel     relative standard deviation between runs
+    source  source of the figure, in words: "assumed", "stated", "measured here on …"
     """
 
     rel: float
@@ -62,9 +62,10 @@ ASSUMED = RunScatter(BETWEEN_RUN_REL, "assumed")
 
 
 def from_same(tests: Sequence[Sequence[Record]]) -> BetweenRuns | None:
-    """The scatter between processes of unchanged code: the records of each test, one a process.
+    """The scatter between processes of unchanged code; None if too few processes have a measured
+    energy.
 
-    None if there are too few processes with a measured energy.
+    tests  the records of every test, one record per process
     """
     measured = [
         [some for some in records if some.windows_j and some.quality != "estimated"]
@@ -99,7 +100,7 @@ def keep(measured: BetweenRuns, folder: Path = FOLDER) -> Path:
 
 
 class KeptScatter:
-    """The measurements of a folder. Constructing it reads nothing.
+    """The measurements of a folder. The constructor reads no file.
 
     refusals      lines about measurements that were not used, after `of`
     later_fields  files with fields of a later version, which were passed over, after `of`
@@ -108,12 +109,12 @@ class KeptScatter:
     def __init__(self, folder: Path = FOLDER) -> None:
         self._folder = folder / _SUBFOLDER
         self._measured: list[BetweenRuns] | None = None
-        self.refusals: dict[str, None] = {}  # ordered, each once
+        self.refusals: dict[str, None] = {}  # an ordered set
         self.later_fields: list[UnknownFields] = []
 
     def of(self, candidate: Record) -> RunScatter:
-        """The between-run effect for a run. The newest measurement of the run's machine and sensors
-        counts if it is not too old. Without one, the effect is assumed.
+        """The between-run effect for a run, from the newest measurement of the run's machine and
+        sensors. Without a measurement, or if the measurement is too old, the effect is assumed.
         """
         first_refusal = None
         for measured in self.read():
@@ -129,13 +130,13 @@ class KeptScatter:
         return ASSUMED
 
     def read(self) -> list[BetweenRuns]:
-        """The measurements, the newest first, whose files are read once."""
+        """The measurements, the newest first. The files are read only once."""
         if self._measured is None:
             self._measured = self._from_files()
         return self._measured
 
     def _from_files(self) -> list[BetweenRuns]:
-        """A broken file costs its measurement only."""
+        """Read the files. A broken file is skipped with a refusal."""
         measured = []
         for path in sorted(self._folder.glob("*.json"), reverse=True):
             try:
@@ -151,7 +152,7 @@ class KeptScatter:
 
 
 def _refusal(measured: BetweenRuns, candidate: Record) -> str | None:
-    """Why a measurement says nothing about a run; None: it counts."""
+    """Why a measurement is not valid for a run; None: the measurement is valid."""
     agreed = common(measured.example, candidate)
     if not isinstance(agreed, Common):
         return agreed.reason.replace("the baseline", "it")

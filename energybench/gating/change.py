@@ -1,6 +1,6 @@
 """The relative change of a test's energy, with its uncertainty, by three kinds of evidence.
 
-Everything is computed on logarithms of energies: a change of +x is ln(1 + x). Only components that
+Changes are computed on logarithms of energies: a change of +x is ln(1 + x). Only components that
 are measured on both sides count. Scatter is Student's t over independent units:
 
 - pairs: baseline and candidate in alternating processes; the unit is a pair of processes, so that
@@ -27,9 +27,10 @@ from energybench.gating.records import Record, totals_j
 
 Evidence = Literal["pairs", "history", "one saved run"]
 
-# Scatter of a test's energy from run to run of its process, which the rounds in one process do not
-# show: 1 to 3 % on machines that are shared or change their temperature. It is stated and not
-# measured for one saved run; benchmarks/gates.py shows what follows from it.
+# Scatter of a test's energy from process to process, in addition to the scatter of the rounds in
+# one process: 1 to 3 % on machines that are shared or change their temperature. The value is
+# assumed, not measured, for a comparison with one saved run; benchmarks/gates.py shows the
+# consequences.
 BETWEEN_RUN_REL = 0.02
 # Least number of saved sessions that show the scatter between sessions.
 LEAST_SESSIONS = 5
@@ -37,14 +38,14 @@ _ONE_SIDED = 0.95
 
 
 class Change(NamedTuple):
-    """ln(candidate / baseline), and what it consists of.
+    """ln(candidate / baseline), with the parts of the uncertainty.
 
     units     number of pairs, of saved sessions, or of rounds of the candidate
     scatter   standard error by the scatter of the units; None: not known
-    fixed_u   standard uncertainty that no number of units shrinks: what is left of the sensors'
-              errors, and the stated between-run scatter
-    unit_u    standard uncertainty by one unit, and of all units together unit_u/√units
-    rest_u    part of the standard error that belongs to the other side
+    fixed_u   standard uncertainty that more units do not reduce: the remaining errors of the
+              sensors, and the stated between-run scatter
+    unit_u    standard uncertainty by a single unit; unit_u/√units for the units together
+    rest_u    part of the standard error that belongs to the opposite side
     """
 
     log: float
@@ -70,7 +71,7 @@ class Change(NamedTuple):
         return math.expm1(self.log)
 
     def with_units(self, units: int) -> Change:
-        """The same change as it is to be expected from another number of units."""
+        """The change as expected with a different number of units."""
         if self.scatter is None:
             return self
         more = units - self.units
@@ -85,7 +86,7 @@ class Change(NamedTuple):
 def from_pairs(
     baseline: Sequence[Record], candidate: Sequence[Record], measured: Sequence[str]
 ) -> Change:
-    """Over pairs of processes, in the order in which they ran; each record is one process."""
+    """The change over pairs of processes, in the order of the runs; a record is a process."""
     before = [mean_log(some, measured) for some in baseline]
     after = [mean_log(some, measured) for some in candidate]
     n = len(before)
@@ -101,10 +102,10 @@ def from_pairs(
 
 
 def from_history(history: Sequence[Record], candidate: Record, measured: Sequence[str]) -> Change:
-    """One session against saved sessions, each of one record.
+    """The change of a session against saved sessions, with one record per session.
 
-    The scatter of the sessions contains that of their rounds. A candidate of fewer rounds scatters
-    by more: the difference is added.
+    The scatter of the sessions contains the scatter of the rounds. A candidate with fewer rounds
+    has a larger scatter: the difference is added.
     """
     before = [mean_log(some, measured) for some in history]
     k = len(before)
@@ -129,7 +130,7 @@ def from_history(history: Sequence[Record], candidate: Record, measured: Sequenc
 def from_saved_run(
     baseline: Record, candidate: Record, measured: Sequence[str], between_run_rel: float
 ) -> Change:
-    """The rounds of one process against the rounds of one saved process."""
+    """The change of the rounds of a process against the rounds of a saved process."""
     before, after = totals_j(baseline, measured), totals_j(candidate, measured)
     scatter = log_scatter(before, after)
     between = math.sqrt(2.0) * between_run_rel
@@ -147,9 +148,9 @@ def from_saved_run(
 def between_run_rel(sessions: Mapping[str, Sequence[Record]]) -> float | None:
     """Upper 95 % limit of the scatter between sessions of unchanged code, from an A/A run.
 
-    sessions  the records of each test, one a session
-    None for fewer than three sessions. The sessions are the units, whatever the number of tests,
-    because tests of one session share its state of the machine (chi-square of k − 1 degrees).
+    sessions  the records of every test, one record per session
+    None for fewer than three sessions. The sessions are the units, independent of the number of
+    tests, because tests of a session share the state of the machine (chi-square of k − 1 degrees).
     """
     variances, k = [], 0
     for records in sessions.values():
@@ -171,7 +172,7 @@ def between_run_rel(sessions: Mapping[str, Sequence[Record]]) -> float | None:
 
 
 def mean_log(some: Record, measured: Sequence[str]) -> float:
-    """Mean logarithm of the energy of one iteration in J over the windows."""
+    """Mean logarithm of the energy of an iteration in J over the windows."""
     logs = [math.log(total) for total in totals_j(some, measured)]
     return math.fsum(logs) / len(logs)
 
@@ -188,8 +189,8 @@ def _deviation(values: Sequence[float]) -> float:
 def _of_fewer_rounds(
     history: Sequence[Record], candidate: Record, measured: Sequence[str]
 ) -> float:
-    """Standard uncertainty of the candidate beyond what its sessions show: σ²·(1/n − 1/m) for n
-    rounds instead of m, with σ pooled over the rounds of all sessions.
+    """Standard uncertainty of the candidate in addition to the scatter of the sessions: variance
+    σ²·(1/n − 1/m) for n rounds instead of m, with σ pooled over the rounds of the sessions.
     """
     rounds = len(history) / math.fsum(1 / some.rounds for some in history)  # harmonic mean
     if candidate.rounds >= rounds:
@@ -202,9 +203,9 @@ def _of_fewer_rounds(
 
 
 def _sensors_u(baseline: Record, candidate: Record, measured: Sequence[str]) -> float:
-    """What is left of the errors of the sensors: d ln(ratio) by each shared error is the difference
-    of its shares in the two energies, by keys as in `propagate`. The errors of one record
-    alone add in full.
+    """Remaining uncertainty by the errors of the sensors. For a shared error, d ln(ratio) is the
+    difference of the error's shares in the two energies, by keys as in `propagate`. Errors of a
+    single record add in full.
     """
     errors: dict[str, float] = {}
     variance = 0.0

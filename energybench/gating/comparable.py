@@ -20,7 +20,7 @@ class Common(NamedTuple):
 
 
 class NotComparable(NamedTuple):
-    """Why two records are not compared.
+    """The reason why two records are not compared.
 
     off     True if the gate is off: nothing was measured, or the energy is an estimate
     reason  one line
@@ -31,7 +31,7 @@ class NotComparable(NamedTuple):
 
 
 def common(baseline: Record, candidate: Record) -> Common | NotComparable:
-    """The components over which two records of a test are compared, or the reason against it."""
+    """The components for a comparison of two records of a test, or why they are not compared."""
     unusable = without_energy(candidate, "this run") or without_energy(baseline, "the baseline")
     if unusable is not None:
         return unusable
@@ -59,9 +59,9 @@ def common(baseline: Record, candidate: Record) -> Common | NotComparable:
 
 
 def without_energy(some: Record, words: str) -> NotComparable | None:
-    """The reason why a record has no energy that a gate may judge; None: it has.
+    """The reason why a record has no energy that a gate may judge; None: the record has an energy.
 
-    words  the record in the reason
+    words  name of the record in the text of the reason
     """
     if some.cut:
         return NotComparable(True, f"{words} was cut off before its work was done")
@@ -75,14 +75,16 @@ def without_energy(some: Record, words: str) -> NotComparable | None:
 
 
 def same_host(first: HostIdentity, second: HostIdentity) -> bool:
-    """Whether two records are of one machine: by a common accelerator, else by the identities."""
+    """Whether two records are of one machine, judged by a common accelerator or by identities."""
     if set(first.gpus) & set(second.gpus):
         return True
     return same_identity(first.ids, second.ids) is True
 
 
 def _work(baseline: Record, candidate: Record) -> str | None:
-    """The reason by the work: energies of other units of work, or of another problem."""
+    """The reason against a comparison if the energies are of different units of work, or of
+    different problems; None without a reason.
+    """
     if baseline.work == candidate.work:
         return None
     works = [side.work or "no stated work" for side in (baseline, candidate)]
@@ -90,7 +92,7 @@ def _work(baseline: Record, candidate: Record) -> str | None:
 
 
 def _machine(baseline: Record, candidate: Record) -> str | None:
-    """The reason by the machines, their accelerators and drivers."""
+    """The reason against a comparison if machines, accelerators or drivers differ."""
     if not same_host(baseline.host, candidate.host):
         return (
             f"the baseline is of another machine ({baseline.host.name or 'without a name'}): "
@@ -107,7 +109,7 @@ def _machine(baseline: Record, candidate: Record) -> str | None:
 
 
 def _parts(baseline: Record, candidate: Record) -> str | None:
-    """The reason by the boundaries and their components."""
+    """The reason against a comparison if boundaries or components differ."""
     if baseline.boundary != candidate.boundary:
         return f"other boundaries: {baseline.boundary} in the baseline, now {candidate.boundary}"
     names = (set(baseline.parts), set(candidate.parts))

@@ -1,4 +1,4 @@
-"""Comparing the records of a test by the best evidence at hand."""
+"""Comparison of the records of a test by the best available evidence."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from energybench.gating.records import Record, each_round, record
 from energybench.gating.verdicts import GateVerdict, judge
 from energybench.model import Measurement
 
-# Newest comparable sessions that make a history: more say little about the scatter between
-# sessions, and the oldest are of other code.
+# Number of newest comparable sessions in a history: more sessions improve the scatter between
+# sessions only a little, and the oldest sessions are of different code.
 _MOST_SESSIONS = 20
 
 
@@ -30,7 +30,7 @@ def compare_pairs(
 ) -> GateVerdict:
     """Baseline and candidate in alternating processes: record i of both sides is pair i.
 
-    A side's record more than the other side has, of a pair that was cut off, does not count.
+    A surplus record of a side, from a pair that was cut off, does not count.
     """
     n = min(len(baseline), len(candidate))
     if not n:
@@ -53,9 +53,9 @@ def compare_pairs(
 
 
 def compare_blocks(baseline: Measurement, candidate: Measurement, threshold: float) -> GateVerdict:
-    """Two interleaved runs (`energybench ab`), of which each repeat is a process: block by block.
+    """Compare two interleaved runs (`energybench ab`) block by block. A repeat is a process.
 
-    Without two common blocks there are no pairs, and the candidate is compared with one saved run.
+    Without two common blocks there are no pairs: the baseline then counts as one saved run.
     """
     pairs = paired(baseline, candidate)
     if not pairs:
@@ -77,13 +77,13 @@ def compare_saved(
     between_runs: Callable[[Record], RunScatter] = lambda candidate: ASSUMED,
     fail_on_saved_run: bool = False,
 ) -> GateVerdict:
-    """One session against saved sessions of the test, the oldest first: with at least five
-    comparable ones by their history, else against the newest. A session counts once, by its last
-    record, and the candidate's own session does not count. Neither do records whose gate failed,
-    nor those before the last new level that was accepted.
+    """Compare a session with saved sessions of the test, the oldest first: with the history if at
+    least five saved sessions are comparable, or with the newest comparable session. A session
+    counts once, with the last record. Not counted are the candidate's own session, records whose
+    gate failed, and records before the last accepted new level.
 
-    between_runs       gives the scatter between runs, which is added for one saved run
-    fail_on_saved_run  let a regression against one saved run fail the build too
+    between_runs       gives the scatter between runs that is added for one saved run
+    fail_on_saved_run  let a regression against one saved run also fail the build
     """
     unusable = without_energy(candidate, "this run")
     if unusable is not None:
@@ -132,12 +132,14 @@ def compare_saved(
 
 
 def no_baseline(name: str) -> GateVerdict:
-    """A test without a baseline is no failure."""
+    """The verdict on a test without a baseline, which is not a failure."""
     return GateVerdict(name=name, outcome="no baseline", reason="this run may become one")
 
 
 def _one_a_session(saved: Sequence[Record], candidate: Record) -> list[Record]:
-    """The last record of each session but the candidate's; records without a session all count."""
+    """The last records of the sessions except the candidate's session, and every record without a
+    session.
+    """
     sessions = {some.session or f"\0{i}": some for i, some in enumerate(saved)}
     return [
         some

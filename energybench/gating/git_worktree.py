@@ -1,8 +1,8 @@
 """A revision of the user's repository, checked out in a git worktree of its own.
 
-The user's working tree, index, branches and stash stay as they are: the worktree lies in a folder
-for temporary files, has no branch, and is removed afterwards. Of a process that was killed, the
-next one removes it; a lock that ends with its process tells that nobody uses the worktree.
+The user's working tree, index, branches and stash do not change: the worktree lies in a folder for
+temporary files, has no branch, and is removed afterwards. The next process removes the worktree of
+a killed process: a lock that ends with its process shows that no process uses the worktree.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from typing import NamedTuple
 from energybench.errors import BadInput, brief
 
 OPTION = "--baseline"
-# Variables by which git finds a repository other than that of the folder: a hook of git sets them.
+# Variables that lead git to a repository besides the repository of the folder. Hooks of git set
+# these variables.
 OF_A_REPOSITORY = (
     "GIT_DIR",
     "GIT_WORK_TREE",
@@ -45,10 +46,10 @@ _MOST_NAMES = 5
 
 
 class Revision(NamedTuple):
-    """What a person named with --baseline.
+    """The revision that a person named with --baseline.
 
-    ref     as typed
-    commit  its full name
+    ref     name as typed
+    commit  full name of the commit
     tree    top folder of the user's working tree
     """
 
@@ -58,7 +59,7 @@ class Revision(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Of the revision, for people."""
+        """The name of the revision, for people."""
         short = self.commit[:10]
         return self.ref if self.commit.startswith(self.ref) else f"{self.ref} ({short})"
 
@@ -85,7 +86,7 @@ def revision(ref: str, folder: Path) -> Revision:
 def checked_out(of: Revision) -> Iterator[Path]:
     """The top folder of a worktree of the revision, which is removed at the end.
 
-    Raises BadInput if git cannot check it out.
+    Raises BadInput if git cannot check the revision out.
     """
     _remove_leftovers(of.tree)
     parent = Path(tempfile.mkdtemp(prefix=_PREFIX)).resolve()
@@ -93,7 +94,7 @@ def checked_out(of: Revision) -> Iterator[Path]:
     worktree = parent / of.tree.name
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        # hooks and monitors of the user's repository have no part in this
+        # hooks and monitors of the user's repository must not run
         quiet = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false")
         words = ("worktree", "add", "--quiet", "--force", "--detach", str(worktree), of.commit)
         done = _git(of.tree, *quiet, *words)
@@ -106,7 +107,7 @@ def checked_out(of: Revision) -> Iterator[Path]:
 
 
 def remarks(of: Revision, worktree: Path, folder: Path) -> list[str]:
-    """What a person must know of the two sides, in lines.
+    """Remarks about the two sides for a person, one per line.
 
     folder  the folder in which the person works
     """
@@ -163,10 +164,10 @@ def _ignored_configuration(tree: Path, folder: Path, untracked: list[str]) -> li
 
 
 def _remove(tree: Path, worktree: Path) -> None:
-    """Remove a worktree, the folder around it, and git's record of it."""
+    """Remove a worktree, the folder around the worktree, and git's record of the worktree."""
     _git(tree, "worktree", "remove", "--force", "--force", str(worktree))
     shutil.rmtree(worktree.parent, onerror=_removed_all_the_same)
-    # git's record of a worktree whose folder it could not remove
+    # git keeps a record of a worktree if git could not remove the folder
     _git(tree, "worktree", "remove", "--force", "--force", str(worktree))
 
 
@@ -215,7 +216,7 @@ def _is_used(parent: Path) -> bool:
 def _git(folder: Path, *words: str) -> subprocess.CompletedProcess[bytes]:
     """Run git in a folder. Raises BadInput without git."""
     environment = {key: value for key, value in os.environ.items() if key not in OF_A_REPOSITORY}
-    # never written: the index, which `status` would refresh
+    # without this variable, `status` would refresh and write the index
     environment["GIT_OPTIONAL_LOCKS"] = "0"
     environment["GIT_TERMINAL_PROMPT"] = "0"
     try:

@@ -1,7 +1,7 @@
-"""Saved sessions of tests in a folder, one file a session.
+"""Saved sessions of tests in a folder, one file per session.
 
-Files are only added, each by a rename, so that readers and several writers never see half a
-session. The names begin with the time: their order is the order of the sessions.
+Files are only added, always by a rename: readers and several writers never see half a session. The
+file names begin with the time: the order of the names is the order of the sessions.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from energybench.gating.records import Record, Session
 
 FOLDER = Path(".energybench")
 _HISTORY = "history"
-# Sessions that are read at most, of all machines of a pool that share the folder.
+# Largest number of sessions to read, over the machines of a pool that share the folder.
 LAST = 60
 
 
 class History:
-    """The history in a folder. Constructing it reads nothing.
+    """The history in a folder. The constructor reads no file.
 
     faults        files that could not be read, after `sessions`
     later_fields  files with fields of a later version, which were passed over, after `sessions`
@@ -34,7 +34,7 @@ class History:
         self.later_fields: tuple[UnknownFields, ...] = ()
 
     def sessions(self, last: int = LAST) -> tuple[Session, ...]:
-        """The last sessions, the oldest first. A broken file costs its session only."""
+        """The last sessions, the oldest first. A broken file is skipped with a fault."""
         sessions: list[Session] = []
         faults: list[BadInput] = []
         later_fields: list[UnknownFields] = []
@@ -53,19 +53,19 @@ class History:
         return tuple(reversed(sessions))
 
     def read(self) -> tuple[Session, ...]:
-        """The sessions, whose files are read once."""
+        """The sessions. The files are read only once."""
         if self._sessions is None:
             self._sessions = self.sessions()
         return self._sessions
 
     @property
     def is_empty(self) -> bool:
-        """Whether the folder has no readable session, or is not there."""
+        """Whether the folder has no readable session, or does not exist."""
         return not self.read()
 
     def of(self, name: str, last: int = LAST) -> tuple[Record, ...]:
-        """The records of a test in the last sessions in which its gate did not fail, the oldest
-        first. Files are read once.
+        """The records of a test in the last sessions, the oldest first, without records whose gate
+        failed. The files are read only once.
         """
         records = (session.of(name) for session in self.read())
         return tuple(record for record in records if record is not None and not record.gate_failed)[

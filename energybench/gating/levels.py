@@ -12,18 +12,18 @@ from typing import NamedTuple
 from energybench.gating.change import mean_log
 from energybench.gating.records import Record
 
-# A step is larger than so many times the median deviation within its two groups: 4 standard
-# deviations of a normal scatter. Few sessions show little of their scatter: the other figure over
-# their number is added. Of unchanged tests with 2 % between sessions, up to 4 % of the histories
-# then seem to have a step of 5 % or more. A judgement.
+# A step is larger than _SCATTERS times the median deviation within the two groups: 4 standard
+# deviations of a normal scatter. Few sessions show little of their scatter: _MORE_FOR_ONE divided
+# by the number of sessions is added to _SCATTERS. For unchanged tests with a scatter of 2 % between
+# sessions, up to 4 % of the histories then seem to have a step of 5 % or more. A judgement.
 _LEAST = 6
 _SCATTERS, _MORE_FOR_ONE = 6.0, 30.0
 
 
 class Step(NamedTuple):
-    """Sessions that fall into two groups, one after the other.
+    """A step between two groups of sessions, an earlier and a later group.
 
-    rel       level of the later sessions relative to that of the earlier ones, − 1
+    rel       (level of the later sessions / level of the earlier sessions) − 1
     time_utc  of the first later session
     """
 
@@ -32,8 +32,8 @@ class Step(NamedTuple):
 
 
 def since_accepted(saved: Sequence[Record]) -> tuple[Sequence[Record], str | None]:
-    """The records since the last one that starts a new level, and that record's time; of a history
-    without such a record all, and None.
+    """The records since the last start of a new level, and the time of the starting record. A
+    history without a new level: every record, and None.
     """
     starts = [i for i, some in enumerate(saved) if some.new_level]
     if not starts:
@@ -42,7 +42,7 @@ def since_accepted(saved: Sequence[Record]) -> tuple[Sequence[Record], str | Non
 
 
 def step(history: Sequence[Record], measured: Sequence[str], least_rel: float) -> Step | None:
-    """The step of a history, the oldest record first; None: it has none.
+    """The step of a history, the oldest record first; None: the history has no step.
 
     least_rel  smallest step, 0.05 for 5 %
     """
@@ -58,6 +58,6 @@ def step(history: Sequence[Record], measured: Sequence[str], least_rel: float) -
 
 
 def _deviations(logs: Sequence[float], first: int) -> list[float]:
-    """Distances from the median of the own group; the second group begins at `first`."""
+    """Distances from the median of the value's group; the second group begins at `first`."""
     groups = (logs[:first], logs[first:])
     return [abs(x - statistics.median(group)) for group in groups for x in group]

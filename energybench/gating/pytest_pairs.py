@@ -1,7 +1,7 @@
-"""Tests of two sides in turns: pairs of processes of pytest, in an order drawn for every pair.
+"""Tests of two sides in turns: pairs of pytest processes. The order is drawn for every pair.
 
-Each process measures its energy tests by the plugin, and each test of a process is one repeat of
-its side. Drift and the sensors' gain affect both processes of a pair alike and cancel.
+A process measures energy tests with the plugin. A test in a process is a repeat of the side. Drift
+and the sensors' gain affect both processes of a pair alike and cancel.
 """
 
 from __future__ import annotations
@@ -30,17 +30,19 @@ _NAMES = ("pytest", "py.test")
 
 
 def is_pytest(argv: Sequence[str]) -> bool:
-    """Whether a command runs pytest: by a word that is its name, as in `python -m pytest`."""
+    """Whether a command runs pytest: a word of the command is a name of pytest, as in
+    `python -m pytest`.
+    """
     return any(Path(word).name in _NAMES for word in argv)
 
 
 class Ended(NamedTuple):
-    """One process of pytest.
+    """A pytest process that ended.
 
     code    exit code
-    report  None: the plugin wrote none
-    output  the end of what was printed
-    time_s  how long it took
+    report  report of the plugin; None: the plugin wrote no report
+    output  end of the printed output
+    time_s  duration of the process
     """
 
     code: int
@@ -50,8 +52,8 @@ class Ended(NamedTuple):
 
     @property
     def ran_tests(self) -> bool:
-        """Whether tests ran and were reported, failed or not. A gate on times may give another
-        exit code.
+        """Whether tests ran and were reported, failed or not. The exit code alone does not tell,
+        because a gate on times may change the exit code.
         """
         if self.report is None:
             return False
@@ -59,7 +61,7 @@ class Ended(NamedTuple):
 
     @property
     def line(self) -> str:
-        """How it ended, with the end of its output."""
+        """The exit code and the end of the output, in a line."""
         return f"pytest ended with {self.code}: {end_of(self.output)}"
 
 
@@ -69,7 +71,8 @@ class Measured:
 
     before, after  reports of the complete pairs
     code           the first exit code of pytest on the candidate's side that is not 0
-    broken         a process that ended without a report of its tests, as a line; None: none did
+    broken         description of a process that ended without a report of tests; None: every
+                   process wrote a report
     """
 
     before: list[SideReport] = field(default_factory=list)
@@ -82,7 +85,7 @@ class PytestPairs:
     """Runs pytest on both sides.
 
     sides    baseline and candidate
-    options  of pytest, on both sides
+    options  options of pytest, for both sides
     """
 
     def __init__(
@@ -98,9 +101,9 @@ class PytestPairs:
         self._signals, self._progress = signals, progress
 
     def rehearse(self) -> tuple[Ended, Ended | None]:
-        """Both sides once, with one window a test, the candidate first: wrong options, missing
-        tests and wrong imports show at once, and caches fill. No baseline if the candidate ran no
-        test, or a signal came.
+        """Run both sides once, with one window per test, the candidate first: wrong options,
+        missing tests and wrong imports show at once, and caches fill. The baseline does not run if
+        the candidate ran no test, or after a signal.
         """
         baseline, candidate = self._sides
         self._progress(f"{candidate.name}: rehearsal", None)
@@ -113,7 +116,7 @@ class PytestPairs:
     def measure(self, pairs: int, only: Sequence[str] = ()) -> Measured:
         """Pairs of processes, until a signal comes.
 
-        only  the tests to measure; empty: all
+        only  the tests to measure; empty: every test
         """
         measured = Measured()
         with tempfile.TemporaryDirectory(prefix="energybench-ab-") as folder:
@@ -171,12 +174,12 @@ def expected_s(rehearsed: Sequence[Ended], pairs: int) -> float:
 
 
 def same_code(before: SideReport, after: SideReport, tree: Path, worktree: Path) -> str | None:
-    """Why the two sides do not run the code of their own; None: they do, as far as is known.
+    """The reason if a side does not run its own code; None: no sign of code of the opposite side.
 
-    A package that is installed editable is imported from the user's working tree on both sides,
-    and one that is installed otherwise from the same folder of packages.
+    Both sides import an editable package from the user's working tree, and a normally installed
+    package from a common folder of packages.
     """
-    # without apostrophes: an error line shortens long texts between two of them
+    # the reasons have no apostrophes: an error line shortens long texts between two apostrophes
     for name, file in sorted(after.imported.items()):
         if _is_in(worktree, file):
             return f"the tests of the working tree import {name} from {file}, of the baseline"

@@ -1,4 +1,4 @@
-"""The verdicts on the tests of two sides that were measured in pairs."""
+"""Verdicts on tests whose two sides were measured in pairs."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from energybench.gating.verdicts import GateVerdict, confirm, limit
 
 
 class Rule(NamedTuple):
-    """When a test fails.
+    """Rule for the failure of a test.
 
-    threshold  of every test whose marker states none, 0.05 for 5 %
-    fails      whether a regression over that threshold fails; a marker's own always does
+    threshold  threshold of every test without a threshold in a marker, 0.05 for 5 %
+    fails      whether a regression over `threshold` fails; a regression over a marker's threshold
+               always fails
     """
 
     threshold: float
@@ -27,8 +28,8 @@ class Rule(NamedTuple):
 def judged(
     before: Sequence[SideReport], after: Sequence[SideReport], rule: Rule
 ) -> list[GateVerdict]:
-    """The verdicts on all tests of the candidate. A pair counts for a test that passed and was
-    measured on both sides of it.
+    """The verdicts on the tests of the candidate. A pair counts for a test if the test passed and
+    was measured on both sides of the pair.
     """
     verdicts = []
     for name in _names(after):
@@ -45,9 +46,9 @@ def confirmed(
     again: Callable[[list[str]], tuple[list[SideReport], list[SideReport]]],
     rule: Rule,
 ) -> list[GateVerdict]:
-    """The verdicts after those tests that would fail by pairs were measured once more.
+    """The verdicts after a second measurement of every test that would fail by pairs.
 
-    again  measures tests once more, by name
+    again  measures tests again, by name
     """
     names = [verdict.name for verdict in first if verdict.fails and verdict.evidence == "pairs"]
     if not names:
@@ -62,7 +63,7 @@ def confirmed(
 
 
 def only_in(some: Sequence[SideReport], other: Sequence[SideReport]) -> list[str]:
-    """Tests of which one side alone knows."""
+    """Names of tests in `some` that are missing in `other`."""
     known = set(_names(other))
     return [name for name in _names(some) if name not in known]
 
@@ -94,7 +95,7 @@ def _of_change(
 
 
 def _unpaired(name: str, before: Sequence[SideReport], after: Sequence[SideReport]) -> str:
-    """Why there is no pair for a test."""
+    """Why a test has no pair."""
     for side, reports in (("here", after), ("on the baseline's side", before)):
         for report in reports:
             if name in report.unmeasured and report.of(name) is None:
@@ -105,7 +106,9 @@ def _unpaired(name: str, before: Sequence[SideReport], after: Sequence[SideRepor
 
 
 def _of_limit(records: Sequence[Record], max_j: float) -> GateVerdict:
-    """A limit in joules fails if every process lies above it: each is a measurement of its own."""
+    """A limit in joules fails if every process lies above the limit: a process is a complete
+    measurement.
+    """
     verdicts = [limit(record, max_j) for record in records]
     fails = all(verdict.fails for verdict in verdicts)
     last = next((some for some in reversed(verdicts) if some.fails is fails), verdicts[-1])

@@ -1,9 +1,9 @@
-"""The energy of one test in one session, in less than a kilobyte: all that a gate needs.
+"""The energy of a test in a session, in less than a kilobyte: the complete input of a gate.
 
-A record holds the energies of the components whose every contribution was measured. A modelled
-component stays out: the uncertainty of its model would hide every change, and a model cannot show
-the change of a test. The names of sensors and boards are stored as digests, which are short and
-tell a stranger nothing about the machine.
+A record holds the energies of components with only measured contributions. A modelled component
+stays out: the uncertainty of the model would hide every change, and a model cannot show the change
+of a test. The names of sensors and boards are stored as digests: digests are short, and reveal
+nothing about the machine to a stranger.
 """
 
 from __future__ import annotations
@@ -45,32 +45,31 @@ class HostIdentity(Noun, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Record(Noun, frozen=True, kw_only=True, omit_defaults=True):
-    """The energy of one test in one session of pytest, measured by one process.
+    """The energy of a test in a session of pytest, measured by one process.
 
-    energy_j    energy of one iteration over the whole boundary: value, low, high; None: not
-                measured
-    windows_j   energy of one iteration in each window (round), by measured component; the same
-                number of windows in each
-    iterations  iterations in each window
-    work        unit and digest of the problem of a run whose energies are those of a unit of its
-                work; "" for a test, whose iterations are named by the test, and for a run that
-                states no work
-    failed      whether the run failed a check of its own: its energy is not that of the work
-    cut         whether the run ended before its work was done: it has the energy of a part of the
-                work, which is left out
-    gate_failed whether its gate failed in its session: the record is no baseline, for a regression
-                would hide itself
-    new_level   whether its level was accepted: the history of the test begins with this record
-    parts       state of each component of the boundary: "missing" if no part of the component
+    energy_j    energy of an iteration over the whole boundary: value, low, high; None: not measured
+    windows_j   energy of an iteration in every window (round), by measured component; an equal
+                number of windows for every component
+    iterations  iterations in every window
+    work        unit of work and digest of the problem, for a run with energies per unit of work; ""
+                for a test (the name of the test stands for the work of an iteration), and for a run
+                without stated work
+    failed      whether the run failed a check: the energy is not the energy of the work
+    cut         whether the run ended before the work was done: the energy of a part of the work is
+                left out
+    gate_failed whether the gate of the test failed in the session: the record cannot be a baseline,
+                because a regression would hide itself
+    new_level   whether the level of the energy was accepted: the history of the test begins with
+                this record
+    parts       states of the components of the boundary: "missing" if no part of the component
                 gave energy, "modelled" if at least one part is modelled
-    sensors     by measured component, the sensors by digest, each with the relative standard
-                uncertainty that its gain gives to the component. Another calibration makes another
-                sensor
+    sensors     by measured component and digest of the sensor, the relative standard uncertainty of
+                the component's energy from the sensor's gain. A new calibration makes a new sensor
     shared_u_rel
-                by measured component, what else two records of the same sensors share (the lag, the
-                load at the edges of the windows), by digest of its key
-    own_u_rel   by measured component, the relative standard uncertainty of this record alone that
-                its windows do not show in their scatter
+                by measured component and digest of the key, further errors that two records of
+                equal sensors share (the lag, the load at the edges of the windows)
+    own_u_rel   by measured component, the relative standard uncertainty of this single record that
+                the scatter of the windows does not contain
     gpu_models  models of the accelerators, sorted
     driver      version of the accelerators' driver
     """
@@ -114,7 +113,7 @@ class Record(Noun, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Session(Noun, frozen=True, kw_only=True):
-    """The records of one session of tests: the content of one file."""
+    """The records of a session of tests: the content of a file."""
 
     schema: Literal["energybench-ci/1"] = "energybench-ci/1"
     session: str = ""
@@ -122,18 +121,18 @@ class Session(Noun, frozen=True, kw_only=True):
     tests: tuple[Record, ...]
 
     def of(self, name: str) -> Record | None:
-        """The record of a test, the last if it ran several times; None if the session has none."""
+        """The last record of a test; None if the session has no record of the test."""
         return next((record for record in reversed(self.tests) if record.name == name), None)
 
 
 def record(
     measurement: Measurement, name: str | None = None, *, session: str = "", time_utc: str = ""
 ) -> Record:
-    """The record of a measurement whose repeats are the windows, and whose amounts of work are the
-    iterations in each window (1 if the work is not stated).
+    """The record of a measurement. The repeats of the measurement are the windows, and the amounts
+    of work are the iterations in the windows (1 if the work is not stated).
 
     name      name of the test; default: the label of the measurement
-    session   name of the session of tests; default: the session of the measurement, else its id
+    session   name of the session of tests; default: the session or the id of the measurement
     time_utc  default: the start of the measurement
     """
     windows = [repeat for repeat in measurement.repeats if repeat.energy_j is not None]
@@ -194,8 +193,8 @@ def record(
 
 
 def each_round(some: Record) -> list[Record]:
-    """One record for each round: the rounds of an interleaved run are processes of their own. A
-    record without energy stays as it is.
+    """One record per round: the rounds of an interleaved run are separate processes. A record
+    without energy stays unchanged.
     """
     if not some.windows_j:
         return [some]
@@ -210,7 +209,7 @@ def each_round(some: Record) -> list[Record]:
 
 
 def totals_j(some: Record, measured: Sequence[str]) -> list[float]:
-    """Energy of one iteration over the named components, in each window."""
+    """Energy of an iteration over the named components, in every window."""
     rows = [some.windows_j[name] for name in measured]
     return [math.fsum(cells) for cells in zip(*rows, strict=True)]
 
@@ -226,8 +225,9 @@ def _work(work: Work | None) -> str:
 
 
 def _states(parts: Iterable[Part]) -> dict[str, PartState]:
-    """The state of each component. A component with a modelled part is modelled: its energy cannot
-    be split. A missing part gives no energy: the rest of its component is measured.
+    """The states of the components. A component with a modelled part is modelled, because the
+    energy of the component cannot be split. A missing part gives no energy: the rest of the
+    component is measured.
     """
     states: dict[str, set[PartState]] = {}
     for part in parts:

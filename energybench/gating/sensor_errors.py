@@ -1,5 +1,6 @@
-"""Relative uncertainties of a component's energy, as a record stores them: those of the sensors,
-those of effects that two records of the same sensors share, and those of one record alone.
+"""Relative uncertainties of a component's energy in the form of a record: uncertainties of the
+sensors, uncertainties of effects that two records of equal sensors share, and uncertainties of a
+single record.
 """
 
 from __future__ import annotations
@@ -14,22 +15,22 @@ from energybench.model import UNUSED, Effect, EffectKind, Estimate, Host, Measur
 
 # Energies are stored to one part in a million, far below the scatter of any test.
 _DIGITS = 6
-# A shared error cancels but for the difference of its shares. Below this it is no part of an
-# interval of several per cent.
+# A shared error cancels except for the difference of its relative sizes. A smaller error does not
+# matter in an interval of several per cent.
 _NEGLIGIBLE_REL = 1e-3
-# Effects that two records of the same sensors share as a whole. A missing part contributes no
-# energy, and its component is compared without the part; a counter that repeats the register of
-# another die does so in both runs, and their ratio is right.
+# Effects that two records of equal sensors share completely. A missing part contributes no energy,
+# and the component is compared without the missing part. A counter that repeats the register of a
+# neighbouring die repeats the register in both runs, and the ratio of the runs is right.
 _ALIKE_IN_BOTH: tuple[EffectKind, ...] = ("missing", "no-reading", "same-register")
 _OF_SENSORS: tuple[EffectKind, ...] = ("gain", "limit-of-error")
-# The host's part of a key: an identity of any kind, for two runs need not see the same kinds.
+# The host's part of a key: an identity of any kind, because two runs may see different kinds.
 _HOST_OF_KEY = re.compile(r"@(stated|dmi|machine|boot|process|name):.*")
 _BOUND_TO_RECTANGLE = 2.0  # u = limit/√12 of a bound; u = limit/√3 of a rectangle of ±limit
 
 
 def digest(text: str) -> str:
-    """Six hexadecimal digits that stand for a name: enough to tell the sensors of one machine, and
-    its boards, apart.
+    """Six hexadecimal digits that stand for a name: enough to distinguish the sensors and boards of
+    a machine.
     """
     return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=3).hexdigest()
 
@@ -40,7 +41,7 @@ def rounded(value: float, digits: int = _DIGITS) -> float:
 
 def of_sensors(measurement: Measurement, component: str) -> dict[str, float]:
     """Relative standard uncertainties by digest of the sensor. The host's part of a key is left
-    out, because all identities of two hosts decide whether they are one machine.
+    out: a comparison of the full host identities decides whether two hosts are the same machine.
     """
     calibrated = {
         stats.device: stats.calibrated_utc
@@ -59,10 +60,10 @@ def of_sensors(measurement: Measurement, component: str) -> dict[str, float]:
 
 
 def shared(component_j: Estimate, host: Host) -> dict[str, float]:
-    """Relative standard uncertainties, signed, of what two records of the same sensors share.
+    """Signed relative standard uncertainties of the errors that two records of equal sensors share.
 
-    The load at the window edges is alike in all windows of the same work on the same sensors, so
-    that two records of one test share its error.
+    The load at the window edges is alike in every window of a test on equal sensors: two records of
+    the test share the error of the load at the edges.
     """
     keys = {
         effect.name: _without_host(effect.key, host)
@@ -98,10 +99,10 @@ def _without_host(key: str, host: Host) -> str:
 
 
 def own_rel(component_j: Estimate) -> float:
-    """Relative standard uncertainty of the effects that belong to this record alone.
+    """Relative standard uncertainty of the effects that belong to a single record.
 
     Effects of a single window are in the scatter of the windows. A one-sided bound counts as a
-    rectangle of the same reach on both sides.
+    rectangle with the reach of the bound on both sides.
     """
     variance = math.fsum(_own_u(effect) ** 2 for effect in component_j.effects)
     return rounded(math.sqrt(variance) / abs(component_j.value), 3)

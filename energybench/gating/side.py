@@ -1,7 +1,7 @@
-"""The two sides of a comparison of revisions: where a command runs, and what it finds there.
+"""The two sides of a comparison of revisions: folder, arguments and environment of the command.
 
-Paths in the user's working tree that the command or PYTHONPATH names in full become those of the
-worktree, so that the code of the baseline is what the baseline's side runs.
+Full paths into the user's working tree, in the command and in PYTHONPATH, are replaced by paths
+into the worktree. The baseline's side then runs the code of the baseline.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from energybench.measuring.signals import Signals
 _MOST_LINES = 6  # of the end of an output
 _MOST_BYTES = 8192
 _LONGEST_WAIT_S = 60.0  # between two looks at a program
-# Where `--setup` makes an environment of Python, by custom.
+# Usual folder of a Python environment that `--setup` makes.
 _ENVIRONMENT = ".venv"
 _IN_FOLDER = 'cd "$1" && shift && exec env "$@"'
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Side:
-    """One of two sides.
+    """A side of a comparison.
 
-    name         for people
+    name         name for people
     folder       working directory
     argv         program and arguments
-    environment  variables that differ from those of this process; None: not set
+    environment  variables that differ from the current process; None: not set
     """
 
     name: str
@@ -42,19 +42,19 @@ class Side:
 
     @property
     def command(self) -> tuple[str, ...]:
-        """The program with its environment: env(1) sets it and becomes the program."""
+        """The program behind env(1): env sets the variables and becomes the program."""
         return ("env", *_changes(self.environment), *self.argv)
 
 
 def here(argv: Sequence[str], folder: Path, name: str = "the working tree") -> Side:
-    """The side of the working tree as it is."""
+    """The side of the unchanged working tree."""
     return Side(name=name, folder=folder, argv=tuple(argv))
 
 
 def there(of: Revision, worktree: Path, argv: Sequence[str], folder: Path) -> Side:
-    """The side of the baseline, in the folder of the worktree that is the person's own folder.
+    """The side of the baseline, in the worktree's counterpart of the person's folder.
 
-    Raises BadInput if the revision does not have that folder.
+    Raises BadInput if the revision does not have the folder.
     """
     own = _counterpart(of.tree, worktree, folder)
     if not own.is_dir():
@@ -69,7 +69,7 @@ def there(of: Revision, worktree: Path, argv: Sequence[str], folder: Path) -> Si
 
 
 def set_up(side: Side, command: str, signals: Signals) -> None:
-    """Run a shell command in the folder of a side. Raises BadInput with the end of its output."""
+    """Run a shell command in the folder of a side. Raises BadInput with the end of the output."""
     code, output = run_captured(
         Side(
             name=side.name,
@@ -84,7 +84,7 @@ def set_up(side: Side, command: str, signals: Signals) -> None:
 
 
 def run_captured(side: Side, signals: Signals) -> tuple[int, bytes]:
-    """Run the program of a side to its end: its exit code, and the end of its output."""
+    """Run the program of a side to the end. Returns the exit code and the end of the output."""
     with tempfile.TemporaryFile() as log:
         words = ("sh", str(side.folder), *side.command[1:])
         shell = ("/bin/sh", "-c", f"exec 2>&1 </dev/null; {_IN_FOLDER}", *words)
@@ -108,7 +108,7 @@ def end_of(output: bytes) -> str:
 
 
 def _counterpart(tree: Path, worktree: Path, path: Path) -> Path:
-    """The path in the worktree that a path in the working tree corresponds to."""
+    """The counterpart in the worktree of a path in the working tree."""
     return worktree / os.path.relpath(os.path.realpath(path), os.path.realpath(tree))
 
 
@@ -117,8 +117,8 @@ def _is_inside(tree: Path, path: Path) -> bool:
 
 
 def _word(tree: Path, worktree: Path, word: str) -> str:
-    """A word of the command. A full path (also after `--option=`, and before `::`) in the working
-    tree becomes that of the worktree, if there is such a file.
+    """A word of the command. A full path in the working tree (also after `--option=`, and before
+    `::`) becomes the path in the worktree, if the file exists there.
     """
     option, equals, value = word.partition("=") if word.startswith("-") else ("", "", word)
     path, colons, rest = value.partition("::")
@@ -130,8 +130,8 @@ def _word(tree: Path, worktree: Path, word: str) -> str:
 
 
 def _program(tree: Path, name: str, folder: Path, own: Path) -> str:
-    """The program. If git does not track it and the worktree does not have it (an environment of
-    Python in the working tree), it is that of the working tree.
+    """The program. A program that git does not track and that the worktree lacks (in a Python
+    environment of the working tree) is the program of the working tree.
     """
     if "/" not in name or os.path.isabs(name) or (own / name).exists():
         return name

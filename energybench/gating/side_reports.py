@@ -1,6 +1,8 @@
-"""What one process of pytest tells about the energies of its tests, as one side of a comparison.
+"""The report of a pytest process on the energies of its tests. The process runs one side of a
+comparison.
 
-Written by the plugin with --benchmark-energy-side, read by `energybench ab` of the same version.
+The plugin writes the report with --benchmark-energy-side, and `energybench ab` of the same version
+reads the report.
 """
 
 from __future__ import annotations
@@ -18,16 +20,16 @@ SCHEMA: Literal["energybench-side/1"] = "energybench-side/1"
 
 
 class SideReport(Noun, frozen=True, kw_only=True):
-    """One process.
+    """The report of a pytest process.
 
-    tests           records of the tests that passed, each once
-    failed          tests that failed, with or without a fixture whose energy is measured
-    unmeasured      energy tests without energy, each with the reason
+    tests           records of the tests that passed, without repetitions
+    failed          tests that failed, with or without a fixture that measures energy
+    unmeasured      reasons why energy tests have no energy, by test
     max_j, max_regression
                     limits that markers state, by test
-    imported        packages and modules of the project that the tests imported, each with its file
+    imported        files of the project's packages and modules that the tests imported, by name
     off             why nothing is measured; None: tests are measured
-    more_s          of a rehearsal: how much longer it takes to measure all windows, s
+    more_s          additional time that a measurement of every window takes after a rehearsal, s
     """
 
     schema: Literal["energybench-side/1"]
@@ -41,12 +43,12 @@ class SideReport(Noun, frozen=True, kw_only=True):
     more_s: float = 0.0
 
     def of(self, name: str) -> Record | None:
-        """The record of a test; None: it was not measured."""
+        """The record of a test; None: the test was not measured."""
         return next((one for one in self.tests if one.name == name), None)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All energy tests."""
+        """Names of the measured and the unmeasured energy tests."""
         return tuple(dict.fromkeys((*(one.name for one in self.tests), *self.unmeasured)))
 
 

@@ -1,17 +1,16 @@
 """The verdict on a change by a threshold, in this order:
 
 1. regressed      the change exceeds the threshold, and its 95 % interval excludes no change
-2. improved       the same below no change: the change is below minus the threshold, and its 95 %
-                  interval excludes no change
+2. improved       the change is below minus the threshold, and its 95 % interval excludes no change
 3. no regression  the one-sided 95 % upper bound of the change lies below the threshold
 4. inconclusive   everything else
 
-1 and 3 exclude each other: the upper bound lies above the change. 2 comes before 3 because every
-improvement is also no regression, and the stronger statement is the useful one. The threshold says
-which changes are too small to matter, in both directions: a small increase or decrease that is
-certain is no regression, and its interval says the rest. 3 is one-sided, because a gate asks one
-question: by the two-sided interval two thirds of the unchanged tests of a usual suite would be
-inconclusive. Pure.
+Outcomes 1 and 3 exclude each other, because the upper bound lies above the change. Outcome 2 comes
+before 3, because every improvement also satisfies 3, and the stronger statement is more useful.
+Changes below the threshold are too small to matter, in both directions: a certain but small
+increase or decrease is "no regression", and the interval shows the size. Outcome 3 is one-sided,
+because a gate asks a one-sided question: with the two-sided interval, two thirds of the unchanged
+tests of a usual suite would be inconclusive. Pure.
 """
 
 from __future__ import annotations
@@ -40,34 +39,37 @@ Outcome = Literal[
     "no baseline",
     "off",  # nothing was measured here, or the energy is an estimate
 ]
-# Evidence that holds the scatter between processes, and may therefore fail a build.
+# Kinds of evidence that contain the scatter between processes, and may therefore fail a build.
 _FAILING: tuple[Evidence, ...] = ("pairs", "history")
 _UNITS = {"pairs": "pair", "history": "saved session", "one saved run": "round"}
 _NEW_LEVEL = "--benchmark-energy-new-level"
-# More units than these are not worth their time: "none would tell".
+# More units are not worth their time: the remedy is then "no number of units would tell".
 _MOST_UNITS = 100
 
 
 class GateVerdict(Noun, frozen=True, kw_only=True):
     """The verdict of a gate on one test.
 
-    change        candidate/baseline − 1 with its 95 % interval; None if there is none
+    change        candidate/baseline − 1 with its 95 % interval; None if nothing was compared, or if
+                  the scatter is not known
     upper         one-sided 95 % upper bound of the change; None if the scatter is not known
     threshold     0.05 for 5 %; of a limit: None
     evidence      None if nothing was compared
     units         number of pairs, saved sessions, or rounds
-    units_to_tell number of units that would tell, if inconclusive; None: none would
-    fails         whether the build fails by this verdict
-    confirmed     of a test that was measured once more: whether both verdicts agree; else None
+    units_to_tell if inconclusive, number of units that would give a verdict; None: no number would
+    fails         whether the verdict fails the build
+    confirmed     for a test that was measured twice: whether both verdicts agree; None: the test
+                  was measured once
     left_out      components that were not compared, with their state
     between_run_rel, between_run_source
-                  scatter of each run that was added for one saved run, and where the figure comes
-                  from, in words
-    level_utc     time of the session that starts the level which was accepted last; None: all saved
-                  sessions count
+                  scatter between runs that was added to both sides of a comparison with one saved
+                  run, and the source of the figure, in words
+    level_utc     time of the session that starts the last accepted level; None: every saved session
+                  counts
     step_rel, step_utc
-                  step of the history between two of its sessions, relative to the earlier ones, and
-                  time of the first later session; None: it has no step, or the verdict needs none
+                  step of the history between two sessions, relative to the earlier sessions, and
+                  time of the first later session; None: the history has no step, or the verdict
+                  does not depend on a step
     reason        why nothing was compared, or the figures of a limit
     """
 
@@ -162,17 +164,17 @@ def judge(
     """The verdict on a change.
 
     threshold          0.05 for 5 %
-    between_runs       scatter of each run that the change contains, if that was added
-    fail_on_saved_run  let a regression against one saved run fail the build too
-    level_utc          time of the session that starts the accepted level; None: there is none
-    step               of the saved sessions, which then scatter by more than their noise
+    between_runs       scatter between runs that was added to the change; None: no scatter was added
+    fail_on_saved_run  let a regression against one saved run also fail the build
+    level_utc          time of the session that starts the accepted level; None: no accepted level
+    step               step of the saved sessions, whose scatter is then more than noise
     """
     outcome = _outcome(change, threshold)
     may_fail = fail_on_saved_run or change.evidence in _FAILING
     known = math.isfinite(change.half)
     if outcome not in ("inconclusive", "regressed"):
         step = None
-    # the scatter is that of the step: no number of sessions is computed by it
+    # with a step, the scatter is mostly the step: compute no number of sessions from the scatter
     untold = outcome == "inconclusive" and step is None
     return GateVerdict(
         name=name,
@@ -196,11 +198,11 @@ def judge(
 
 
 def confirm(first: GateVerdict, second: GateVerdict) -> GateVerdict:
-    """The verdict on a test that was measured once more because it would fail: it fails only if
-    both agree. The figures are those of the second measurement.
+    """The verdict on a test that was measured again because the first verdict fails. The test fails
+    only if both verdicts fail. The figures come from the second measurement.
 
-    Two independent false alarms of probability p have the probability p²: this holds the false
-    alarms of a suite of hundreds of tests without a wider threshold for each.
+    Two independent false alarms of probability p have the probability p²: a second measurement
+    limits the false alarms of a suite of hundreds of tests without a wider threshold per test.
     """
     if not first.fails:
         return first
@@ -208,7 +210,7 @@ def confirm(first: GateVerdict, second: GateVerdict) -> GateVerdict:
 
 
 def limit(some: Record, max_j: float) -> GateVerdict:
-    """Whether one iteration used more than `max_j`: fails if the whole interval lies above."""
+    """Whether an iteration used more than `max_j`: fails if the whole interval lies above."""
     unusable = without_energy(some, "this run")
     if unusable is not None:
         return GateVerdict(name=some.name, outcome="off", reason=unusable.reason)
@@ -264,7 +266,7 @@ def _tells(change: Change, threshold: float) -> bool:
 
 
 def _estimate(change: Change) -> Estimate | None:
-    """The relative change; None if the scatter is not known: then there is no interval."""
+    """The relative change; None if the scatter, and so the interval, is not known."""
     half = change.half
     if not math.isfinite(half):
         return None

@@ -1,4 +1,4 @@
-"""The facts of a measurement that rule books look at, and figures beside their limits. Pure."""
+"""The facts of a measurement for rule books, and figures beside their limits. Pure."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ _CUT = "no repeat was measured to its end: this is a part of the work"
 
 
 class Facts(NamedTuple):
-    """Facts that several books need. None: not known.
+    """Facts for several books. None: unknown.
 
     unmeasured   why no power was measured; "" if power was measured
-    cut          why the work was not measured to its end; "" if it was
-    shortest_s   shortest repeat: the core phase, because energy and time are of the same window
+    cut          reason why the work was not measured to its end; "" if measured to its end
+    shortest_s   shortest repeat: the core phase, because energy and time belong to the same window
     interval_s   the longest interval between two fresh readings of a part
     partial      parts read as power, or by a counter that integrates only some of each period
     modelled     components whose power comes from a model
     gaps         doubts about a time without readings
     error_rel    limit of error of the sensor with the largest limit
-    u_rel        standard uncertainty of that sensor
-    worst        component of that sensor
+    u_rel        standard uncertainty of the worst sensor
+    worst        component of the worst sensor
     """
 
     unmeasured: str
@@ -94,7 +94,7 @@ def _unmeasured(measurement: Measurement) -> str:
 
 
 def _longest_interval_s(channels: Iterable[ChannelStats | None]) -> float | None:
-    """None if the interval of a part is not known."""
+    """None if the interval of a part is unknown."""
     intervals = [_interval_s(channel) for channel in channels]
     known = [interval for interval in intervals if interval is not None]
     return max(known) if known and len(known) == len(intervals) else None
@@ -141,7 +141,7 @@ def _worst_gain(measurement: Measurement) -> tuple[float | None, float | None, s
 
 def _gain(measurement: Measurement, component: str) -> tuple[float, float, str] | None:
     """(limit of error, standard uncertainty, component): the mean over the devices of a component,
-    weighted by energy; None if no gain is stated.
+    weighted by energy; None without a stated gain.
     """
     estimate = measurement.components_j[component]
     effects = [effect for effect in estimate.effects if effect.kind in _SCALES]

@@ -1,5 +1,5 @@
 """The channels that read the energy of a measurement. A run reads further sensors, outside its
-boundary or beside a better one of the same part.
+boundary or beside a better sensor of the same part.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ def channel_of(measurement: Measurement, part: Part) -> ChannelStats | None:
 
 
 def counted_channels(measurement: Measurement) -> tuple[ChannelStats, ...]:
-    """The channels with samples behind the energy, each once, in the order of the parts. A part of
-    several nodes has the channels of all their collectors.
+    """The channels with samples behind the energy, without repetition, in the order of the parts. A
+    part of several nodes has the channels of all their collectors.
     """
     channels: list[ChannelStats] = []
     for part in measurement.boundary.parts:

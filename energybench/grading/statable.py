@@ -1,5 +1,5 @@
-"""Whether results may stand in a statement for outsiders: measured here, of work that was done, and
-with runs, boundary and sensors known. Pure.
+"""Whether results may stand in a statement for outsiders: measured here, of completed work, and
+with known runs, boundary and sensors. Pure.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from energybench.units import counted
 
 MOST = 6  # comparisons on two pages
 WHERE = "the statement"
-# Codes of stamps that say that a figure is not that of a measurement of comparable work.
+# Codes of stamps on a figure that is not a measurement of comparable work.
 NOT_STATABLE = frozenset({"replayed", "estimated", "forced"})
 # A year, month or day in the words of a publisher.
 _DATE = re.compile(r"\b(?:19|20)\d\d(?:-\d\d(?:-\d\d)?)?\b")
@@ -57,7 +57,7 @@ def check(document: Document, *, draft: bool) -> None:
 
 
 def is_measured(run: Measurement) -> bool:
-    """Whether a run is a measurement of whole work that passed its checks."""
+    """Whether a run is a measurement of whole work with passed checks."""
     stamped = any(stamp.code in NOT_STATABLE for stamp in run.stamps)
     return not (stamped or run.failed_checks or run.partial)
 
@@ -72,15 +72,15 @@ def _check_kinds(document: Document) -> None:
 
 
 def against_publication(document: Document) -> Iterator[str]:
-    """Reasons for which the results are not for publication, as clauses."""
+    """Reasons against a publication of the results, as clauses."""
     runs: dict[str, Measurement] = {run.id: run for run in document.of(Measurement)}
-    said: set[tuple[str, str]] = set()  # (run, stamp) that the clause of a comparison names
+    named: set[tuple[str, str]] = set()  # (run, stamp) named in the clause of a comparison
     for pair in document.of(Comparison):
         name = " → ".join(pair.labels)
         for stamp in pair.stamps:
             if stamp.code in NOT_STATABLE:
                 yield f"{name} is {stamp.words}"
-                said |= {(pair.baseline, stamp.code), (pair.candidate, stamp.code)}
+                named |= {(pair.baseline, stamp.code), (pair.candidate, stamp.code)}
         if not pair.counted_once:
             yield f"{name} has no verdict: {MISCOUNTED}"
         for run in (pair.baseline, pair.candidate):
@@ -89,7 +89,7 @@ def against_publication(document: Document) -> Iterator[str]:
     yield from _of_dates(document, runs.values())
     for run_id, measurement in runs.items():
         for stamp in measurement.stamps:
-            if stamp.code in NOT_STATABLE and (run_id, stamp.code) not in said:
+            if stamp.code in NOT_STATABLE and (run_id, stamp.code) not in named:
                 yield f"{measurement.label} is {stamp.words}"
         if measurement.failed_checks:
             yield f"{measurement.label} failed the check of {', '.join(measurement.failed_checks)}"
@@ -98,7 +98,9 @@ def against_publication(document: Document) -> Iterator[str]:
 
 
 def recorded_days(runs: Iterable[Measurement]) -> list[str]:
-    """The days on which the runs began, in order, each once; runs that know no date have none."""
+    """The days on which the runs began, in order, without repetition; runs without a date are left
+    out.
+    """
     return sorted({run.host.started_utc[:10] for run in runs if run.host.started_utc})
 
 

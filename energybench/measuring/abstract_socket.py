@@ -1,7 +1,7 @@
 """Abstract sockets (unix(7)): a name that one process of the node can hold at a time.
 
-Taking the name is atomic; all processes of the node see it, in every folder; and the name is gone
-with the last process that holds the socket, however it ends.
+Taking the name is atomic; the name is visible to all processes of the node, in every folder; and
+the name disappears with the last process that holds the socket, however the process ends.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import socket
 
 
 def bound(name: str) -> socket.socket | None:
-    """A socket that holds the name; None if it is held already."""
+    """A socket that holds the name; None if the name is taken."""
     holding = new()
     try:
         holding.bind(address(name))

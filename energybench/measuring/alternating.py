@@ -1,9 +1,10 @@
-"""Two programs in turns: blocks with one process of each, in an order drawn anew for every block.
+"""Two programs in turns: blocks with a process of each program, in an order drawn anew for every
+block.
 
-Drift (temperature, clocks, other load) then affects both alike, the gain of the sensors cancels,
-and the runs are compared as pairs, block by block (randomised complete blocks: Fisher 1926). Each
-process is one repeat: the scatter between processes (addresses, caches, hash seeds) is in the
-interval, which repeats inside one process never show.
+Drift (temperature, clocks, foreign load) then affects both programs alike, the gain of the sensors
+cancels, and the runs are compared as pairs, block by block (randomised complete blocks: Fisher
+1926). A process is a repeat: the interval contains the scatter between processes (addresses,
+caches, hash seeds), which repeats inside a process never show.
 """
 
 from __future__ import annotations
@@ -36,10 +37,10 @@ _LONGEST_REST = 3.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Turn:
-    """One of the two programs.
+    """A program of the two.
 
     argv       program and arguments
-    folder     working directory; None: that of the caller
+    folder     working directory; None: the caller's directory
     plan       where the run is written
     """
 
@@ -54,7 +55,7 @@ class Alternated:
 
     directories, measurements  in the order of the programs; empty: nothing was measured
     code                       first non-zero exit code of a program; 128 + N after signal N
-    error                      why nothing was measured; None: measured
+    error                      reason for a missing measurement; None: measured
     """
 
     directories: tuple[Path, ...] = ()
@@ -66,7 +67,7 @@ class Alternated:
 class Alternating:
     """Measures the programs of `turns` in `blocks` blocks.
 
-    announce  is called after a rehearsal with the expected time of all blocks, s
+    announce  called after a rehearsal with the expected time of all blocks, s
     """
 
     def __init__(
@@ -90,8 +91,8 @@ class Alternating:
         self._program = self._new_program(turns[0])
         self._left: defaultdict[Session, LeftRunning] = defaultdict(LeftRunning)
         self.code = 0
-        self._failure = ""  # the program that failed in the rehearsal, and how it ended
-        self.complete = 0  # blocks in which both programs ran to their end
+        self._failure = ""  # the program that failed in the rehearsal, and the manner of its end
+        self.complete = 0  # blocks with a complete run of both programs
 
     def run(self) -> Alternated:
         """Raises BadInput before a program was started."""
@@ -149,8 +150,8 @@ class Alternating:
         return Alternated(directories=directories, measurements=measurements, code=self._code())
 
     def _rehearse(self, sides: Sequence[tuple[Turn, Session]]) -> None:
-        """Run each program once, unmeasured: caches fill, a command that fails shows at once, and
-        the time of the blocks is known. Raises CannotStart.
+        """Run both programs once, unmeasured: caches fill, a failing command shows at once, and the
+        time of the blocks is known. Raises CannotStart.
         """
         block_s = 0.0
         for turn, session in sides:
@@ -246,7 +247,8 @@ class Alternating:
     def _new_program(self, turn: Turn) -> Program:
         argv: tuple[str, ...] = turn.argv
         if turn.folder is not None:
-            # posix_spawn knows no working directory: a shell changes to it, and becomes the program
+            # posix_spawn knows no working directory: a shell changes the directory, and becomes the
+            # program
             argv = ("/bin/sh", "-c", 'cd "$1" && shift && exec "$@"', "sh", str(turn.folder), *argv)
         streams = {} if self._stdout is None else {1: self._stdout}
         return Program(argv, streams, self._signals)

@@ -1,4 +1,4 @@
-"""The folder of compiled code for the worker: one that nobody else can write to."""
+"""The folder of compiled code for the worker, closed to other writers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ def compile_cache(environment: Mapping[str, str]) -> dict[str, str]:
     """The variable that moves torch's cache of compiled code, if the default is not safe.
 
     The default is /tmp/torchinductor_USER (torch, _inductor/runtime/cache_dir_utils.py). The code
-    in it is run, and on a machine with several users somebody else may have made that folder.
+    in the cache is run, and on a machine with several users a foreign user may have made the
+    folder.
     """
     if environment.get("TORCHINDUCTOR_CACHE_DIR"):
         return {}
@@ -27,7 +28,7 @@ def compile_cache(environment: Mapping[str, str]) -> dict[str, str]:
     try:
         default.mkdir(mode=0o700)
     except OSError:
-        pass  # exists, or torch will say why it cannot be made
+        pass  # exists, or torch will give the reason
     try:
         state = default.lstat()
     except OSError:

@@ -1,7 +1,7 @@
-"""Refuses work that every task of a parallel launch would do again for itself.
+"""Refuses work that every task of a parallel launch would repeat alone.
 
-`srun -N2 energybench run milc` starts two processes that know nothing of each other: each would
-solve the whole problem and call the energy of its own node that of the work.
+`srun -N2 energybench run milc` starts two independent processes: both would solve the whole problem
+and report the energy of a single node as the energy of the work.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def refuse_copies(
     """Raises BadInput if this process is one of several tasks of a launch.
 
     work         the command without its options, such as "run milc"
-    spans_nodes  whether the command can work on several nodes with one task on each
+    spans_nodes  whether the command can work on several nodes with one task on each node
     """
     environment = own_environment() if environment is None else environment
     own, count = job(environment), tasks(environment)

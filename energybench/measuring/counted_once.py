@@ -1,16 +1,17 @@
-"""Whether the energy of this node is counted once, and for one job, while a run is measured.
+"""Check during a run that the energy of this node is counted once, and for a single job.
 
-Inside a job, several ranks may each measure the same node, and other jobs may share the node. Both
-are looked for while the run goes on:
+Inside a job, several ranks may measure the same node, and other jobs may share the node. The run
+looks for both cases:
 
-- A measuring process binds an abstract socket (unix(7)) whose name holds the job and the node; the
-  names of all others stand in /proc/net/unix. A name is gone with its process.
-- slurmstepd, the process of Slurm that holds a job step, shows job and step as its command line:
+- A measuring process binds an abstract socket (unix(7)), whose name contains the job and the node.
+  The names of other measuring processes stand in /proc/net/unix. A name disappears with its
+  process.
+- slurmstepd, the process of Slurm that runs a job step, shows job and step as its command line:
   "slurmstepd: [123.batch]".
 
-Outside a job, as on a log-in node, a program that starts a job of its own works on other nodes. So
-does a program in a job step with some of the job's nodes, or in the shell of salloc on a log-in
-node, if it starts a step of its own.
+Outside a job, for example on a log-in node, a program that starts a job works on other nodes. The
+same is true of a program that starts a step, either in a job step with some of the job's nodes or
+in the shell of salloc on a log-in node.
 """
 
 from __future__ import annotations
@@ -27,7 +28,13 @@ from energybench.ancestor_processes import ancestors
 from energybench.collectors.sysfs import link
 from energybench.launch import job, node_name, rank_launcher
 from energybench.measuring import abstract_socket
-from energybench.measuring.started_launchers import LAUNCHERS, names_among, of_launched_nodes
+from energybench.measuring.started_launchers import (
+    LAUNCHERS,
+    STARTS_A_JOB,
+    names_among,
+    of_launched_nodes,
+    of_started_job,
+)
 from energybench.model import Doubt, Job
 from energybench.node_names import expanded
 from energybench.slurm_job import node_lists, nodes_of_job, slurm_numbers
@@ -36,17 +43,15 @@ from energybench.units import counted
 
 _NAMES = Path("/proc/net/unix")  # of this network namespace; not part of a mounted host's files
 _PREFIX = "energybench-measures-"
-# Programs that start a job, outside of one: srun(1), salloc(1), sbatch(1).
-_STARTS_A_JOB = frozenset({"srun", "salloc", "sbatch"})
 _STEP = re.compile(rb"slurmstepd: \[(\d+)\.")
 
 
 class CountedOnce:
     """Looks for other measuring processes of the same job, and for other jobs, on this node.
 
-    job  the job of this process; None: it belongs to no job
+    job  the job of this process; None: no job
 
-    work_pid  process number of the work; None: it does not run
+    work_pid  process number of the work; None: the work does not run
     program   name or path of the work's program; "": not known
     """
 
@@ -59,7 +64,7 @@ class CountedOnce:
     ) -> None:
         self.job = job(environment)
         self._work_pid = work_pid
-        # programs of the work that start processes on nodes which nobody reads
+        # programs of the work that start processes on unread nodes
         self._looked_for = self._launchers_in_doubt(environment)
         self._started_by = {Path(program).name} & self._looked_for
         self._own_numbers = slurm_numbers(environment)
@@ -72,12 +77,12 @@ class CountedOnce:
         if self.job is not None:
             name = _PREFIX + _place(self.job, node_name(environment))
             self._holders = re.compile(rf" @{name}-(\d{{1,10}})$".encode(), re.MULTILINE)
-            # None if the same process number in another container holds the name
+            # None if the same process number in another container owns the name
             self._held = abstract_socket.bound(f"{name}-{os.getpid()}")
             self.look()
 
     def look(self) -> None:
-        """Look once; a process or job that was ever seen beside the run counts."""
+        """Look once; a process or job seen at any time of the run counts."""
         looks = bool(self._looked_for) and not self._started_by
         if looks and (pid := self._work_pid()) is not None:
             self._started_by = names_among(self._proc, [pid], self._looked_for)
@@ -105,7 +110,7 @@ class CountedOnce:
         doubts = [*self._of_unread_nodes()] if reads_one_node else []
         return [*doubts, *self._of_copies(), *self._of_other_jobs(threads)]
 
-    # ------------------------------------------------------------ what the doubts are
+    # ------------------------------------------------------------ the doubts
 
     def _launchers_in_doubt(self, environment: Mapping[str, str]) -> frozenset[str]:
         """Programs whose start is doubted: outside a job, programs that start a job; inside a step,
@@ -114,9 +119,9 @@ class CountedOnce:
         A job of several nodes, and a step of several, are doubted without a look.
         """
         self._nodes_of_job = nodes_of_job(environment) or 1
-        self._beside_the_job = self.job is not None and _beside_the_job(environment)
+        self._beside_the_job = self.job is not None and beside_the_job(environment)
         if self.job is None:
-            return _STARTS_A_JOB
+            return STARTS_A_JOB
         beyond = (self.job.nodes or 1) < self._nodes_of_job
         return LAUNCHERS if beyond or self._beside_the_job else frozenset()
 
@@ -129,29 +134,19 @@ class CountedOnce:
             return [of_launched_nodes(self._started_by, self._nodes_of_job)]
         if nodes is None or nodes < 2:
             return []
-        held = "step" if self.job.step is not None else "job"
+        allocation = "step" if self.job.step is not None else "job"
         return [
             Doubt(
                 code="nodes-unread",
-                message=f"one of the {nodes} nodes of this {held} was read: if the work uses all "
-                f"of them, its energy is about {nodes} times as large",
+                message=f"one of the {nodes} nodes of this {allocation} was read: if the work uses "
+                f"all of them, its energy is about {nodes} times as large",
                 remedy="`energybench measure --nodes job -- PROGRAM`, in the batch script and "
                 "before srun or mpirun",
             )
         ]
 
     def _of_started_job(self) -> list[Doubt]:
-        if not self._started_by:
-            return []
-        return [
-            Doubt(
-                code="nodes-unread",
-                message=f"the program started {', '.join(sorted(self._started_by))} on a node "
-                "outside the job: the energy is that of this node, and nothing of the nodes on "
-                "which Slurm runs the job is in it",
-                remedy="`energybench measure --nodes job -- PROGRAM` in the job's own script",
-            )
-        ]
+        return [of_started_job(self._started_by)] if self._started_by else []
 
     def _of_copies(self) -> list[Doubt]:
         assert self.job is not None
@@ -193,10 +188,10 @@ class CountedOnce:
             )
         ]
 
-    # ------------------------------------------------------------ what is looked at
+    # ------------------------------------------------------------ the observations
 
     def _others(self) -> set[int]:
-        """Process numbers of the other processes that measure this node for this job."""
+        """Process numbers of other processes that measure this node for this job."""
         try:
             text = _NAMES.read_bytes()
         except OSError:
@@ -206,7 +201,7 @@ class CountedOnce:
         return {int(number) for number in self._holders.findall(text)} - {os.getpid()}
 
     def _other_jobs(self) -> set[str]:
-        """Numbers of the other Slurm jobs that have a step on this node."""
+        """Numbers of other Slurm jobs with a step on this node."""
         namespace = link(self._proc / "self/ns/uts")
         jobs: set[str] = set()
         self._sees_processes = (self._proc / "1").is_dir()  # not with the mount option hidepid
@@ -216,22 +211,22 @@ class CountedOnce:
             folder = self._proc / number
             name = _read(folder / "comm")
             if name != b"slurmstepd\n":
-                if name != b"slurmd\n":  # which becomes slurmstepd
+                if name != b"slurmd\n":  # becomes slurmstepd
                     self._no_daemons.add(number)
                 continue
             match = _STEP.match(_read(folder / "cmdline"))
-            # several slurmd on one machine, each in a namespace with a host name of its own, are
-            # nodes of their own
+            # several slurmd on a machine, in namespaces with their own host names, are separate
+            # nodes
             theirs = link(folder / "ns/uts")
             if match is not None and (theirs is None or theirs == namespace):
                 jobs.add(match[1].decode())
         return jobs - self._own_numbers
 
 
-def _beside_the_job(environment: Mapping[str, str]) -> bool:
+def beside_the_job(environment: Mapping[str, str]) -> bool:
     """Whether this is the shell that salloc starts where it was called, on no node of the job.
 
-    slurmd tells every process that it starts the name of its node.
+    slurmd gives each of its processes the name of its node.
     """
     names = [name for short in node_lists(environment) for name in expanded(short)]
     host = platform.node()
@@ -240,16 +235,16 @@ def _beside_the_job(environment: Mapping[str, str]) -> bool:
 
 
 def _place(job: Job, node: str) -> str:
-    """Names a start of a job on a node, in a few characters: a socket's name has 107 bytes. The
-    node's name tells apart the nodes of a simulated cluster, which share a kernel.
+    """Name of a start of a job on a node, in a few characters: a socket's name has 107 bytes. The
+    node's name distinguishes the nodes of a simulated cluster, which share a kernel.
     """
     words = (boot_id() or "", node, job.cluster or "", job.id or "", str(job.restart), job.launcher)
     return hashlib.blake2b("\0".join(words).encode(), digest_size=8).hexdigest()
 
 
 def _family(pids: Iterable[int]) -> set[int]:
-    """Those of the processes that are ancestors or descendants of this process: a measured program
-    may itself measure parts of its work.
+    """Processes that are ancestors or descendants of this process: a measured program may measure
+    parts of its work.
     """
     mine = _numbers_above(os.getpid())
     return {pid for pid in pids if pid in mine or os.getpid() in _numbers_above(pid)}
@@ -260,7 +255,7 @@ def _numbers_above(pid: int) -> set[int]:
 
 
 def _numbers(proc: Path) -> set[str]:
-    """Numbers of the processes, as names: a Path of each would cost more than all else here."""
+    """Numbers of the processes, as text: a Path for each process would dominate the cost."""
     try:
         return {name for name in os.listdir(proc) if name.isdigit()}
     except OSError:

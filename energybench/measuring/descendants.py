@@ -1,10 +1,10 @@
-"""Processes that a program started and that go on after the end of the program.
+"""Processes started by a program that go on after the end of the program.
 
-A process that outlives its parent gets another parent, and may have left session and process group,
-so that none of the three tells where the process comes from. A resource limit is inherited by every
-descendant. The program is started with a limit that no process reaches, and whose value is
-different at every start: the limit on the CPU time that a process with a real-time priority may use
-without waiting, of more than a hundred thousand years (RLIMIT_RTTIME, getrlimit(2)).
+A process that outlives its parent gets another parent, and may have left session and process group:
+parent, session and group do not show its origin. A resource limit is inherited by every descendant.
+The program is started with a limit that no process reaches, and whose value is different at every
+start: the limit on the CPU time that a process with a real-time priority may use without waiting,
+of more than a hundred thousand years (RLIMIT_RTTIME, getrlimit(2)).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from energybench.units import counted
 _LEAST = 2**62  # µs
 _PROCESS_NUMBERS = 2**22  # PID_MAX_LIMIT of Linux
 _LIMIT = "Max realtime timeout"  # in /proc/PID/limits
-# Processes that end so soon after the program belong to its end, such as `tee` behind a pipe.
+# Processes that end this soon after the program belong to its end, such as `tee` behind a pipe.
 _GRACE_S = 0.25
 # Processes that run, or wait for a core, for this share of the grace are at work.
 _AT_WORK = 0.1
@@ -35,7 +35,7 @@ _starts = itertools.count(1)
 
 
 class Running(NamedTuple):
-    """A process that runs.
+    """A running process.
 
     active_s  time for which the process ran or waited for a core, s
     """
@@ -47,7 +47,8 @@ class Running(NamedTuple):
 class Descendants:
     """The descendants of a program.
 
-    left  those that went on after the end of the program and the grace, once `at_work` was asked
+    left  processes that went on after the end of the program and the grace, once `at_work` was
+          asked
     """
 
     def __init__(self) -> None:
@@ -79,7 +80,7 @@ class Descendants:
 
     def at_work(self) -> bool:
         """Whether descendants went on working after the end of the program; waits for the grace if
-        there are any.
+        any are left.
         """
         if not self._at_end:
             return False
@@ -96,8 +97,8 @@ class Descendants:
         if self._mark is None:
             return {}
         fresh = {int(number) for number in set(_numbers()) - self._before}
-        found = {pid: _process(pid) for pid in sorted(fresh) if _limit(pid) == str(self._mark)}
-        return {pid: process for pid, process in found.items() if process is not None}
+        marked = {pid: _process(pid) for pid in sorted(fresh) if _limit(pid) == str(self._mark)}
+        return {pid: process for pid, process in marked.items() if process is not None}
 
 
 class TakesDoubts(Protocol):
@@ -107,7 +108,7 @@ class TakesDoubts(Protocol):
 
 
 class LeftRunning:
-    """The descendants that the repeats of a run left running, for one doubt."""
+    """The descendants left running by the repeats of a run, for a single doubt."""
 
     def __init__(self) -> None:
         self._repeats: dict[int, dict[int, Running]] = {}
@@ -118,7 +119,7 @@ class LeftRunning:
             self._repeats[repeat] = descendants.left
 
     def doubt(self, run: TakesDoubts) -> None:
-        """State the doubt if there is one."""
+        """State the doubt, if any."""
         if not self._repeats:
             return
         repeat, left = next(iter(self._repeats.items()))

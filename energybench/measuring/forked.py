@@ -1,7 +1,7 @@
 """A forked helper process of the measuring side: all signals blocked, no file of the run open, and
 (unless it hands on a program's output) an end together with the measuring side.
 
-Forking copies what is imported already, and costs a millisecond; a new Python would cost a hundred.
+Forking copies imported modules, and costs a millisecond; a new Python would cost a hundred.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def fork(
 ) -> int:
     """Run `work` in a forked process; the process number.
 
-    name      what `ps` shows
+    name      name shown by `ps`
     keep      file descriptors that stay open; standard input and output become /dev/null
     outlives  whether the helper goes on after the end of the measuring side
     """
@@ -76,8 +76,8 @@ def _close_all_but(keep: set[int]) -> None:
 
 
 def _rename(name: str, command_line: tuple[int, int] | None) -> None:
-    """Show another name and command line, so that a pattern for `pkill` that means the measuring
-    side does not mean its helpers.
+    """Show another name and command line, so that a pattern for `pkill` aimed at the measuring side
+    misses its helpers.
     """
     _libc().prctl(_PR_SET_NAME, name.encode()[:15])
     if command_line is not None:

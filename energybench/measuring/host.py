@@ -68,8 +68,9 @@ def _field(text: str, name: str, *, quotes: bool = False) -> str | None:
 def _socket_ids(cpuinfo: str, root: Path) -> tuple[int, ...]:
     """The kernel's numbers of the sockets; they need not be 0, 1, 2, …
 
-    An Arm kernel does not write them into /proc/cpuinfo, and a container with lxcfs shows only the
-    processors of its own cpuset in that file. The topology files have all sockets in both cases.
+    An Arm kernel does not write the numbers into /proc/cpuinfo, and a container with lxcfs shows
+    only the processors of its own cpuset in /proc/cpuinfo. The topology files have all sockets in
+    both cases.
     """
     ids = set(re.findall(r"^physical id[ \t]*:[ \t]*(\d+)[ \t]*$", cpuinfo, re.M))
     cpus = (root / "sys/devices/system/cpu").glob("cpu[0-9]*/topology/physical_package_id")

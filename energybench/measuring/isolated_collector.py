@@ -1,7 +1,7 @@
-"""A collector in a process of its own, so that a driver that hangs or crashes costs its channels
-and nothing else.
+"""A collector in a separate process, so that a driver that hangs or crashes costs only its
+channels.
 
-The process polls on the schedule that the measuring side orders, and stamps every value. The polls
+The process polls on the schedule ordered by the measuring side, and stamps every value. The polls
 wait in a pipe until the measuring side takes them.
 """
 
@@ -97,8 +97,8 @@ class Line:
 class IsolatedCollector:
     """The measuring side of a collector.
 
-    answered_s    when the last poll was made that has come, or the sensors were opened
-    end           how the process ended; None: it has not ended
+    answered_s    time of the last received poll, or of the opening of the sensors
+    end           manner of the process's end; None: still running
     slow_at_rest  scheduled polls skipped because of a long read with no poll after it
     watches       whether the plugin tells the state of its devices
     lists         whether the plugin lists the processes on its devices
@@ -202,11 +202,11 @@ class IsolatedCollector:
         self._order(schedule)
 
     def rest(self) -> None:
-        """Have the process poll no more; it is `resting` once it has answered."""
+        """Have the process stop polling; after its answer the process is `resting`."""
         self._order(None)
 
     def keep_told(self) -> None:
-        """Tell the process if the work has another process number by now."""
+        """Tell the process if the work has a new process number."""
         if self._schedule is not None and self._work_pid() != self._told_pid:
             self._order(self._schedule)
 
@@ -222,11 +222,11 @@ class IsolatedCollector:
 
     @property
     def resting(self) -> bool:
-        """Whether every poll that was ordered has been made, or the process has ended."""
+        """Whether every ordered poll has been made, or the process has ended."""
         return self.end is not None or self._answered == self._number
 
     def awaited(self) -> tuple[int, ...]:
-        """File descriptors on which something comes before the process rests."""
+        """File descriptors with data before the process rests."""
         if self.resting:
             return ()
         return self._reads.fileno(), self._ticks.fileno()
@@ -260,7 +260,7 @@ class IsolatedCollector:
         return readings
 
     def read(self) -> Sequence[Reading | None]:
-        """One read, waited for; every value is None if no answer comes."""
+        """A single read, waited for; all values are None if no answer comes."""
         self._order(None, once=True)
         readings = [] if self.end is not None else self._answer(_LOOK_PATIENCE_S)
         return readings or [None] * len(self._channels)
@@ -293,7 +293,7 @@ class IsolatedCollector:
     # ------------------------------------------------------------ the end
 
     def release(self) -> None:
-        """Let the process end by itself, and do not wait for the end."""
+        """Let the process end by itself, without waiting for the end."""
         self._reads.close()
         self._looks.close()
         self._ticks.close()

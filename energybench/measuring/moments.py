@@ -1,9 +1,9 @@
-"""Moments of other processes, such as the start and the end of a program, as this process sees
-them: a time, and how far the true time may be from it.
+"""Moments of other processes, such as the start and the end of a program, seen by this process: a
+time, and its largest error.
 
-The kernel wakes this process at the moment itself, but on a busy machine the process then waits
-for a core. The kernel counts that wait (Linux Documentation/scheduler/sched-stats.rst: the second
-number of /proc/PID/schedstat, ns), so that the moment can be told afterwards.
+The kernel wakes this process at the moment itself, but on a busy machine the process then waits for
+a core. The kernel counts the wait (Linux Documentation/scheduler/sched-stats.rst: the second number
+of /proc/PID/schedstat, ns), so that the moment can be corrected afterwards.
 """
 
 from __future__ import annotations
@@ -19,15 +19,13 @@ _UNCOUNTED_S = 4e-3
 # 0.2 ms (Linux cpuidle, C6), and another thread of this process may hold the interpreter for one
 # switch interval.
 WAKE_UP_S = 0.5e-3
-# A process that wakes up so much too late, and did not wait for a core, was stopped.
+# A process that wakes up this late, without a wait for a core, was stopped.
 STOPPED_S = 0.25
 SWITCH_INTERVAL_S = 0.5e-3
 
 
 class Moment(NamedTuple):
-    """A time on the monotonic clock, s, and the half-width of the interval that holds the true
-    time.
-    """
+    """A time on the monotonic clock, s, and the half-width of the interval around the true time."""
 
     t_s: float
     half_s: float = 0.0
@@ -39,7 +37,7 @@ class Moment(NamedTuple):
 
 
 class CoreWait:
-    """Total time, s, for which the thread that made this object has waited for a core."""
+    """Total time, s, for which the creating thread of this object has waited for a core."""
 
     def __init__(self) -> None:
         try:
@@ -59,7 +57,7 @@ class CoreWait:
             return None
 
     def since_s(self, earlier_s: float | None) -> float:
-        """The wait since an earlier total, or what it may have been if it is not counted."""
+        """The wait since an earlier total, or an upper estimate if waits are not counted."""
         now_s = self.total_s()
         if now_s is None or earlier_s is None:
             return _UNCOUNTED_S

@@ -1,10 +1,10 @@
-"""A copy of what a program writes to one of its streams, on the way to the person.
+"""A copy of a program's output on a stream, on the way to the person.
 
-A file on the stream is read afterwards, and the program writes to it as if nobody measured. In
-front of a pipe, a terminal or a device stands a process of its own, which hands everything on and
-keeps a bounded copy. It ignores all signals and outlives the measuring side: no output is lost
-with a killed measurement. The program finds a terminal in place of a terminal, and a pipe in place
-of anything else. If the reader of the output goes away, so does the copy, and the program gets its
+A file on the stream is read afterwards, and the program writes to the file as if nobody measured.
+In front of a pipe, a terminal or a device stands a separate process, which hands the output on and
+keeps a bounded copy. The process ignores all signals and outlives the measuring side: a killed
+measurement loses no output. The program finds a terminal in place of a terminal, and a pipe in any
+other case. If the reader of the output goes away, the copy ends too, and the program gets its
 SIGPIPE.
 """
 
@@ -25,15 +25,17 @@ from energybench.adapters.excerpt import HEAD_BYTES, TAIL_BYTES, Excerpt, of_des
 from energybench.measuring.forked import fork
 from energybench.measuring.spawning import wait_for
 
-# For what is left in the pipe when the program has ended, s: the copy takes it without the reader.
+# For the rest in the pipe after the end of the program, s: the copy takes the rest without the
+# reader.
 _PATIENCE_S = 20.0
-_FLUSH_S = 5.0  # for the reader of the output to take the last of it
+_FLUSH_S = 5.0  # for the reader of the output to take the last bytes
 _CHUNK_BYTES = 1 << 16
-_ALONE_BYTES = 4096  # that a pipe takes without blocking if it takes anything: PIPE_BUF, pipe(7)
+# bytes that a pipe takes without blocking if the pipe takes any: PIPE_BUF, pipe(7)
+_ALONE_BYTES = 4096
 
 
 class OutputCopy(Protocol):
-    """The copy of one stream in one repeat.
+    """The copy of a stream in a repeat.
 
     fd  descriptor that the program gets as its stream; None: the person's own
     """
@@ -51,7 +53,7 @@ class OutputCopy(Protocol):
 
 
 def copy_of(sink: int) -> OutputCopy:
-    """A copy of what will be written to the person's descriptor `sink`."""
+    """A copy of the output to the person's descriptor `sink`."""
     try:
         mode = os.fstat(sink).st_mode
     except OSError:
@@ -60,7 +62,7 @@ def copy_of(sink: int) -> OutputCopy:
 
 
 class _Nothing:
-    """The stream is closed: the program finds it closed."""
+    """A closed stream: the program finds it closed."""
 
     fd: int | None = None
 
@@ -75,7 +77,7 @@ class _Nothing:
 
 
 class FileCopy:
-    """The stream is a file: what the program adds to it is read afterwards."""
+    """A stream to a file: the program's additions are read afterwards."""
 
     fd: int | None = None
 
@@ -122,7 +124,7 @@ class StreamCopy:
         os.close(self._tell)  # the program has ended
         try:
             total = self._total()
-            wait_for((self._hear,), _FLUSH_S)  # closed once all has been handed on
+            wait_for((self._hear,), _FLUSH_S)  # closed after the last byte
             head = os.pread(self._kept, HEAD_BYTES, 0) if total else b""
             kept = min(total or 0, HEAD_BYTES + TAIL_BYTES) - len(head)
             tail = os.pread(self._kept, kept, HEAD_BYTES) if kept > 0 else b""
@@ -135,7 +137,9 @@ class StreamCopy:
         return of_stored(head, tail[turned:] + tail[:turned], total)
 
     def reaped(self) -> bool:
-        """Whether the copying process has ended; it goes on while something holds the stream."""
+        """Whether the copying process has ended; the process goes on while another process holds
+        the stream.
+        """
         try:
             return os.waitpid(self._pid, os.WNOHANG) != (0, 0)
         except ChildProcessError:
@@ -157,8 +161,8 @@ def _line(sink: int) -> tuple[int, int]:
         copier, program = os.openpty()
     except OSError:
         return os.pipe()
-    # Everything passes as it is: the person's own terminal turns \n into \r\n. Nothing is typed
-    # into this terminal: input comes from the person's.
+    # All bytes pass unchanged: the person's own terminal turns \n into \r\n. Nothing is typed into
+    # this terminal: input comes from the person's terminal.
     with suppress(termios.error, OSError):
         tty.setraw(program)
         size = fcntl.ioctl(sink, termios.TIOCGWINSZ, bytes(8))
@@ -167,7 +171,7 @@ def _line(sink: int) -> tuple[int, int]:
 
 
 class _Copier:
-    """The copying process: one loop over the source, the sink, and the word that the program has
+    """The copying process: a loop over the source, the sink, and the message that the program has
     ended.
     """
 
@@ -201,13 +205,13 @@ class _Copier:
         return dict(waiting.poll())
 
     def _read(self) -> bool:
-        """Take a piece from the program; False: there is none at present."""
+        """Take a piece from the program; False: no piece at present."""
         try:
             piece = os.read(self._source, _CHUNK_BYTES)
         except BlockingIOError:
             return False
         except OSError as error:
-            if error.errno != errno.EIO:  # of a terminal whose last writer has gone
+            if error.errno != errno.EIO:  # of a terminal without a writer
                 raise
             piece = b""
         if not piece:
@@ -221,8 +225,8 @@ class _Copier:
         return True
 
     def _program_ended(self) -> None:
-        """Take everything that the program has written; processes that it left behind may write
-        on.
+        """Take the rest of the program's output; processes left behind by the program may
+        write on.
         """
         os.close(self._told)
         self._told = -1
@@ -242,14 +246,14 @@ class _Copier:
             self._telling = -1
 
     def _write(self) -> None:
-        """Hand on what the person's side takes."""
+        """Hand on as much as the person's side takes."""
         piece = self._waiting.popleft()
         try:
             written = os.write(self._sink, piece[: self._largest])
         except BlockingIOError:
             written = 0
         except OSError:
-            # the reader has gone: the program is to find that out as well
+            # the reader has gone: the program has to notice as well
             if self._source >= 0:
                 os.close(self._source)
             self._source = -1
@@ -262,7 +266,9 @@ class _Copier:
             self._count()
 
     def _keep(self, piece: bytes) -> None:
-        """Keep the beginning, and the end in a ring behind it. A full memory costs the copy."""
+        """Keep the beginning, and the end in a ring behind the beginning. A full memory costs the
+        copy.
+        """
         with suppress(OSError):
             while piece:
                 if self._total < HEAD_BYTES:

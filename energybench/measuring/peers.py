@@ -1,4 +1,4 @@
-"""The other nodes of a workload, as the bench of the leading node sees them."""
+"""The other nodes of a workload, as seen by the bench of the leading node."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from energybench.measuring.child import Link
 
 
 class Peers(Protocol):
-    """The benches of the other nodes of a workload, which do as the first node's bench does.
+    """The benches of the other nodes of a workload, which repeat the steps of the first node's
+    bench.
 
-    fds     file descriptors that can be read if another node has said something
-    parts   number of the nodes, each of which holds an equal share of the work
+    fds     file descriptors that are readable after a message from another node
+    parts   number of the nodes; the nodes share the work equally
     """
 
     @property
@@ -22,10 +23,10 @@ class Peers(Protocol):
     def parts(self) -> int: ...
 
     def environment(self) -> Mapping[str, str]:
-        """Variables for the worker of this node, beside those of this process."""
+        """Variables for the worker of this node, in addition to the variables of this process."""
 
     def link(self, start: Callable[[], Link]) -> Link:
-        """The worker of this node, and those of the other nodes behind it."""
+        """The worker of this node, with the workers of the other nodes behind it."""
 
     def approach(self, number: int, of: int | None) -> None:
         """Have the other nodes poll fast for the start of a repeat."""
@@ -34,17 +35,17 @@ class Peers(Protocol):
         """Whether the other nodes poll fast."""
 
     def keep(self, *, kept: bool) -> None:
-        """Say whether the repeat that has just ended counts, or is begun anew with more work."""
+        """Tell whether the last repeat counts, or restarts with more work."""
 
     def closed(self) -> bool:
         """Whether the other nodes have closed their windows of the repeat."""
 
     def of_all_nodes(self, own_j: Sequence[float]) -> Sequence[float]:
-        """Energies of the finished repeats on all nodes, from those of this node."""
+        """Energies of the finished repeats on all nodes, from the energies of this node."""
 
 
 class NoPeers:
-    """A bench that waits for no other node, as that of a workload on one node."""
+    """A bench without other nodes, for a workload on a single node."""
 
     @property
     def fds(self) -> tuple[int, ...]:

@@ -1,8 +1,8 @@
 """The collector's process while a run goes on: polls on a schedule, until the next order.
 
-Base polls lie on a fixed grid, each moved a little by its number, and lateness does not add up. A
-poll that comes too late is counted as missed, a poll that is due during an earlier read as slow. A
-process that was stopped misses no polls: its pause is stated instead.
+Base polls lie on a fixed grid, moved a little by their number, and lateness does not add up. A late
+poll is counted as missed, a poll due during an earlier read as slow. A stopped process misses no
+polls: its pause is stated instead.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _FOREVER_S = 1e6
 
 
 class Order(NamedTuple):
-    """What the process does from now on.
+    """The future schedule of the process.
 
     number    of the order
     work_pid  process number of the measured work
@@ -36,7 +36,7 @@ class Order(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """The answer to an order without a schedule: every poll before it is in the pipe.
+    """The answer to an order without a schedule: all earlier polls are in the pipe.
 
     slow  scheduled polls that were skipped after the last poll because of its long read
     """
@@ -67,7 +67,7 @@ class Polling:
 
     told         is called with the process number of the work at every order
     core_wait_s  total time for which this process has waited for a core, s; None: not counted
-    continued_s  time of the last SIGCONT, which ends a stop of this process; -inf: none has come
+    continued_s  time of the last SIGCONT, which ends a stop of this process; -inf: no SIGCONT yet
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class Polling:
             if late_s > STOPPED_S:
                 self._pause = Pause(start_s=since_s, end_s=self._stamp_s)
         elif continued_s - since_s > STOPPED_S and self._due_s == math.inf:
-            # A stop makes the next poll late. If none is due, none is late: SIGCONT tells.
+            # A stop makes the next poll late. Without a due poll, SIGCONT shows the stop.
             self._pause = Pause(start_s=since_s, end_s=continued_s)
         return ready
 
@@ -154,7 +154,7 @@ class Polling:
             self._pause, missed = None, 0
         readings = self._read()
         if self._stamp_s - now_s > STOPPED_S and self._continued_s() >= now_s:
-            # The stop fell into the reading, whose time is not known: read again.
+            # The stop fell into the reading, whose time is then unknown: read again.
             pause = pause or Pause(start_s=now_s, end_s=self._stamp_s)
             readings, missed = self._read(), 0
         late_s = now_s - due_s

@@ -1,5 +1,5 @@
-"""The output of a measured program: handed to the person as it is, and read by an adapter if one
-was asked for.
+"""The output of a measured program: handed to the person unchanged, and read by an adapter on
+request.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _STDIN, _STDOUT, _STDERR = 0, 1, 2
 
 
 class StatesWork(Protocol):
-    """The run that the work of a repeat is stated to."""
+    """The run that receives the work of a repeat."""
 
     def check(self, checks: tuple[Verification, ...]) -> None: ...
 
@@ -36,13 +36,13 @@ class StatesWork(Protocol):
 
 
 class PlainOutput:
-    """The streams of a program whose output nobody reads but the person."""
+    """The streams of a program whose output only the person reads."""
 
     def __init__(self, *, stdout_to_stderr: bool) -> None:
         self._own = {_STDOUT: _stderr()} if stdout_to_stderr else {}
 
     def begin(self) -> Mapping[int, int]:
-        """Before a repeat: descriptor of the program → our descriptor that it is a copy of."""
+        """Before a repeat: descriptor of the program → copied descriptor of ours."""
         return self._own
 
     def started(self) -> None:
@@ -52,7 +52,7 @@ class PlainOutput:
         """The program has ended. `whole`: the repeat was not cut."""
 
     def close(self) -> None:
-        """No other repeat follows."""
+        """No further repeat follows."""
 
 
 class AdaptedOutput(PlainOutput):
@@ -142,7 +142,7 @@ class AdaptedOutput(PlainOutput):
 
 
 def _output_file(loaded: LoadedAdapter, command: Sequence[str]) -> Path | None:
-    """The file that the program writes; None: a stream."""
+    """The program's output file; None: a stream."""
     place = loaded.adapter.output
     words = behind_program(command, loaded.adapter.programs)
     name = named_file(words, place.file_options) or place.file

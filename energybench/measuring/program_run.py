@@ -1,4 +1,6 @@
-"""What measures the repeats of a program: this node's session, or the readers of a job's nodes."""
+"""The measuring side of a program's repeats: this node's session, or the readers of a job's
+nodes.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ from energybench.plugins import Clock
 
 
 class ProgramWindow(Protocol):
-    """The open window of a run of the program; see `OpenWindow`, which is one."""
+    """The open window of a run of the program; `OpenWindow` implements this protocol."""
 
     cut: CutBy | None
     goes_on: Callable[[], bool] | None
@@ -28,8 +30,8 @@ class ProgramWindow(Protocol):
 
 
 class ProgramRun(Protocol):
-    """What measures the repeats of a program: a session on this node, or the readers of a job's
-    nodes. The methods are those of `Session`.
+    """The measuring side of a program's repeats: a session on this node, or the readers of a job's
+    nodes. The methods are `Session`'s.
     """
 
     def repeat(
@@ -59,7 +61,7 @@ class ProgramRun(Protocol):
 
 
 class OpensRun(Protocol):
-    """Opens what measures the repeats of a program.
+    """Opens the measuring side of a program's repeats.
 
     clock  of all times
     wait   waits until a time, or until something happens to the program

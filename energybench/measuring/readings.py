@@ -1,4 +1,4 @@
-"""Raw values of a collector with the times at which they hold."""
+"""Raw values of a collector with their times."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from energybench.plugins import LONGEST_READ_S, Collector, Reading
 
 
 class Tick(NamedTuple):
-    """One poll of a collector, with one reading for each of its channels.
+    """A poll of a collector, with a reading for each of its channels.
 
-    missed  scheduled polls that were skipped just before this one, because the process came late
-    slow    scheduled polls that were skipped because an earlier read was under way
-    pause   when the process did not run before this poll, although it had a core to run on; None:
-            it ran
+    missed  scheduled polls that were skipped just before this poll, because the process came late
+    slow    scheduled polls that were skipped during an earlier read
+    pause   time before this poll in which the process did not run, although a core was free; None:
+            the process ran
     """
 
     due_s: float
@@ -31,8 +31,8 @@ class Tick(NamedTuple):
 def stamped(
     collector: Collector, count: int, now: Callable[[], float], first: int = 0
 ) -> list[Reading]:
-    """Read a collector of `count` channels. A value without a time of its own holds for the middle
-    of the read.
+    """Read a collector of `count` channels. A value without its own time holds for the middle of
+    the read.
 
     first  number of the first channel within the run
     """

@@ -1,9 +1,9 @@
 """The polling loop: a schedule without drift, and fast polls (bursts) around window edges.
 
-Ticks lie on a fixed grid (start + k · period), those of counters are spread a little around it, and
-lateness does not add up. A tick that comes too late is counted as missed. A collector in a process
-of its own polls by itself, and its polls are taken about once a second: a slow or hanging driver
-misses its own ticks, and holds up nothing else.
+Ticks lie on a fixed grid (start + k · period), except that counters are spread a little around the
+grid, and lateness does not add up. A late tick is counted as missed. A collector in a separate
+process polls by itself, and its polls are taken about once a second: a slow or hanging driver
+misses only its own ticks, and holds up nothing else.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from energybench.plugins import Clock, Collector
 
 # 10 Hz: pm_counters' own rate, and more than the 1 Hz of EE HPC WG and MLPerf
 BASE_PERIOD_S = 0.1
-# Polls of a counter are spread by so much: in step with its updates, a reading may show either side
-# of an update, poll after poll. A power sensor is polled evenly, so that no update is missed.
+# Polls of a counter are spread by this time: in step with its updates, a reading may show either
+# side of an update, poll after poll. A power sensor is polled evenly, so that no update is missed.
 COUNTER_SPREAD_S = 0.04
 BURST_PERIOD_S = 0.005  # 200 Hz: locates the ticks of a 100 ms counter to 5 ms
 # sensor updates in a burst: a tick before and a tick after the edge, at any phase
@@ -35,7 +35,7 @@ _TAKE_PERIODS = 8
 
 
 class Opened(NamedTuple):
-    """A collector that works here, with the numbers its channels have in the samples."""
+    """A working collector, with the numbers of its channels in the samples."""
 
     collector: Collector
     channels: tuple[Channel, ...]
@@ -46,9 +46,7 @@ Sink = Callable[[Tick], None]
 
 
 class Wait(Protocol):
-    """Waits until a time, or less if something happens to the work or to one of the file
-    descriptors.
-    """
+    """Waits until a time, or until an event of the work or of a file descriptor."""
 
     def __call__(self, until_s: float, fds: tuple[int, ...] = (), /) -> None: ...
 
@@ -70,7 +68,7 @@ def burst_s(channels: Sequence[Channel]) -> float:
 
 def smear_s(channels: Sequence[Channel]) -> float:
     """Time after a repeat in which the power of the repeat still shows, s: in sensors that average
-    over more than a period and have no counter beside them.
+    over more than a period and lack a counter.
     """
     counted = {
         (channel.device, channel.component)
@@ -92,7 +90,7 @@ def smear_s(channels: Sequence[Channel]) -> float:
 
 
 class _Local:
-    """A collector that the sampler itself reads, such as a recording."""
+    """A collector read by the sampler itself, such as a recording."""
 
     def __init__(self, opened: Opened) -> None:
         self._opened = opened
@@ -105,10 +103,10 @@ class _Local:
 
 
 class _Isolated:
-    """A collector in a process of its own.
+    """A collector in a separate process.
 
     polls  number of scheduled polls outside bursts
-    slow   number of these that came while an earlier read was under way
+    slow   number of polls that came while an earlier read was under way
     """
 
     def __init__(
@@ -203,7 +201,7 @@ class Sampler:
         self.rest()
 
     def rest(self, seconds: float = _LAST_ANSWERS_S) -> None:
-        """Have the processes poll no more, and take their polls; waits at most some seconds."""
+        """Stop the polls of the processes, and take their polls; waits at most some seconds."""
         for source in self._isolated:
             source.collector.rest()
         self._take()
@@ -213,9 +211,7 @@ class Sampler:
             self._take()
 
     def slow_shares(self) -> dict[str, float]:
-        """Of each collector, the share of polls that were due while an earlier read was under
-        way.
-        """
+        """Share of each collector's polls that were due while an earlier read was under way."""
         return {source.collector.name: source.slow_share for source in self._isolated}
 
     def _sleep(self, until_s: float, done: Done) -> None:
@@ -231,7 +227,7 @@ class Sampler:
             self._sink(source.poll(due_s, self._clock, burst=burst, missed=missed))
 
     def _take(self) -> None:
-        """Hand the polls that have come to the sink, in the order of their schedule."""
+        """Hand the received polls to the sink, in the order of their schedule."""
         ticks = [tick for source in self._isolated for tick in source.take()]
         for tick in sorted(ticks, key=lambda tick: tick.due_s):
             self._sink(tick)

@@ -1,6 +1,4 @@
-"""The collectors that work here, each in a process of its own, and the reasons why the others do
-not work.
-"""
+"""The working collectors, each in a separate process, and the reasons for absent collectors."""
 
 from __future__ import annotations
 
@@ -30,7 +28,7 @@ _NOTABLE_READ_S = 1e-3  # a shorter read adds nothing to the uncertainty of a se
 
 
 class AbsentCollector(NamedTuple):
-    """A collector that does not work here, and why."""
+    """A collector that does not work here, and the reason."""
 
     name: str
     reason: str
@@ -43,7 +41,7 @@ class Sensors(NamedTuple):
     opened collectors that work here
     absent  collectors that do not work here, with reason and remedy
     broken  a line for every failed plugin: a fault, not an absence
-    gpus    boards known to the collectors, and accelerators that only the kernel lists
+    gpus    boards known to the collectors, and accelerators listed only by the kernel
     doubts  about the sensors
     """
 
@@ -66,7 +64,7 @@ class Sensors(NamedTuple):
 
 
 class _Opening:
-    """The collectors while their answers are taken.
+    """The collectors during the collection of their answers.
 
     opened  collectors that work here
     absent  collectors that do not work here
@@ -85,7 +83,7 @@ class _Opening:
     def loaded(
         self, collectors: Sequence[IsolatedCollector]
     ) -> list[tuple[IsolatedCollector, bool]]:
-        """The collectors whose plugins load, and whether each is a last resort."""
+        """The collectors with loadable plugins, and whether a collector is a last resort."""
         good = []
         for collector in collectors:
             answer = self._answer(collector, collector.loaded)
@@ -122,7 +120,7 @@ class _Opening:
     def _answer(
         self, collector: IsolatedCollector, ask: Callable[[float], dict[str, Any]]
     ) -> dict[str, Any] | None:
-        """The collector's answer; None if there is none, or if the plugin is broken."""
+        """The collector's answer; None without an answer, or for a broken plugin."""
         until_s = time.monotonic() + OPEN_PATIENCE_S
         while time.monotonic() < until_s and not self._given_up():
             try:
@@ -163,7 +161,7 @@ def open_all(
 
     Raises BadInput if a collector of `only` does not exist or does not load.
 
-    given_up  ends the waiting for drivers that have not answered yet
+    given_up  ends the waiting for silent drivers
     """
     return opened(start(context, only), context, given_up)
 
@@ -172,8 +170,8 @@ def opened(readers: StartedCollectors, context: Context, given_up: Callable[[], 
     """The sensors of started collectors.
 
     A collector of last resort (a model of the CPU) is opened only if no sensor covers the CPU, or
-    if it was asked for by name. A driver that does not answer in time is absent. Raises BadInput if
-    a collector that was asked for does not load.
+    on request by name. A driver that does not answer in time is absent. Raises BadInput if a
+    requested collector does not load.
     """
     opening = _Opening(given_up)
     for collector in readers.collectors:
@@ -205,8 +203,8 @@ def opened(readers: StartedCollectors, context: Context, given_up: Callable[[], 
 
 
 def _as_late_as_reads(channels: Sequence[Channel], read_s: float) -> tuple[Channel, ...]:
-    """The channels of a collector whose reads take some time: a value holds for a moment anywhere
-    within its read, which is an uncertainty of the sensor's lag.
+    """The channels of a collector with slow reads: a value holds for a moment anywhere within its
+    read, which adds to the uncertainty of the sensor's lag.
     """
     if read_s < _NOTABLE_READ_S:
         return tuple(channels)

@@ -45,6 +45,7 @@ from energybench.model import (
 )
 from energybench.own_step import own_environment
 from energybench.plugins import Clock, Context
+from energybench.store.job_header import of_earlier_starts
 from energybench.store.layout import new_id
 from energybench.store.liveness import process_started
 from energybench.store.run import Header
@@ -137,7 +138,7 @@ class Session:
             channels=self.sensors.channels,
             pid=os.getpid(),
             pid_started=process_started(os.getpid()),
-            doubts=(*self.sensors.doubts, *limit_doubts),
+            doubts=(*self.sensors.doubts, *limit_doubts, *self._of_earlier_starts()),
             session=plan.session,
             limits=limits,
             job=self._counted.job,
@@ -187,6 +188,10 @@ class Session:
         """Looks whether this node is counted once in its job; a replay belongs to no job."""
         program = self.plan.command[0] if self.plan.command else ""
         return CountedOnce(own_environment(), self.plan.root, self._pid, program)
+
+    def _of_earlier_starts(self) -> tuple[Doubt, ...]:
+        """A doubt if Slurm has started the job again; of a part, the whole job's result says so."""
+        return () if self.plan.part_of_job else of_earlier_starts(self._counted.job)
 
     def run_files(self, header: Header) -> RunFiles:
         """The files of the run."""

@@ -1,9 +1,9 @@
-"""Two idle processes that tell how far a signal reached.
+"""Two idle processes that show how far a signal reached.
 
-A process that receives a signal cannot see whether others received it as well: kill(2) says who
-sent a signal, and not to whom. One witness stays in our process group and one leads a group of its
-own. A signal to us alone reaches no witness; a signal to our process group reaches the first; a
-signal to every process of a job step (Slurm) reaches both.
+A process that receives a signal cannot see the other receivers: kill(2) names the sender of a
+signal, and not the receivers. The first witness stays in our process group; the second witness
+leads a separate group. A signal to us alone reaches no witness; a signal to our process group
+reaches the first; a signal to every process of a job step (Slurm) reaches both.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from typing import NamedTuple
 from energybench.measuring.forked import fork
 from energybench.measuring.spawning import wait_for
 
-# How long a sender may take from us to the witnesses: kill(2) for a group is one call of the
+# Longest time of a sender from us to the witnesses: kill(2) for a group is a single call of the
 # kernel, Slurm's signals to the processes of a step follow each other within milliseconds.
 _PATIENCE_S = 0.1
 _LOOK_S = 0.005
-_OLD_S = 1.0  # after which a witness's account no longer belongs to a signal of ours
+_OLD_S = 1.0  # age after which a witness's account no longer belongs to a signal of ours
 _RECORD = struct.Struct("=id")
 
 
 class Seen(NamedTuple):
-    """Which witness received a signal."""
+    """The witnesses that received a signal."""
 
     in_group: bool
     apart: bool
@@ -43,7 +43,7 @@ class Witnesses:
         )
 
     def saw(self, number: int) -> Seen:
-        """Which witness received the signal that has just come; waits a moment for both."""
+        """The witnesses that received the latest signal; waits a moment for both."""
         until_s = time.monotonic() + _PATIENCE_S
         seen = Seen(False, False)
         while not seen.apart and (left_s := until_s - time.monotonic()) > 0:
@@ -60,7 +60,7 @@ class Witnesses:
 
 
 class _Witness:
-    """One witness: a process that writes down the signals sent to the process."""
+    """A process that writes down the signals sent to the process."""
 
     def __init__(self, numbers: set[signal.Signals], *, apart: bool) -> None:
         self.fd, theirs = os.pipe()
@@ -71,8 +71,8 @@ class _Witness:
                 number = signal.sigwaitinfo(numbers).si_signo
                 os.write(theirs, _RECORD.pack(number, time.monotonic()))
 
-        # Nothing waits for the witness: all signals were blocked before the fork, and a signal that
-        # comes from now on is pending until the witness takes it.
+        # Nothing waits for the witness: all signals were blocked before the fork, and a later
+        # signal is pending until the witness takes the signal.
         self._pid = fork("signal witness", watch, (theirs,))
         if apart:
             os.setpgid(self._pid, self._pid)

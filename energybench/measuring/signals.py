@@ -1,8 +1,8 @@
-"""Signals during a run: read from a file descriptor like everything else that a run waits for, and
-passed on to the work exactly once. SIGKILL alone ends the measuring side.
+"""Signals during a run: read from a file descriptor, like every other input of a run, and passed on
+to the work exactly once. Only SIGKILL ends the measuring side.
 
-All signals but SIGCHLD are blocked, so that none can cut a write in two, and arrive through
-signalfd(2). Enter before numpy is imported: numpy's threads inherit the mask.
+All signals except SIGCHLD are blocked, so that a signal never cuts a write in two, and arrive
+through signalfd(2). Enter before numpy is imported: numpy's threads inherit the mask.
 """
 
 from __future__ import annotations
@@ -19,15 +19,16 @@ from energybench.measuring.spawning import wait_for
 if TYPE_CHECKING:
     from energybench.measuring.signal_witness import Witnesses
 
-# These end a run after the repeat at hand. Others are the program's own business and are only
+# Signals that end a run after the current repeat. Other signals concern only the program and are
 # passed on.
 ENDING = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT})
-# These stop a process until SIGCONT. They stop the program and then the measuring side, so that the
-# shell sees a stopped job.
+# Signals that stop a process until SIGCONT. They stop the program and then the measuring side, so
+# that the shell sees a stopped job.
 _STOPPING = frozenset({signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU})
-# The kernel sends these to a whole process group: those of a terminal, and of a shell that ends.
+# Signals that the kernel sends to a whole process group: from a terminal, and from a shell that
+# ends.
 _TO_A_GROUP = ENDING | _STOPPING | {signal.SIGCONT, signal.SIGWINCH}
-# No process can take the first two, and the third tells of the children of this process.
+# No process can take the first two signals, and the third reports children of this process.
 _LEFT_ALONE = frozenset({signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD})
 _SI_KERNEL = 0x80  # si_code of a signal from the kernel, such as the terminal's: sigaction(2)
 # struct signalfd_siginfo: signo, errno, code, pid, ... of 128 bytes (signalfd(2))
@@ -41,14 +42,14 @@ Send = Callable[[int], None]
 class Signals:
     """Use as a context manager around a run.
 
-    received    the first signal that ends the run; None: no such signal has come
-    received_s  time of that signal on the monotonic clock
+    received    the first signal that ends the run; None: not yet received
+    received_s  time of the signal on the monotonic clock
     continued_s time of the last SIGCONT: before it, this process may have been stopped
-    mask        signals that were blocked before, which the work is to find blocked
+    mask        signals that were blocked before the run; the work inherits this mask
     """
 
     def __init__(self, *, pass_on: bool = False) -> None:
-        """pass_on: whether there will be a program that signals are passed on to."""
+        """pass_on: whether signals will be passed on to a program."""
         self.received: signal.Signals | None = None
         self.received_s: float | None = None
         self.continued_s: float | None = None
@@ -60,8 +61,8 @@ class Signals:
 
     def __enter__(self) -> Signals:
         taken = set(signal.valid_signals() - _LEFT_ALONE)
-        # A signal that is ignored from the start (nohup) does not end the run. It arrives all the
-        # same, because it is blocked, and the program may have a handler of its own.
+        # A signal that is ignored from the start (nohup) does not end the run. The signal still
+        # arrives, because it is blocked, and the program may have its own handler.
         self._ignored = frozenset(n for n in ENDING if signal.getsignal(n) is signal.SIG_IGN)
         self.mask = frozenset(signal.pthread_sigmask(signal.SIG_BLOCK, taken))
         self._fd = _signalfd(taken)
@@ -80,17 +81,17 @@ class Signals:
         signal.pthread_sigmask(signal.SIG_SETMASK, self.mask)
 
     def fileno(self) -> int:
-        """File descriptor that can be read if a signal has come."""
+        """File descriptor that is readable after a signal."""
         return self._fd
 
     def poll(self, pid: int | None = None, send: Send = lambda number: None) -> None:
-        """Take the signals that have come. Signals that have not reached the work with process
-        number `pid` by another way are sent to it.
+        """Take the received signals. Send a signal to the work with process number `pid`, unless
+        the signal has reached the work by another way.
         """
         while (info := self._next()) is not None:
             number, code, sender = info
             if sender == os.getpid():
-                continue  # SIGPIPE or SIGXFSZ: a write of our own failed, which raised an OSError
+                continue  # SIGPIPE or SIGXFSZ: our own write failed and raised an OSError
             if number in ENDING - self._ignored and self.received is None:
                 self.received, self.received_s = signal.Signals(number), time.monotonic()
             if number == signal.SIGCONT:
@@ -121,12 +122,12 @@ class Signals:
 
     def _has_reached(self, pid: int, number: int, code: int) -> bool:
         """Whether the work has received the same signal without us: a terminal signals the
-        foreground process group, kill(2) may signal our group, and Slurm signals every process of
-        a job step.
+        foreground process group, kill(2) may signal our group, and Slurm signals every process of a
+        job step.
         """
         in_our_group = _group(pid) == os.getpgrp()
         if code == _SI_KERNEL:
-            # any other signal of the kernel is about this process alone (SIGXCPU)
+            # any other signal of the kernel concerns only this process (SIGXCPU)
             return in_our_group or number not in _TO_A_GROUP
         if self._witnesses is None:
             return False
@@ -141,7 +142,7 @@ def wait(seconds: float, signals: Signals, fds: tuple[int, ...] = ()) -> None:
 
 
 def _stop(number: int) -> None:
-    """Stop this process as the signal would have, until SIGCONT."""
+    """Stop this process like the default action of the signal, until SIGCONT."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {number})
     os.kill(os.getpid(), number)
     signal.pthread_sigmask(signal.SIG_BLOCK, {number})
@@ -156,7 +157,7 @@ def _group(pid: int) -> int | None:
 
 def _signalfd(numbers: set[signal.Signals]) -> int:
     """A file descriptor for blocked signals. Raises OSError."""
-    import ctypes  # late: every command imports this module, few are interested in signals
+    import ctypes  # late: every command imports this module, but few commands use signals
 
     libc = ctypes.CDLL(None, use_errno=True)
     # sigset_t of the C library: 1024 bits

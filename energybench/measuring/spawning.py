@@ -1,5 +1,5 @@
-"""Starting a process: the caller's signal mask is not inherited, open files are, and the start is
-stamped where it happens.
+"""Starting a process: the caller's signal mask is not inherited, open files are inherited, and the
+start is stamped immediately.
 
 posix_spawn(3) suspends the caller until the new program has replaced the copy of the caller
 (execve), and then wakes it: the return of the call is the start of the program.
@@ -27,7 +27,7 @@ class Process:
 
     pid      process number
     started  moment of the start
-    unseen_end  moment of the end, if this process was stopped while it waited for it
+    unseen_end  moment of the end, if this process was stopped while waiting for the end
     """
 
     def __init__(self, pid: int, started: Moment) -> None:
@@ -35,20 +35,21 @@ class Process:
         self.fd = os.pidfd_open(pid)
         self._code: int | None = None
         self._core = CoreWait()
-        self._alive_s = started.t_s + started.half_s  # last time at which it was seen running
+        # last time at which the process was seen running
+        self._alive_s = started.t_s + started.half_s
         self._ended: Moment | None = None
         self.unseen_end: Moment | None = None
 
     def wait(self, seconds: float, fds: Iterable[int] = ()) -> None:
-        """Wait for some seconds, until the process ends, or until one of the file descriptors can
-        be read. The end of the process is stamped when it happens.
+        """Wait for some seconds, until the process ends, or until a file descriptor is readable.
+        The end of the process is stamped when it happens.
         """
         if self._ended is not None:
             wait_for(fds, seconds)
             return
         entry_s = time.monotonic()
         if self._has_ended(0.0, ()):
-            # the process ended while this process did something else
+            # the process ended while this process was busy
             self._ended = Moment.between(self._alive_s, entry_s)
             return
         self._alive_s = entry_s
@@ -70,7 +71,7 @@ class Process:
 
     @property
     def ended(self) -> Moment | None:
-        """Moment of the end, once `wait` has seen it; None: not yet."""
+        """Moment of the end, after `wait` has seen the end; None: not yet."""
         return self._ended
 
     @property
@@ -79,8 +80,8 @@ class Process:
         return self._alive_s
 
     def may_have_ended(self, earliest_s: float, latest_s: float) -> None:
-        """State that the process ended between two times, of which this process was stopped for a
-        part.
+        """State that the process ended between two times, during which this process was partly
+        stopped.
         """
         self._ended = self.unseen_end = Moment.between(earliest_s, latest_s)
 
@@ -101,8 +102,8 @@ class Process:
                 pass
 
     def reap(self, seconds: float | None = None) -> int | None:
-        """Exit code of the ended process, -N after signal N; None if it goes on for longer than
-        some seconds (None: wait for ever).
+        """Exit code of the ended process, -N after signal N; None if the process goes on for longer
+        than some seconds (None: wait for ever).
         """
         if self._code is None:
             if seconds is not None and not self._has_ended(seconds, ()):
@@ -117,8 +118,8 @@ class Process:
 
 
 def wait_for(fds: Iterable[int], seconds: float) -> set[int]:
-    """Wait until a file descriptor can be read or has been closed by the other side, at most some
-    seconds: the descriptors that can.
+    """Wait, at most some seconds, until a file descriptor is readable or closed by the other side.
+    Returns the ready descriptors.
     """
     poll = select.poll()
     for fd in fds:
@@ -150,12 +151,12 @@ def spawn(
     streams: Mapping[int, int] | None = None,
     process_group: bool = False,
 ) -> Process:
-    """Start a program that is looked up in PATH.
+    """Start a program, searched in PATH.
 
     mask           signals that the program finds blocked
-    environment    None: that of this process
-    streams        descriptor of the program → our descriptor that it is a copy of
-    process_group  whether the program leads a process group of its own
+    environment    None: the environment of this process
+    streams        descriptor of the program → copied descriptor of ours
+    process_group  whether the program leads its own process group
 
     Raises OSError and ValueError as os.posix_spawnp. A script without "#!" is run by the shell, as
     by execvp(3).

@@ -1,8 +1,8 @@
 """Standard input of a program that is run several times.
 
-Every repeat has to find the same input. A file is set back to where it stood before the first
-repeat. A pipe can be read once only: a pipe that already holds data is refused, and a pipe that
-ends in the middle of the run is told. A terminal and /dev/null are the same for every repeat.
+Every repeat has to find the same input. A file is set back to its position before the first repeat.
+A pipe can be read only once: a pipe with waiting data is refused, and a pipe that ends in the
+middle of the run is reported. A terminal and /dev/null are the same for every repeat.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _STDIN = 0
 
 
 class StandardInput:
-    """The input that this process hands on to the repeats of a program."""
+    """The input of this process for the repeats of a program."""
 
     def __init__(self, fd: int = _STDIN) -> None:
         self._fd = fd
@@ -46,19 +46,19 @@ class StandardInput:
             )
 
     def begin(self) -> None:
-        """Give a repeat the input as the first repeat finds it."""
+        """Give a repeat the same input as the first repeat."""
         if self._start is not None:
             os.lseek(self._fd, self._start, os.SEEK_SET)
         self._open = self._is_pipe and not self._at_end()
 
     def ended(self) -> bool:
-        """Whether standard input is a pipe that was open at the last `begin` and has ended since:
-        a further repeat would find it empty.
+        """Whether standard input is a pipe that was open at the last `begin` and has ended since: a
+        further repeat would find an empty pipe.
         """
         return self._open and self._at_end()
 
     def _at_end(self) -> bool:
-        """Whether the other side has closed the pipe, and nothing is left in it."""
+        """Whether the other side has closed the pipe, and the pipe is empty."""
         poll = select.poll()
         poll.register(self._fd, select.POLLIN | select.POLLRDHUP)
         events = dict(poll.poll(0)).get(self._fd, 0)

@@ -19,8 +19,8 @@ from energybench.registry import load, registered
 class StartedCollectors:
     """Started collectors. Leaving the context ends their processes.
 
-    collectors  every registered collector, or those that were asked for by name
-    asked       names that were asked for; empty: every collector
+    collectors  all registered collectors, or the requested collectors
+    asked       requested names; empty: all collectors
     """
 
     def __init__(self, collectors: Sequence[IsolatedCollector], asked: Sequence[str]) -> None:
@@ -46,7 +46,7 @@ class StartedCollectors:
 
 
 def surroundings(plan: Plan, clock: Clock) -> Context:
-    """In which the collectors of a run open their sensors, before the work starts."""
+    """Surroundings in which the collectors of a run open their sensors, before the work starts."""
     return Context(
         clock=clock,
         root=plan.root,
@@ -57,11 +57,11 @@ def surroundings(plan: Plan, clock: Clock) -> Context:
 
 
 def start(context: Context, only: Sequence[str] = ()) -> StartedCollectors:
-    """Start every registered collector, or the collectors in `only`. Their processes load the
+    """Start all registered collectors, or the collectors in `only`. Their processes load the
     plugins and open the sensors; a collector of last resort opens its sensors only if `only` names
     it, or later on request.
 
-    context  its `work_pid` and its clock are not used
+    context  its `work_pid` and clock are not used
     Raises BadInput if a collector of `only` does not exist.
     """
     names = registered("collectors")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from energybench.model import Doubt
 
-# As the kernel names them (15 characters): srun(1), mpirun of Open MPI (3, 4 and 5) and of MPICH,
+# In the kernel's names (15 characters): srun(1), mpirun of Open MPI (3, 4 and 5) and of MPICH,
 # ssh(1), pdsh(1).
 LAUNCHERS = frozenset(
     {
@@ -15,11 +15,13 @@ LAUNCHERS = frozenset(
         *("ssh", "pdsh", "clush"),
     }
 )
+# Programs that start a job, outside of one: srun(1), salloc(1), sbatch(1).
+STARTS_A_JOB = frozenset({"srun", "salloc", "sbatch"})
 
 
 def names_among(proc: Path, pids: Iterable[int], wanted: frozenset[str]) -> set[str]:
-    """Which of some programs are among processes and their descendants, as the kernel names them
-    (15 characters).
+    """The programs among the given names that run among the processes and their descendants, in the
+    kernel's names (15 characters).
     """
     names: set[str] = set()
     waiting = [pid for pid in pids if pid]
@@ -33,7 +35,7 @@ def names_among(proc: Path, pids: Iterable[int], wanted: frozenset[str]) -> set[
 
 
 def of_launched_nodes(names: Iterable[str], nodes: int) -> Doubt:
-    """A doubt about the nodes of the job on which the launchers that the program started may work.
+    """A doubt about the nodes of the job that the started launchers may use.
 
     nodes  number of the job's nodes
     """
@@ -44,6 +46,17 @@ def of_launched_nodes(names: Iterable[str], nodes: int) -> Doubt:
         f"{nodes} times as large",
         remedy="`energybench measure --nodes job -- PROGRAM` in the batch script, or `energybench "
         "rank` behind srun or mpirun, before each rank",
+    )
+
+
+def of_started_job(names: Iterable[str]) -> Doubt:
+    """A doubt about the nodes of a job which the program used from outside of the job."""
+    return Doubt(
+        code="nodes-unread",
+        message=f"the program started {', '.join(sorted(names))} on a node outside the job: the "
+        "energy is that of this node, and nothing of the nodes on which Slurm runs the job is in "
+        "it",
+        remedy="`energybench measure --nodes job -- PROGRAM` in the job's own script",
     )
 
 

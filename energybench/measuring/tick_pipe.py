@@ -1,7 +1,7 @@
 """Polls of a collector's process on the way to the measuring side.
 
-They wait in a pipe, which wakes nobody: the measuring side takes them about once a second. Polls in
-the pipe outlive a process that hangs or crashes.
+The polls wait in a pipe, which wakes nobody: the measuring side takes the polls about once a
+second. Polls in the pipe outlive a process that hangs or crashes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from energybench.measuring.stagger import GOLDEN
 from energybench.model import Pause
 from energybench.plugins import Reading
 
-# Largest pipe that a user may make by default (pipe(7)): half an hour of a board at 10 Hz.
+# Largest pipe allowed to a user by default (pipe(7)): half an hour of a board at 10 Hz.
 _PIPE_BYTES = 2**20
 _MOST_WAITING_BYTES = 2**24  # memory of the process for polls, if nobody empties the pipe
 _LAST_WRITE_S = 0.02
@@ -28,9 +28,10 @@ _LAST_WRITE_S = 0.02
 class Schedule(NamedTuple):
     """When a collector's process polls: at origin_s + k * period_s, before until_s.
 
-    burst     fast polls around an edge: a late poll moves the later ones
+    burst     fast polls around an edge: a late poll moves later polls
     spread_s  poll k is moved by up to half of this time, forward or back, so that the polls keep
-              step with no sensor: a reading at the moment of an update may show either side of it
+              step with no sensor: a reading at the moment of an update may show either side of the
+              update
     """
 
     origin_s: float
@@ -81,7 +82,7 @@ class TickSender:
         self._write()
 
     def flush(self) -> None:
-        """Write all polls that wait, as long as the measuring side takes them."""
+        """Write the waiting polls, as long as the measuring side takes them."""
         self._write()
         while self._waiting and wait_to_write(self._fd, _LAST_WRITE_S):
             self._write()
@@ -98,7 +99,7 @@ class TickReceiver:
     def __init__(self, fd: int) -> None:
         self._fd, self._buffer = fd, b""
         os.set_blocking(fd, False)
-        with suppress(OSError):  # a user with many pipes gets a smaller one
+        with suppress(OSError):  # a user with many pipes gets a smaller pipe
             fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
         self.ended = False
 
@@ -106,7 +107,7 @@ class TickReceiver:
         return -1 if self.ended else self._fd
 
     def take(self, channels: int, first: int) -> list[Tick]:
-        """Polls that have come; `ended` once the process has ended and its polls are taken.
+        """Received polls; `ended` once the process has ended and its polls are taken.
 
         first  number of the collector's first channel within the run
         """

@@ -1,5 +1,5 @@
-"""Accelerators that no collector reads: the kernel lists them, or the work runs on one. They are
-added to the boards of the node, so that the boundary misses them with a range.
+"""Accelerators without a collector: the kernel lists such an accelerator, or the work runs on it.
+The accelerators are added to the boards of the node, so that the boundary misses them with a range.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ _HOW_TO_READ = (
 
 
 def with_work_device(sensors: Sensors, device: str) -> Sensors:
-    """The sensors of a workload on `device`: accelerators that the work uses and nobody lists are
-    added, in an unknown number. The only accelerator that the work can use is used.
+    """The sensors of a workload on `device`, with an unknown number of unlisted accelerators if the
+    work uses any. The only accelerator available to the work counts as used.
     """
     read = any(_is_accelerator(channel) for channel in sensors.channels)
     if not device.startswith("cuda") or read:
@@ -44,8 +44,8 @@ def with_work_device(sensors: Sensors, device: str) -> Sensors:
 
 
 def _with_only_choice(gpus: tuple[Gpu, ...]) -> tuple[Gpu, ...]:
-    """The accelerators of a workload that runs on an accelerator. If the workload can use only one
-    of them, this one is marked as used.
+    """The accelerators of a workload on an accelerator. If only one accelerator is available, it is
+    marked as used.
     """
     choices = [gpu for gpu in gpus if gpu.used is not False]
     if len(choices) != 1:
@@ -56,7 +56,7 @@ def _with_only_choice(gpus: tuple[Gpu, ...]) -> tuple[Gpu, ...]:
 
 
 def with_unread_accelerators(sensors: Sensors, context: Context) -> Sensors:
-    """The sensors, and the accelerators that the kernel lists and no collector describes.
+    """The sensors, and the accelerators listed by the kernel without a description by a collector.
 
     A doubt is added for such an accelerator unless a collector reads it under another name.
     """
@@ -68,7 +68,8 @@ def with_unread_accelerators(sensors: Sensors, context: Context) -> Sensors:
         for board in listed
         if board.bus_id not in addresses and not uuids & {board.uuid, board.id}
     ]
-    # A collector may describe boards without their addresses: so many of the list are described.
+    # A collector may describe boards without addresses: as many boards of the list count as
+    # described.
     undescribed = undescribed[sum(not gpu.pci_bus_id for gpu in sensors.gpus) :]
     if not undescribed:
         return sensors
@@ -83,9 +84,9 @@ def with_unread_accelerators(sensors: Sensors, context: Context) -> Sensors:
 def _unread_doubts(
     boards: Sequence[Accelerator], channels: Sequence[Channel], described: Collection[str]
 ) -> list[Doubt]:
-    """A doubt for each maker and cause, about the boards that no sensor covers."""
+    """A doubt for each maker and cause, about the boards without a sensor."""
     if any(channel.component == GPU and GPU in channel.contains for channel in channels):
-        return []  # a sensor that covers all boards together
+        return []  # a sensor of all boards together
     own_names = {channel.device for channel in channels if _is_accelerator(channel)}
     unread = boards[len(own_names - set(described)) :]
     doubts: list[Doubt] = []

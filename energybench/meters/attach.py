@@ -51,6 +51,7 @@ from energybench.meters.stretch import Around
 from energybench.model import Channel, Measurement
 from energybench.store import reader
 from energybench.store.layout import RUN, find
+from energybench.units import short_figure
 
 # share of the power inside the node that the meter shows at least: the gains of the sensors inside
 # are off by a few percent each, a CPU model by half
@@ -86,9 +87,9 @@ def attach(name: str, store: Path, meter: Meter, ranges: Ranges) -> Attached:
     except Undecided as error:
 
         def follows(other: Meter) -> float:
-            found = _readings(run, other, ranges)
-            suggestions.check(found, meter, other)
-            return found.offset.correlation or 0.0
+            trial_readings = _readings(run, other, ranges)
+            suggestions.check(trial_readings, meter, other)
+            return trial_readings.offset.correlation or 0.0
 
         error.works = suggestions.working(error, meter, follows)
         further = () if error.works else suggestions.beside(error, meter, follows)
@@ -195,8 +196,8 @@ def _check_level(
     least = _LEAST_OF_INSIDE if measured.quality in ("measured", "mixed") else _LEAST_OF_MODEL
     if inside_w > 0 and not least * inside_w <= meter_w <= _MOST_OF_INSIDE * inside_w:
         what = (
-            f"shows {meter_w:.4g} W where the run's own sensors show {inside_w:.4g} W inside the "
-            "node"
+            f"shows {short_figure(meter_w, 4)} W where the run's own sensors show "
+            f"{short_figure(inside_w, 4)} W inside the node"
         )
         raise BadInput(
             series.where, what, "the file is of another node, or the unit or the column is wrong"

@@ -20,6 +20,7 @@ from energybench.analysis.uncertainty.coverage_factors import CONFIDENCE
 from energybench.errors import BadInput
 from energybench.meters.series import MeterSeries, MeterSteps
 from energybench.model import Window
+from energybench.units import short_figure
 
 MAX_OFFSET_S = 120.0  # clocks of BMCs and PDUs without NTP are by_meter minutes off
 # a run whose power varies by less than this (standard deviation over mean) moves no
@@ -27,6 +28,9 @@ MAX_OFFSET_S = 120.0  # clocks of BMCs and PDUs without NTP are by_meter minutes
 _VARIES = 0.02
 _FOLLOWS = 0.7  # correlation: below it the run explains less than half of the meter's variance
 _MOVES = 2.0  # steps of a meter by which a load moves its reading in any case
+# intervals that are joined of a counter that does not follow one by one, and joined intervals of a
+# run, at least: few would follow some run by chance
+_JOINED, _MANY = 4, 20
 ENOUGH = 5  # readings: slope, intercept and offset take three
 _MOST = 2000  # readings of the coarse search; the fine search takes every reading
 # local maxima of the coarse search to refine: equal repeats give a maximum per repeat
@@ -131,8 +135,22 @@ def fit(
     order = np.argsort(offsets)
     offsets, r = offsets[order], np.nan_to_num(r[order], nan=-1.0)
     best = int(np.argmax(r))
+    uneven = series.kind == "counter" and r[best] < _FOLLOWS
+    if uneven and step < _JOINED * spacing_s and span >= _MANY * _JOINED * step:
+        # renewed at times of its own, a counter rises unevenly from row to row
+        return fit(series, _joined(by_meter), run, spacing_s, max_offset_s)
     _refuse(series, float(offsets[best]), float(r[best]), max_offset_s, coarse_step)
     return _estimate(offsets, r, best, independent(nearby, run, float(offsets[best])), step, run)
+
+
+def _joined(by_meter: MeterSteps) -> MeterSteps:
+    """The mean powers of several intervals in a row."""
+    firsts = np.arange(0, by_meter.start_s.size - _JOINED + 1, _JOINED)
+    start_s, end_s = by_meter.start_s[firsts], by_meter.end_s[firsts + _JOINED - 1]
+    joules = np.add.reduceat(by_meter.power_w * (by_meter.end_s - by_meter.start_s), firsts)
+    if firsts.size and by_meter.start_s.size > firsts[-1] + _JOINED:
+        firsts, start_s, end_s, joules = firsts[:-1], start_s[:-1], end_s[:-1], joules[:-1]
+    return MeterSteps(start_s, end_s, np.asarray(joules / (end_s - start_s)))
 
 
 def _refuse_constant(series: MeterSeries, by_meter: MeterSteps, run: RunPower) -> None:
@@ -142,8 +160,9 @@ def _refuse_constant(series: MeterSeries, by_meter: MeterSteps, run: RunPower) -
     if series.kind == "power" and run_w.size >= ENOUGH and np.ptp(run_w) > _MOVES * step_w:
         raise BadInput(
             series.where,
-            f"does not follow this run: its readings all show {by_meter.power_w[0]:.4g} W, and the "
-            f"run's own sensors show {run_w.min():.4g} to {run_w.max():.4g} W",
+            "does not follow this run: its readings all show "
+            f"{short_figure(by_meter.power_w[0], 4)} W, and the run's own sensors show "
+            f"{short_figure(run_w.min(), 4)} to {short_figure(run_w.max(), 4)} W",
             "another node's or board's meter, another column, or a meter that stood still",
         )
 

@@ -1,4 +1,4 @@
-"""Names of columns that say what the column holds in place of mean power or energy."""
+"""Names of columns that state a content besides mean power or energy."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _BESIDE_P = frozenset(
 
 
 def is_power(name: str) -> bool:
-    """Whether a name says power."""
+    """Whether a name states a power."""
     if _POWER.search(name) is not None:
         return True
     words = [word for word in power_words.words(name) if not word.isdigit()]
@@ -48,13 +48,13 @@ def is_power(name: str) -> bool:
 
 
 def is_energy(name: str) -> bool:
-    """Whether a name says energy."""
+    """Whether a name states an energy."""
     return _ENERGY.search(name) is not None
 
 
 def is_other_quantity(name: str) -> bool:
-    """Whether a name says a quantity such as a voltage, a current, a frequency or a phase angle, as
-    U-1, I-1 and LAMBDA-1 do.
+    """Whether a name states a quantity such as a voltage, a current, a frequency or a phase angle,
+    as U-1, I-1 and LAMBDA-1 do.
     """
     words = [word for word in power_words.words(name) if not word.isdigit()]
     return unknown_unit(name) is not None or (bool(words) and words[0] in _OTHER)
@@ -63,13 +63,16 @@ def is_other_quantity(name: str) -> bool:
 def says(
     name: str, stated_unit: str | None, unit: str | None = None, beside: Iterable[str] = ()
 ) -> str:
-    """What a column holds by its name, if it was taken for something else: another quantity, or
-    another unit than --unit states. "" if its name agrees. unit: as the layout states it. beside:
-    names of the other columns.
+    """The content of a column by its name, if the name contradicts the use as power or energy, or
+    the unit of --unit. "" if the name agrees.
+
+    stated_unit  unit of --unit
+    unit         unit in the layout of the file
+    beside       names of the remaining columns
     """
-    held = power_words.contradiction(name, beside)
-    if held is not None:
-        return held
+    other_quantity = power_words.contradiction(name, beside)
+    if other_quantity is not None:
+        return other_quantity
     if stated_unit is None:
         return ""
     unit = known_unit(name) or unit
@@ -82,8 +85,8 @@ def says(
 
 
 def as_option(names: list[str], column: int) -> str:
-    """A column as an option names it: by its name, or by its number (from 1) if the name cannot be
-    typed, stands twice, or holds the = of --select.
+    """The name of a column for an option, or the number of the column (from 1) if the name cannot
+    be typed, occurs twice, or contains the = of --select.
     """
     name = names[column]
     typed = name.isprintable() and "\ufffd" not in name and "=" not in name and name.strip()

@@ -1,4 +1,4 @@
-"""Refusals of a table of which no single column of readings is certain."""
+"""Refusals of a table in which the column of readings is uncertain."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from energybench.meters.readings import Table, Undecided, known_unit
 
 
 def other_side(table: Table, wanted: supply_sides.Side, column: int) -> BadInput:
-    """The refusal of columns of the other side of the power supply."""
+    """The refusal of a column on the opposite side of the power supply (input or output)."""
     name, option = table.names[column], column_names.as_option(table.names, column)
     what = f"column {name!r} holds, by its name, {supply_sides.says(name, wanted, table.names)}"
     stays = f"--column {option!r}, if the name is wrong"
@@ -20,8 +20,9 @@ def other_side(table: Table, wanted: supply_sides.Side, column: int) -> BadInput
 
 
 def several(table: Table, columns: Sequence[int]) -> Undecided:
-    """The refusal of several columns of readings: with the column of their total, or with those
-    that may be tried. One feed of several is not suggested, even if the others show too little.
+    """The refusal of several columns of readings. The refusal suggests the column of the total or,
+    without a total, the columns to try. A single feed of several feeds is never suggested, even if
+    the remaining columns show too little energy.
     """
     names = [table.names[i] for i in columns]
     options = [column_names.as_option(table.names, i) for i in columns]
@@ -53,8 +54,8 @@ def several(table: Table, columns: Sequence[int]) -> Undecided:
 
 
 def _unlikely(name: str) -> int:
-    """The rank of a column among those that may be tried: power, energy, others, and last those
-    whose name states another quantity.
+    """The rank of a column among the columns to try: 0 for power, 1 for energy, 2 for an unclear
+    name, 3 for a name that states a different quantity.
     """
     if column_names.is_power(name):
         return 0
@@ -64,15 +65,15 @@ def _unlikely(name: str) -> int:
 
 
 def _one_of_several(table: Table, names: Sequence[str]) -> list[str]:
-    """The names that are one feed of several; numbers of columns are not."""
+    """The names of single feeds among several feeds; [] if the columns have only numbers."""
     return [] if table.headerless else feeds.feeds_among(names, by_word=False)
 
 
 def no_reading(table: Table, columns: Sequence[int]) -> BadInput:
-    """The refusal of columns that hold, by their names, neither the mean power nor energy."""
+    """The refusal of columns whose names state a quantity besides mean power and energy."""
     name, option = table.names[columns[0]], column_names.as_option(table.names, columns[0])
     beside = () if table.headerless else table.names
-    held = power_words.contradiction(name, beside)
+    other_quantity = power_words.contradiction(name, beside)
     what = f"its only column of readings is {name!r}"
     if len(columns) > 1:
         what = f"has {len(columns)} value columns: {', '.join(table.names[i] for i in columns)}; "
@@ -84,7 +85,7 @@ def no_reading(table: Table, columns: Sequence[int]) -> BadInput:
             remedy = "write the sum of the parts into one column: only the sum is the load"
     return BadInput(
         table.where,
-        f"{what}, which by its name holds {held}",
+        f"{what}, which by its name holds {other_quantity}",
         f"{remedy}; --column {option!r}, if the column holds the mean power or the energy of the "
         "whole load",
     )

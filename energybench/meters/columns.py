@@ -1,6 +1,7 @@
-"""The columns of a table: its times and its readings.
+"""The columns of times and readings in a table.
 
-A table that can be read in several ways is refused with the columns, and with a choice that works.
+A table that can be read in several ways is refused. The refusal names the columns and a choice that
+works.
 """
 
 from __future__ import annotations
@@ -27,14 +28,14 @@ from energybench.meters.readings import Choice, Row, Table, Undecided, cell_unit
 from energybench.meters.values import NO_READING, split_unit
 from energybench.units import whole_number
 
-_SAMPLE = 60  # rows that tell what a column holds
-_MOST = 0.8  # share of a column's cells that are of its kind
+_SAMPLE = 60  # rows to examine for the content of a column
+_MOST = 0.8  # least share of a column's cells with the kind of content
 _TIME = re.compile(r"time|date|epoch|utc|^(t|ts)(_?(m|u|n)?s)?$|zeit|datum|last_changed", re.I)
 
 
 class Columns(NamedTuple):
-    """Indices of the times, of their milliseconds, of the readings, and of the columns of --select;
-    and the rows that the choice takes.
+    """Indices of the columns of times, of milliseconds of the times, of readings, and of the
+    columns of --select; and the rows that the choice takes.
     """
 
     times: tuple[int, ...]
@@ -46,7 +47,7 @@ class Columns(NamedTuple):
     milliseconds: int | None = None
 
     def time_of(self, row: Row) -> str:
-        """The time of a row as one text."""
+        """The time of a row as a single text."""
         text = " ".join(row.cells[i].strip() for i in self.times)
         if self.milliseconds is None:
             return text
@@ -54,7 +55,7 @@ class Columns(NamedTuple):
 
 
 def choose(table: Table, choice: Choice) -> Columns:
-    """The columns and rows of a choice. Raises BadInput, or Undecided with choices that may do."""
+    """The columns and rows of a choice. Raises BadInput, or Undecided with possible choices."""
     width = len(table.names)
     rows, odd = [], []
     for row in table.rows:
@@ -78,7 +79,7 @@ def choose(table: Table, choice: Choice) -> Columns:
         )
     value, unit = _value(table, choice, rows, used)
     if table.records:
-        # records of other kinds, such as those of a plug's radio, are no readings
+        # records of a further kind, such as records of a plug's radio, are not readings
         rows = [row for row in rows if all(row.cells[i] for i in (*times, value))]
     check_devices(table, rows, {*used, value}, choice.side)
     if choice.board:
@@ -110,7 +111,9 @@ def _selected(table: Table, choice: Choice, rows: list[Row]) -> list[Row]:
 
 
 def _of_board(table: Table, board: str, rows: list[Row]) -> list[Row]:
-    """The rows of the board, if a column names boards. Raises BadInput if all are of others."""
+    """The rows of the board, if a column names boards. Raises BadInput if every row is of a
+    different board.
+    """
     wanted = boards.plain(board)
     for column in range(len(table.names)):
         fitting = [row for row in rows if boards.plain(row.cells[column]) == wanted]
@@ -141,7 +144,7 @@ def index(table: Table, name: str, option: str) -> int:
 
 
 def sample(rows: Sequence[Row], column: int) -> list[str]:
-    """Cells of rows from the whole file that are not empty."""
+    """Cells with content, from rows spread over the whole file."""
     step = max(1, len(rows) // _SAMPLE)
     cells = (row.cells[column].strip() for row in rows[::step])
     return [cell for cell in cells if cell.lower() not in NO_READING]
@@ -206,13 +209,15 @@ def _fits(cell: str, layout: str) -> bool:
 
 
 def _share(cells: Sequence[str], holds: object) -> bool:
-    """Whether most cells are of a kind."""
+    """Whether `holds` is true for most cells."""
     assert callable(holds)
     return bool(cells) and sum(bool(holds(cell)) for cell in cells) >= _MOST * len(cells)
 
 
 def _one_time(table: Table, rows: Sequence[Row], whole: list[int]) -> int:
-    """The column of times: of several, those that change from row to row, with a name of a time."""
+    """The column of times. Among several columns, columns that change from row to row, with the
+    name of a time, and with a zone are preferred. Raises Undecided if several columns remain.
+    """
     if len(whole) > 1:
         # a boot time or the start of a day stays the same
         changes = {i: len({row.cells[i] for row in rows}) for i in whole}
@@ -222,7 +227,7 @@ def _one_time(table: Table, rows: Sequence[Row], whole: list[int]) -> int:
         named = [i for i in whole if _TIME.search(table.names[i])]
         whole = named or whole
     if len(whole) > 1:
-        # times with a zone, or since 1970, need no further word
+        # times with a zone, or since 1970, are certain without a stated zone
         zoned = [i for i in whole if _certain(sample(rows, i)[0])]
         whole = zoned or whole
     if len(whole) > 1:
@@ -248,7 +253,7 @@ def _certain(cell: str) -> bool:
 def _value(
     table: Table, choice: Choice, rows: Sequence[Row], times: Sequence[int]
 ) -> tuple[int, str | None]:
-    """The column of the readings, and its unit if it has one."""
+    """The column of the readings, and the unit of the column if the column states a unit."""
     selected = {index(table, label, "--select") for label, _ in choice.select}
     names = table.names
     columns = [i for i in range(len(names)) if i not in times and not _all_times(rows, i)]
@@ -276,7 +281,7 @@ def _value(
 
 
 def _narrowed(table: Table, rows: Sequence[Row], columns: list[int]) -> list[int]:
-    """The columns with a unit, or else those with a name of power, or else all."""
+    """The columns with a unit; without units, columns with a name of power; else every column."""
     with_unit = [i for i in columns if column_unit(table, rows, i)]
     return with_unit or [i for i in columns if column_names.is_power(table.names[i])] or columns
 
@@ -284,8 +289,8 @@ def _narrowed(table: Table, rows: Sequence[Row], columns: list[int]) -> list[int
 def _on_side(
     table: Table, choice: Choice, columns: Sequence[int], narrowed: list[int]
 ) -> list[int]:
-    """The narrowed columns without those on the other side of the power supply. Raises Undecided
-    or BadInput if no other column may hold readings.
+    """The narrowed columns without columns on the opposite side of the power supply. Raises
+    Undecided or BadInput if no further column may hold readings.
     """
     if table.headerless or choice.side is None:
         return narrowed

@@ -13,31 +13,31 @@ from energybench.meters.values import split_unit
 _TOTAL = re.compile(
     r"(?<![a-z])(?:total|sum|gesamt|overall|combined|node|system|sigma|Σ)(?![a-z])", re.I
 )
-# values of a row that is the sum of the others
+# values in a row that is the sum of the remaining rows
 _SUM = re.compile(r"(?<![a-z])(?:total|sum|summe|gesamt|overall|combined|all)(?![a-z])", re.I)
-# words of a label that say nothing about the kind of its values
+# words of a label that do not state the kind of the label's values
 _GENERIC = frozenset(("id", "no", "nr", "name", "number", "num", "label", "tag", "key"))
 _STATISTICS = frozenset(("quantile", "percentile", "le", "window", "interval", "statistic", "stat"))
 _NAMES_ALONE = frozenset(("index", "idx"))
 
 
 def total(names: Sequence[str]) -> str | None:
-    """The only name of a sum of the other columns, or None."""
+    """The name of a total of the remaining columns; None if no name or several names state one."""
     totals = [name for name in names if _TOTAL.search(name)]
     return totals[0] if len(totals) == 1 < len(names) else None
 
 
 def is_sum(value: str, values: Sequence[str]) -> bool:
-    """Whether a value of a column names the rows of the sum: the `-` of turbostat beside numbers of
-    packages and CPUs.
+    """Whether a value in a column marks the rows of the sum, as `-` of turbostat does beside
+    numbers of packages and CPUs.
     """
     others = [other for other in values if other not in ("", "-")]
     return value == "-" and bool(others) and all(other.isdigit() for other in others)
 
 
 def feeds_among(names: Sequence[str], *, by_word: bool = True) -> list[str]:
-    """The names that differ from another name in the part of a feed alone. by_word: only names with
-    a word of feeds, such as psu.
+    """The names that differ from a second name only in the part of a feed. by_word: only names with
+    a word for feeds, such as psu.
     """
     return name_parts.among(names, ("feed",) if by_word else ("feed", "part"))
 
@@ -48,12 +48,12 @@ def parts_among(names: Sequence[str]) -> list[str]:
 
 
 def are_alike(name: str, other: str) -> bool:
-    """Whether two columns may be feeds of one load by their names."""
+    """Whether two columns may be feeds of one load, judged by the names of the columns."""
     return name_parts.relation(name, other) in ("feed", "part")
 
 
 def tells_feeds_apart(label: str, values: Sequence[str]) -> bool:
-    """Whether a column, by its name or by its values, tells feeds of one load apart."""
+    """Whether the name or the values of a column distinguish feeds of one load."""
     kind = _kind(label)
     if name_parts.is_component_or_node(kind):
         return False
@@ -61,7 +61,9 @@ def tells_feeds_apart(label: str, values: Sequence[str]) -> bool:
 
 
 def tells_parts_apart(label: str, values: Sequence[str]) -> bool:
-    """Whether a column with these values may tell parts of one load apart: feeds, or outlets."""
+    """Whether the name or the values of a column may distinguish parts of one load: feeds or
+    outlets.
+    """
     kind = _kind(label)
     if name_parts.is_component_or_node(kind):
         return False
@@ -69,8 +71,9 @@ def tells_parts_apart(label: str, values: Sequence[str]) -> bool:
 
 
 def other_feed(labels: Mapping[str, str], other: Mapping[str, str]) -> str:
-    """What tells another feed of the load that has these labels: 'psu=2', 'id=13, name=PS2'; "" for
-    a series of another load, of another quantity, or of the sum of the feeds.
+    """The labels that distinguish `other`, a second feed of the load, from `labels`: 'psu=2',
+    'id=13, name=PS2'. "" if `other` is a series of a different load, of a different quantity, or of
+    the sum of the feeds.
     """
     differing = [label for label in {**labels, **other} if labels.get(label) != other.get(label)]
     for label in differing:
@@ -82,9 +85,7 @@ def other_feed(labels: Mapping[str, str], other: Mapping[str, str]) -> str:
 
 
 def draws_power(texts: Iterable[str]) -> bool:
-    """Whether one of the cells holds another number than 0: the feed of a supply that is not
-    plugged in adds nothing.
-    """
+    """Whether a cell holds a number besides 0: the feed of an unplugged supply adds no energy."""
     return any(
         split is not None and any(digit in "123456789" for digit in split[0])
         for split in map(split_unit, texts)
@@ -101,7 +102,7 @@ def _alike_values(label: str, value: str, other: str) -> bool:
 
 
 def _kind(label: str) -> str:
-    """The word of a label that says what its values name: "psu" of psu_id, "host" of
+    """The word of a label that names the kind of the values: "psu" of psu_id, "host" of
     metadata.host.
     """
     every = [word for word in name_parts.words(label) if not word.isdigit()]

@@ -23,6 +23,7 @@ from energybench.errors import BadInput
 from energybench.meters.gain_effects import Energies, energies
 from energybench.meters.prior_contradiction import MOST_U
 from energybench.model import IDLE, REPEAT, Channel, Estimate, Window
+from energybench.units import short_figure
 
 # Rise of the sensor's power over its highest value, as for a node's meter: with less, the line is
 # extrapolated to zero over four times its length.
@@ -139,7 +140,7 @@ def found(shown: Curve, meter: Curve, windows: Sequence[Window]) -> FixedPower |
         _u_w(loaded, loaded, slope) * quiet.sensor_w / rise_w,
     )
     if u_w > _KNOWN * loaded.meter_w:
-        return Untold(f"its quiet time tells it to {u_w:.2g} W only")
+        return Untold(f"its quiet time tells it to {short_figure(u_w, 2)} W only")
     fixed_w = loaded.meter_w - slope * loaded.sensor_w
     return FixedPower(
         fixed_w,
@@ -170,7 +171,7 @@ def allowed_for(gain: Estimate, part: FixedPower, channel: Channel, where: str) 
 
 def _contradiction(part: FixedPower, channel: Channel, where: str) -> BadInput:
     rows = (
-        f"{meter_w:.4g} W {when}, where the sensor shows {sensor_w:.4g} W"
+        f"{short_figure(meter_w, 4)} W {when}, where the sensor shows {short_figure(sensor_w, 4)} W"
         for when, (meter_w, sensor_w) in (
             ("at rest", part.quiet_w),
             ("in the repeats", part.load_w),

@@ -33,12 +33,12 @@ class Energies(NamedTuple):
         return [cell.energy_j or 0.0 for cell in self.cells]
 
     def random_u_w(self, seconds: Floats) -> Floats:
-        """Standard uncertainty of each window's mean power, W, from effects of the window alone."""
+        """Standard uncertainties of the windows' mean powers, W, from effects of single windows."""
         squares = [sum(effect.u**2 for effect in cell.random) for cell in self.cells]
         return np.asarray(np.sqrt(squares) / seconds)
 
     def common_u_w(self, seconds: Floats) -> Floats:
-        """Error of each window's mean power, W, if all common effects are off by their u, without
+        """Errors of the windows' mean powers, W, if every common effect is off by its u, without
         the steps of the readings.
         """
         sums = [
@@ -48,8 +48,8 @@ class Energies(NamedTuple):
         return np.asarray(sums) / seconds
 
     def rounding_u_w(self, seconds: Floats) -> Floats:
-        """Standard uncertainty of each window's mean power, W, from the steps of the readings: the
-        same error in windows of the same power, another one in windows of another power.
+        """Standard uncertainties of the windows' mean powers, W, from the steps of the readings.
+        The error is equal in windows of equal power, and different in windows of different power.
         """
         squares = [
             sum(effect.u**2 for effect in cell.common if effect.kind == "rounding")
@@ -63,8 +63,8 @@ def energies(points: Curve, windows: Sequence[Window]) -> Energies:
 
 
 def curves(traces: Sequence[Trace]) -> dict[str, Curve]:
-    """Curves by channel, as a measurement uses them: counters are classified by the power sensor of
-    the same board.
+    """Curves by channel, as in a measurement: counters are classified by the power sensor of their
+    board.
     """
     every = {trace.channel.id: points for trace in traces if (points := curve(trace)) is not None}
     power = {
@@ -79,7 +79,7 @@ def curves(traces: Sequence[Trace]) -> dict[str, Curve]:
 
 
 def sensor(channel: Channel) -> tuple[str, str, str]:
-    """The sensor that a channel belongs to: counter and power of one sensor share it."""
+    """The identity of a channel's sensor: equal for the counter and the power of a sensor."""
     return channel.collector, channel.device, channel.component
 
 
@@ -106,7 +106,7 @@ def relative(measured: Energies, value: float, *, random: bool = False) -> tuple
 
 
 def error_of(reference: Channel) -> MeterError:
-    """The error of a reference meter, which every gain found with the meter has."""
+    """The error of a reference meter, common to every gain from the meter."""
     gain = reference.gain
     return MeterError(
         name=reference.quantity or reference.device,
@@ -122,7 +122,7 @@ def limit_of_error(reference: Channel, value: float) -> Effect:
 
 
 def raw_gain(gain: Estimate, earlier: float) -> Estimate:
-    """The gain of the sensor's raw readings, from which an earlier gain had been taken off."""
+    """The gain of the sensor's raw readings, after an earlier gain had been taken off."""
     return msgspec.structs.replace(
         gain,
         value=gain.value * earlier,
@@ -133,16 +133,16 @@ def raw_gain(gain: Estimate, earlier: float) -> Estimate:
 
 
 def of_one(gain: Estimate, u_rel: float) -> Estimate:
-    """The gain of the sum of several channels, as the gain of one of these channels. The gain of
-    one channel is known to the relative uncertainty u_rel; that of the sum may be known better.
+    """The gain of a sum of several channels, as the gain of a single channel. The gain of a single
+    channel is known to the relative uncertainty u_rel; the gain of the sum may be known better.
     """
     half = max(gain.half_width, Z95 * u_rel * gain.value)
     return msgspec.structs.replace(gain, low=gain.value - half, high=gain.value + half, effects=())
 
 
 def relative_u(gain: Estimate) -> float:
-    """Relative standard uncertainty of a gain: of the effects, or of a normal effect with the same
-    interval, if few repeats make the interval wider.
+    """Relative standard uncertainty of a gain: from the effects, or from a normal effect with an
+    equal interval, if few repeats make the interval wider.
     """
     u = math.sqrt(sum(term.u**2 for term in gain.effects))
     return max(u, gain.half_width / Z95) / gain.value

@@ -1,5 +1,5 @@
-"""Two to four meters that write into one file in turn, without a column that tells them apart: the
-readings step from level to level, row by row, as those of a single load do not.
+"""Two to four meters that write into a file in turn, without a column that names the meter: the
+readings step from level to level, row by row, unlike readings of a single load.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from energybench.meters.series import MeterSeries
 from energybench.model import Doubt, Window
 
 _METERS = (2, 3, 4)
-# Rows that are compared at a time: a row that is missing exchanges the meters from there on.
+# Usual and least number of rows in a block: after a missing row, the meters are exchanged.
 _BLOCK, _LEAST = 16, 12
-# Steps from row to row that are looked at, at least, and the share of them that is as in turn.
+# Least number of steps from row to row, and least share of the steps that are as in turn.
 _ROWS, _MOST = 24, 0.8
 # The largest step from meter to meter: a share of the power, and a number of the file's own counts.
 _APART, _STEPS = 0.02, 3.0
-# A step is as in turn if it is within this share of the largest step.
+# A step is as in turn if it differs from the usual step by at most this share of the largest step.
 _NEAR = 0.25
 
 
 def doubts(
     series: MeterSeries, t_s: Floats, repeats: Sequence[Window], *, per_interval: bool
 ) -> tuple[Doubt, ...]:
-    """A doubt if nearly all rows of the repeats alternate between the levels of several meters.
+    """A doubt if nearly every row of the repeats alternates between the levels of several meters.
 
-    series        as in the file, before readings are left out
+    series        series as in the file, before readings are left out
     t_s           times of the readings, on the run's clock
-    per_interval  each energy of the file is that since the row before
+    per_interval  every energy in the file is the energy since the previous row
     """
     values: Floats = np.asarray(series.raw, dtype=np.float64)
     step = 1.0
@@ -71,8 +71,8 @@ def _meters(values: Floats, t_s: Floats, repeats: Sequence[Window], step: float)
 
 
 def _blocks(values: Floats, t_s: Floats, repeats: Sequence[Window]) -> Iterator[Floats]:
-    """Values of successive rows within the repeats; of all rows from the first repeat to the last
-    if a repeat has few rows.
+    """Values of successive rows within the repeats; if a repeat has few rows, values of the rows
+    from the start of the first repeat to the end of the last repeat.
     """
     spans = [(window.start_s, window.end_s) for window in repeats]
     inside = [int(((t_s > start) & (t_s < end)).sum()) for start, end in spans]
@@ -86,9 +86,9 @@ def _blocks(values: Floats, t_s: Floats, repeats: Sequence[Window]) -> Iterator[
 
 
 def _as_in_turn(values: Floats, count: int, step: float) -> npt.NDArray[np.bool_]:
-    """Whether each step of a block, from a row to the next, is that from meter to meter."""
-    # Steps are shares of the power: when the load changes, two meters that each see a share of the
-    # load still differ by the same share. The step of the load itself is one step of many.
+    """For every step of a block from row to row, whether the step is a step from meter to meter."""
+    # Steps are shares of the power: if two meters measure shares of a load and the load changes,
+    # the relative difference of the meters stays. The step of the load itself is one step of many.
     means = np.maximum((values[1:] + values[:-1]) / 2, 1e-9)
     steps = np.diff(values) / means
     turn = np.arange(steps.size) % count
@@ -97,6 +97,6 @@ def _as_in_turn(values: Floats, count: int, step: float) -> npt.NDArray[np.bool_
     if largest < max(_APART, _STEPS * step / float(np.median(means))):
         return np.zeros(steps.size, dtype=bool)
     if abs(float(usual.sum())) > _NEAR * largest:
-        # after a round of meters the first comes again, at its own level
+        # after a round of meters the first meter comes again, at the level of the first meter
         return np.zeros(steps.size, dtype=bool)
     return np.asarray(np.abs(steps - usual[turn]) <= _NEAR * largest)

@@ -1,4 +1,4 @@
-"""Doubts about an attached meter: its clock, and rows of its file."""
+"""Doubts about an attached meter: the meter's clock, and rows of the meter's file."""
 
 from __future__ import annotations
 
@@ -85,13 +85,13 @@ def _left_out_doubts(readings: Readings) -> tuple[Doubt, ...]:
 
 
 def _listed(series: MeterSeries, rows: Sequence[LeftOut]) -> str:
-    """The first rows with their reasons, and the number of the others."""
+    """The first rows with their reasons, and the number of further rows."""
     shown = "; ".join(f"{series.word} {row.place}: {row.reason}" for row in rows[:_SHOWN])
     return shown + (f"; and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else "")
 
 
 def _spike_doubts(readings: Readings) -> tuple[Doubt, ...]:
-    """Single readings during the run that are far above both of their neighbours."""
+    """Single readings during the run that are far above both neighbours."""
     series = readings.series
     first, last = _places(readings)
     rows = [row for row in series.spikes if first <= row.place <= last]
@@ -109,7 +109,7 @@ def _spike_doubts(readings: Readings) -> tuple[Doubt, ...]:
 
 
 def _recurring_doubts(readings: Readings) -> tuple[Doubt, ...]:
-    """Values that come back in the repeats exactly alike, far from the readings beside them."""
+    """Values that return in the repeats exactly alike, far from the readings before and after."""
     series = readings.series
     first, last = _places(readings)
     doubts = []
@@ -135,7 +135,7 @@ def _recurring_doubts(readings: Readings) -> tuple[Doubt, ...]:
 
 
 def _feed_doubts(series: MeterSeries) -> tuple[Doubt, ...]:
-    """One of several feeds of a file was attached."""
+    """A doubt if the attached series is a single feed of several feeds in the file."""
     if not series.other_feeds:
         return ()
     beside = ", ".join(series.other_feeds[:_SHOWN])
@@ -151,7 +151,7 @@ def _feed_doubts(series: MeterSeries) -> tuple[Doubt, ...]:
 
 
 def _name_doubts(series: MeterSeries) -> tuple[Doubt, ...]:
-    """A doubt about a column that was attached as power or energy and whose name says otherwise."""
+    """A doubt if the name of the attached column contradicts the use as power or energy."""
     if not series.name_says:
         return ()
     quantity = "power" if series.kind == "power" else "energy"

@@ -1,6 +1,6 @@
-"""Names that differ in the number, the letter or the side of a part alone: psu1_w and psu2_w,
-PDU-A1 and PDU-B1, power_left_w and power_right_w. The words around the difference tell whether the
-parts may belong to one load.
+"""Names that differ only in the number, the letter or the side of a part: psu1_w and psu2_w, PDU-A1
+and PDU-B1, power_left_w and power_right_w. The words around the difference decide whether the parts
+may belong to one load.
 """
 
 from __future__ import annotations
@@ -10,10 +10,9 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
-# feed    parts of one load by a word of their name
-#         or the idle and the dynamic part of its power
-# part    parts of one load, as far as their names tell
-# outlet  numbered outlets of a PDU: as a rule, each has a load of its own
+# feed    parts of one load by a word in the names, or the idle and the dynamic part of the power
+# part    possible parts of one load: the names do not contradict
+# outlet  numbered outlets of a PDU: as a rule, every outlet has a separate load
 Relation = Literal["feed", "part", "outlet"]
 
 _WORD = re.compile(r"[^\W\d_]+|\d+")
@@ -40,7 +39,7 @@ _FEED = frozenset(
 # a letter glued to the word: psua, feedb
 _GLUED = re.compile(rf"({'|'.join(sorted(_FEED, key=len, reverse=True))})([a-d])")
 _OUTLET = frozenset(("outlet", "outlets", "socket", "plug", "port", "receptacle", "steckdose"))
-# Other nodes have loads of their own.
+# Different nodes have different loads.
 _NODE = frozenset(
     (
         *("node", "nodes", "nodename", "n", "host", "hosts", "hostname", "server", "machine"),
@@ -50,7 +49,7 @@ _NODE = frozenset(
         *("address", "addr", "model", "asset", "location", "hpc"),
     )
 )
-# Components inside a node, of which a person chooses one on purpose.
+# Components inside a node: a person chooses a component on purpose.
 _COMPONENT = frozenset(
     (
         *("gpu", "gpus", "cpu", "cpus", "gcd", "xpu", "npu", "tpu", "hpu", "accelerator", "accel"),
@@ -60,7 +59,7 @@ _COMPONENT = frozenset(
         *("index", "idx", "uuid", "guid", "serial"),
     )
 )
-# Numbers before these words, or behind these, are times, shares and percentiles.
+# Numbers before or behind words of these sets are times, shares and percentiles.
 _MEASURE = frozenset(
     (
         *("s", "sec", "secs", "second", "seconds", "ms", "us", "ns", "m", "min", "mins", "minute"),
@@ -90,9 +89,9 @@ _FAMILIES = (
     frozenset(("one", "two", "three", "four")),
     frozenset(("i", "ii", "iii", "iv")),
 )
-# Parts of the power of one load, as Kepler tells them apart.
+# Parts of the power of a load, as Kepler distinguishes the parts.
 _LOAD_PARTS = frozenset(("idle", "dynamic", "active", "static", "busy"))
-_COPY = re.compile(r"\.\d+")  # as a table of pandas names the second column of one name
+_COPY = re.compile(r"\.\d+")  # pandas adds .1 to the name of a second column with an equal name
 _COPY_AT_END = re.compile(r"\.\d+$")
 # an address of a network, or the name of a node of a Cray
 _ADDRESS = re.compile(
@@ -103,7 +102,7 @@ _MOST_DIGITS = 2  # of the number of a part; nid001234 is a node
 
 
 class _Name(NamedTuple):
-    """The words and numbers of a name, in small letters, and the characters around them."""
+    """The words and numbers of a name, in small letters, and the characters between words."""
 
     words: tuple[str, ...]
     between: tuple[str, ...]
@@ -115,8 +114,8 @@ def words(name: str) -> tuple[str, ...]:
 
 
 def relation(one: str, other: str, before: str = "") -> Relation | None:
-    """How two names are related; None if they differ in more than the parts that they name, or name
-    parts of other loads. before: a word in front of the names, such as that of their column.
+    """The relation of two names; None if the names differ in more than the named part, or name
+    parts of different loads. before: a word in front of the names, such as the word of the column.
     """
     ours, theirs = _split(one), _split(other)
     if ours.between != theirs.between:
@@ -142,7 +141,7 @@ def relation(one: str, other: str, before: str = "") -> Relation | None:
 
 
 def among(names: Sequence[str], kinds: Sequence[Relation]) -> list[str]:
-    """The names that are related in one of these ways to another of the names."""
+    """The names that have a relation of the given kinds to a second name among `names`."""
     alike: dict[tuple[str, ...], list[str]] = {}
     for name in names:
         alike.setdefault(_split(_without_copy(name)).between, []).append(name)
@@ -169,27 +168,27 @@ def is_feed(word: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _split(name: str) -> _Name:
-    found, between, end = list[str](), list[str](), 0
+    parts, between, end = list[str](), list[str](), 0
     for match in _WORD.finditer(name):
         start = match.start()
         for piece in _CAMEL.split(match[0]):
             glued = _GLUED.fullmatch(piece.lower())
             for part in glued.groups() if glued else (piece,):
-                found.append(part.lower())
+                parts.append(part.lower())
                 between.append(name[end:start])
                 start = end = start + len(part)
-    return _Name(tuple(found), (*between, name[end:]))
+    return _Name(tuple(parts), (*between, name[end:]))
 
 
 def _difference(word: str, other: str, ahead: str, behind: str) -> Relation | None:
-    """The relation of two names that differ in this word, between the words ahead and behind."""
+    """The relation of two names that differ in one word, between the words ahead and behind."""
     numbers = word.isdigit() and other.isdigit()
     single = len(word) == len(other) == 1
     if "idle" in (word, other) and word in _LOAD_PARTS and other in _LOAD_PARTS:
         return "feed"
     if not numbers and not any(word in family and other in family for family in _FAMILIES):
         return None
-    # a number or a letter stands behind the word of its part; a side may stand before the word
+    # a number or a letter stands behind the word of a part; a side may stand before the word
     around = {ahead} if ahead and (numbers or single) else {ahead, behind}
     if around & _NODE or around & _COMPONENT:
         return None

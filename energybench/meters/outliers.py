@@ -1,5 +1,5 @@
-"""Single readings far outside of the power that the run's own sensors and the meter's resolution
-explain: rows of another meter, or energy that a counter loses now and then.
+"""Single readings far from any power that the run's own sensors and the meter's resolution explain:
+rows of a different meter, or energy that a counter loses now and then.
 """
 
 from __future__ import annotations
@@ -19,36 +19,37 @@ from energybench.units import counted
 # Standard deviations of a normal distribution per median absolute deviation (Rousseeuw & Croux,
 # Journal of the American Statistical Association 88, 1993).
 _MAD = 1.4826
-# A reading is outside from this many standard deviations on (one of 10¹⁵ of a normal distribution),
-# from this many steps of the meter, and from this share of the power.
+# A reading is an outlier if the difference exceeds this number of standard deviations (probability
+# 10⁻¹⁵ for a normal distribution), this number of steps of the meter, and this share of the power.
 _DEVIATIONS, _STEPS, _SHARE = 8.0, 3.0, 0.05
-# Readings about each one whose median is the usual difference from the fit: fans, the load of parts
-# without a sensor and a meter that smooths change it for longer than half of them.
+# Number of readings around a reading for the median, which is the usual difference from the fit.
+# Fans, the load of parts without a sensor and a meter that smooths change the difference for longer
+# than half of this number.
 _AROUND = 9
-# Readings before and after each one, whose power by the sensors the reading may show.
+# A reading may show the sensors' power at times up to this number of readings before and after.
 _NEARBY = 3.0
-# The sensors' power there may move by this share of a difference at most.
+# The sensors' power at these times may move by at most this share of a difference.
 _MOVES = 0.25
-# Share of a counter's readings that repeat the reading before, from which on the counter is renewed
-# more seldom than it is read: a difference then does not belong to one interval.
+# If more than this share of a counter's readings repeat the previous reading, the counter is
+# renewed less often than the logger reads: a difference then does not belong to a single interval.
 _REPEATED = 0.05
 # The outliers of the repeats are a doubt from this number on, and from this share of the energy on
-# (one quarter of the target of `sensor_doubts`), if they lie on one side, in the main.
+# (a quarter of the target of `sensor_doubts`), if most outliers lie on one side.
 _LEAST, _MATTERS, _ONE_SIDED = 3, 0.005, 0.8
-# Outliers outside of the repeats that are expected at least, to say that there are none: renewals
-# come at regular times.
+# If fewer outliers are expected outside of the repeats, the absence of outliers outside of the
+# repeats decides nothing: renewals come at regular times.
 _EXPECTED = 2.0
-_ROWS = 3  # that a doubt names
-_MOMENTS = 1_000_000  # of the sensors' power that are looked at
+_ROWS = 3  # rows that a doubt names
+_MOMENTS = 1_000_000  # largest number of moments of the sensors' power
 _SAME_TIME_S = 1e-5  # s since 1970 are known to 0.2 µs
 
 
 class Differences(NamedTuple):
     """Shapes [n], of the intervals of the meter.
 
-    watts    difference from the power by the fit and the readings beside
+    watts    difference from the power by the fit and the neighbouring readings
     outside  whether the difference makes the reading an outlier
-    usual_w  power by the fit and the readings beside
+    usual_w  power by the fit and the neighbouring readings
     shows_w  difference from which a reading is an outlier
     """
 
@@ -72,7 +73,7 @@ def doubts(
 
     t_s           times of the readings, on the run's clock
     by_meter      mean powers of the meter, on the run's clock, before the offset is taken off
-    per_interval  each energy of the file is that since the row before
+    per_interval  every energy in the file is the energy since the previous row
     """
     counter = series.kind == "counter" and not per_interval
     if run is None or series.held:
@@ -88,17 +89,17 @@ def doubts(
     within = np.zeros(shown.end_s.size, dtype=bool)
     for window in repeats:
         within |= (shown.start_s >= window.start_s) & (shown.end_s <= window.end_s)
-    found = differences.outside & within
+    outliers = differences.outside & within
     seconds = np.gradient(shown.end_s)
     joules = differences.watts * seconds
-    net_j, all_j = float(joules[found].sum()), float(np.abs(joules[found]).sum())
+    net_j, all_j = float(joules[outliers].sum()), float(np.abs(joules[outliers]).sum())
     total_j = float((shown.power_w * seconds)[within].sum())
-    if found.sum() < _LEAST or abs(net_j) < max(_MATTERS * total_j, _ONE_SIDED * all_j):
+    if outliers.sum() < _LEAST or abs(net_j) < max(_MATTERS * total_j, _ONE_SIDED * all_j):
         return ()
     if counter and _renewed_between(differences, seconds, within):
         return ()
-    # the reading at which each interval ends
-    ends = np.searchsorted(t_s, shown.end_s[found] - _SAME_TIME_S)
+    # the readings at the ends of the intervals
+    ends = np.searchsorted(t_s, shown.end_s[outliers] - _SAME_TIME_S)
     return (_doubt(series, series.places[np.minimum(ends, t_s.size - 1)], net_j / total_j),)
 
 
@@ -137,7 +138,7 @@ def _differences(
 
 
 def _slope(inside_w: Floats, meter_w: Floats) -> float:
-    """Power of the meter per power inside the node: 1 at least, as of one whole node."""
+    """Power of the meter per power inside the node: at least 1, as for a meter of a whole node."""
     away = inside_w - inside_w.mean()
     square = float(away @ away)
     return max(float(away @ meter_w) / square, 1.0) if square > 0 else 1.0
@@ -162,8 +163,8 @@ def _local_median(values: Floats) -> Floats:
 
 
 def _moment_s(run: RunPower) -> float:
-    """The shortest time of which the sensors show the power; in shorter times they show steps of
-    their own.
+    """The shortest time for which the sensors show a mean power, s. Within shorter times the steps
+    of the sensors dominate.
     """
     span_s = float(run.t_s[-1] - run.t_s[0])
     return max(
@@ -177,7 +178,7 @@ def _moment_s(run: RunPower) -> float:
 def _range_w(
     run: RunPower, start: Floats, end: Floats, spacing: float, offset_u_s: float
 ) -> Floats:
-    """Highest minus lowest power of the sensors near each interval, W."""
+    """Highest minus lowest power of the sensors near every interval, W."""
     moment_s = _moment_s(run)
     reach_s = _NEARBY * spacing + offset_u_s
     edges = np.arange(run.t_s[0], run.t_s[-1], moment_s)
@@ -187,7 +188,7 @@ def _range_w(
     first = np.searchsorted(edges, start - reach_s, side="right") - 1
     last = np.searchsorted(edges, end + reach_s, side="left")
     first, last = np.clip(first, 0, moments_w.size - 1), np.clip(last, 1, moments_w.size)
-    # minimum and maximum over [first, last) of each interval, in alternate places
+    # minimum and maximum over [first, last) of every interval, in alternate places
     padded = np.append(moments_w, moments_w[-1])
     bounds = np.stack((first, np.maximum(last, first + 1)), axis=1).ravel()
     highest = np.maximum.reduceat(padded, bounds)[::2]
@@ -197,19 +198,20 @@ def _range_w(
 def _renewed_between(
     differences: Differences, seconds: Floats, within: npt.NDArray[np.bool_]
 ) -> bool:
-    """Whether a counter's outliers may come from a value that is renewed about as often as it is
-    read, so that some differences hold one renewal more or less. These come at every power, and
-    their energy is in proportion to the power. Energy that is lost now and then is not.
+    """Whether a counter's outliers may come from a value that is renewed about as often as the
+    logger reads: some differences then hold one renewal more or less. Outliers by renewals come at
+    every power, with an energy in proportion to the power. Energy that a counter loses now and then
+    is not in proportion to the power.
     """
-    found = differences.outside
-    amounts, level_w = np.abs(differences.watts * seconds)[found], differences.usual_w[found]
+    outliers = differences.outside
+    amounts, level_w = np.abs(differences.watts * seconds)[outliers], differences.usual_w[outliers]
     alike = float(((amounts - amounts.mean()) ** 2).sum())
     renewed_s = float(amounts @ level_w) / max(float(level_w @ level_w), 1e-300)
     in_proportion = float(((amounts - renewed_s * level_w) ** 2).sum())
     if alike < in_proportion / 2:
         return False
-    # the share of outliers in the repeats, and outside of the repeats, where they would show
+    # the share of outliers in the repeats, and outside of the repeats if outliers would be visible
     visible = renewed_s * differences.usual_w / seconds > differences.shows_w
     beside = visible & ~within
-    expected = float((found & within).sum() / within.sum() * beside.sum())
-    return expected < _EXPECTED or bool((found & beside).any())
+    expected = float((outliers & within).sum() / within.sum() * beside.sum())
+    return expected < _EXPECTED or bool((outliers & beside).any())

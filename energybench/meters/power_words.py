@@ -136,11 +136,11 @@ def words(name: str) -> tuple[str, ...]:
     """The words and numbers of a name, in small letters, also of words that are written as one:
     PowerMax, Pmax, maxPower, MaxConsumedWatts, Spitzenleistung.
     """
-    found: list[str] = []
+    parts: list[str] = []
     for word in name_parts.words(name):
         glued = next((match for glue in _GLUED if (match := glue.fullmatch(word))), None)
-        found.extend(glued.groups() if glued else (word,))
-    return tuple(found)
+        parts.extend(glued.groups() if glued else (word,))
+    return tuple(parts)
 
 
 def contradiction(name: str, beside: Iterable[str] = ()) -> str | None:
@@ -188,23 +188,23 @@ def of_value(label: str, value: str, beside: Iterable[str] = ()) -> str | None:
     ours = words(value)
     if not ours or len(ours) > _MOST_WORDS or _NOTES.intersection(kind):
         return None
-    held = contradiction(value, beside)
-    if held is None:
+    other_quantity = contradiction(value, beside)
+    if other_quantity is None:
         return None
     texts = [word for word in ours if not word.isdigit()]
     every = frozenset(texts)
     # `va` and `var` are words of other names as well
     if every & _UNITS and not every & ((_APPARENT | _REACTIVE) - _UNITS):
-        return held if texts[-1] in _UNITS else None
+        return other_quantity if texts[-1] in _UNITS else None
     if every <= _STATE_WORDS:
         return None
     if every & (_APPARENT | _REACTIVE | _POWER):
-        return held
+        return other_quantity
     if "mode" in kind:
         # the mode of a fan or of a board may be max or static
-        return held if every <= _ALONE else None
+        return other_quantity if every <= _ALONE else None
     states_kind = _KINDS.intersection(kind) and not every & (_RATING | _PART - _ALONE)
-    return held if states_kind or every <= _EXTREME | _ALONE else None
+    return other_quantity if states_kind or every <= _EXTREME | _ALONE else None
 
 
 def tells_state(label: str) -> bool:

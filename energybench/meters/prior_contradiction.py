@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from energybench.errors import BadInput
 from energybench.meters.gain_effects import Energies, relative_u
 from energybench.model import Channel, Estimate
-from energybench.units import show
+from energybench.units import short_figure, show
 
 # Standard uncertainties of belief and measurement together that an error of the sensor explains:
 # 99.73 % of a normal distribution (GUM, table G.1), and more than every board in arXiv 2312.02741.
@@ -95,7 +95,8 @@ def check_attached_board(
         return
     raise BadInput(
         where,
-        f"shows {meter_w:.4g} W where the board's own sensor shows {board_w:.4g} W",
+        f"shows {short_figure(meter_w, 4)} W where the board's own sensor shows "
+        f"{short_figure(board_w, 4)} W",
         "the meter saw one of several feeds (slot and cables) or another board, or its unit or "
         "column is wrong",
     )

@@ -22,13 +22,17 @@ from energybench.meters.readings import (
 )
 from energybench.meters.times import Times
 
-_MOST_COMPARED = 64  # series of an answer that are compared with each other
+_MOST_COMPARED = 64  # series of an answer, for pairwise comparison
 _SAVE = "save the answer of /api/v1/query_range"
 
 
 class Answer(NamedTuple):
-    """The chosen series: its labels as one text, its unit and readings, other feeds beside it, and
-    what it holds by its name and labels in place of the power or energy that is read from it.
+    """The chosen series.
+
+    what         the labels of the series as a text
+    other_feeds  further feeds of the load in the answer
+    says         content that the name or a label states, if the content is not the mean power or
+                 the energy of the load; ""
     """
 
     what: str
@@ -39,7 +43,7 @@ class Answer(NamedTuple):
 
 
 def read(path: str, document: Any, choice: Choice) -> Answer:
-    """The series that the choice takes. Raises BadInput."""
+    """Read the series that the choice selects. Raises BadInput."""
     if choice.column is not None:
         raise BadInput(
             "--column",
@@ -74,7 +78,7 @@ def read(path: str, document: Any, choice: Choice) -> Answer:
 
 
 def _other_feeds(series: dict[str, Any], result: list[Any]) -> tuple[str, ...]:
-    """The labels that tell other feeds of the load of this series, if those draw power."""
+    """The labels of further feeds of the load that draw power."""
     others: dict[str, None] = {}
     for one in result:
         other = feeds.other_feed(_texts(series), _texts(one)) if isinstance(one, dict) else ""
@@ -89,7 +93,9 @@ def _other_feeds(series: dict[str, Any], result: list[Any]) -> tuple[str, ...]:
 
 
 def _says(name: str, labels: Mapping[str, str], result: list[Any], choice: Choice) -> str:
-    """What a series holds by its name or by its labels, if that contradicts its use; ""."""
+    """The content that the name or a label states, if the choice uses the series as something
+    different; "".
+    """
     text = column_names.says(name, choice.unit)
     text = text or _labels_say(labels, [_texts(one) for one in result if isinstance(one, dict)])
     stated = labels.get("unit", "")
@@ -101,12 +107,14 @@ def _says(name: str, labels: Mapping[str, str], result: list[Any], choice: Choic
 
 
 def _labels_say(labels: Mapping[str, str], every: Sequence[Mapping[str, str]]) -> str:
-    """Another quantity, another statistic or a part of the load, by a label; ""."""
+    """The quantity, the statistic or the part of the load that a label states, if not mean power or
+    energy of the whole load; "".
+    """
     for label, value in labels.items():
         beside = [other[label] for other in every if label in other]
-        held = power_words.of_value(label, value, beside)
-        if held is not None and label != "__name__":
-            return held
+        other_quantity = power_words.of_value(label, value, beside)
+        if other_quantity is not None and label != "__name__":
+            return other_quantity
     return ""
 
 
@@ -136,7 +144,7 @@ def _matrix(path: str, answer: Any) -> list[Any]:
 
 
 def _chosen(result: list[Any], choice: Choice, path: str) -> dict[str, Any]:
-    """The only series, or the only series that the choice fits. Raises BadInput."""
+    """The only series that the choice fits. Raises BadInput if none or several fit."""
     every = [series for series in result if isinstance(series, dict)]
     fitting = [series for series in every if _fits(series, choice)]
     if choice.board:
@@ -161,8 +169,8 @@ def _chosen(result: list[Any], choice: Choice, path: str) -> dict[str, Any]:
 
 
 def _telling(every: list[dict[str, Any]], choice: Choice) -> list[str]:
-    """label=value pairs that a single series has, without series of the other side of the power
-    supply.
+    """label=value pairs that occur in a single series. Pairs of series on the opposite side of the
+    power supply are left out if further pairs remain.
     """
     pairs: dict[str, list[dict[str, str]]] = {}
     for series in every:
@@ -177,12 +185,12 @@ def _telling(every: list[dict[str, Any]], choice: Choice) -> list[str]:
 
 
 def _holds_other(labels: Mapping[str, str], every: Sequence[Mapping[str, str]]) -> bool:
-    held = power_words.contradiction(labels.get("__name__", ""))
-    return held is not None or bool(_labels_say(labels, every))
+    other_quantity = power_words.contradiction(labels.get("__name__", ""))
+    return other_quantity is not None or bool(_labels_say(labels, every))
 
 
 def _reading(path: str, place: int, pair: Any, times: Times) -> LoggedReading:
-    """One [seconds, "value"]. Raises BadInput."""
+    """The reading of a pair [seconds, "value"]. Raises BadInput."""
     if not isinstance(pair, list) or len(pair) != 2:
         seconds, value = None, None
     else:

@@ -1,5 +1,5 @@
-"""The step in which a meter's values come, if the values themselves show one that is coarser than
-their last digit: 50 W, tenths of an ampere at 230 V, or a counter that counts every 10 Wh.
+"""The step between a meter's possible values, if the values show a step that is coarser than the
+last digit: 50 W, tenths of an ampere at 230 V, or a counter that counts every 10 Wh.
 """
 
 from __future__ import annotations
@@ -9,33 +9,33 @@ from collections.abc import Sequence
 from decimal import Decimal
 from itertools import pairwise
 
-# Chance that values without such a step are all multiples of one, below which the step is evident.
-# Values of a real load fall on all digits alike.
+# A step is evident if values without a step would be multiples of the step with less than this
+# probability. Values of a real load fall on every digit with equal probability.
 _CHANCE = 1e-3
 # A meter with several ranges may have a coarser step for its larger readings.
 _LOAD = Decimal("0.5")
-# Of multiples that were rounded: values, and counts of a step, at least; steps in the smallest
-# difference, at most; and half a count, with the error of a fitted step.
+# Limits for multiples that were rounded: fewest values, and fewest counts in a step; most steps in
+# the smallest difference; and half a count, with an allowance for the error of a fitted step.
 _FEWEST, _STEPS, _HALF = 4, 3, 0.6
 
 
 def evident_step(numbers: Sequence[Decimal], digit: Decimal) -> Decimal | None:
-    """The coarsest step that the values, or those of at least half of the largest, show, in their
-    own unit; None if they show none that is coarser than the digit.
+    """The coarsest step that the values show, or that the values above half of the largest value
+    show, in the unit of the values; None if the values show no step coarser than the digit.
     """
     counts = {int((number / digit).to_integral_value()) for number in numbers if number > 0}
     largest = max(counts, default=0)
-    found = 1.0
+    coarsest_step = 1.0
     for some in (counts, {n for n in counts if n >= _LOAD * largest}):
-        found = max(found, _common_step(some), _rounded_step(some))
-    return digit * Decimal(found) if found > 1 else None
+        coarsest_step = max(coarsest_step, _common_step(some), _rounded_step(some))
+    return digit * Decimal(coarsest_step) if coarsest_step > 1 else None
 
 
 def counted_step(numbers: Sequence[Decimal], digit: Decimal) -> Decimal:
-    """The step by which a counter counts, in its own unit: the digit, or a coarser step of which
-    all differences of its values are multiples.
+    """The step of a counter, in the counter's unit: the digit, or a coarser step. The differences
+    of the counter's values are multiples of the step.
 
-    The counter may have begun between two multiples of its step.
+    The counter may have begun between two multiples of the step.
     """
     first = min(numbers)
     counts = {int(((number - first) / digit).to_integral_value()) for number in numbers}
@@ -45,7 +45,7 @@ def counted_step(numbers: Sequence[Decimal], digit: Decimal) -> Decimal:
 
 
 def _common_step(counts: set[int]) -> int:
-    """The largest common divisor of distinct whole counts, if it is no chance; else 1.
+    """The largest common divisor of distinct whole counts; 1 if the divisor may be chance.
 
     k whole numbers have a common divisor of at least g with a probability of at most
     1/g^k + 1/(g+1)^k + …, which is about 1/((k - 1)·g^(k-1)).
@@ -57,11 +57,11 @@ def _common_step(counts: set[int]) -> int:
 
 
 def _rounded_step(counts: set[int]) -> float:
-    """The step of which all counts are multiples that were rounded to whole counts, as of 0.1 A at
-    117.3 V; 1 if there is none, or if it may be chance.
+    """The step if the counts are multiples of a step, rounded to whole counts, as the power of
+    0.1 A at 117.3 V is; 1 if no step fits, or if the step may be chance.
 
-    The smallest difference of two counts is one step, or a few. A count lies within half a count of
-    a multiple of g with a probability of 1/g.
+    The smallest difference of two counts is a step, or a few steps. A count lies within half a
+    count of a multiple of g with a probability of 1/g.
     """
     ordered, k = sorted(counts), len(counts)
     if k < _FEWEST:
@@ -71,7 +71,7 @@ def _rounded_step(counts: set[int]) -> float:
         step, products, squares = smallest / steps, 0.0, 0.0
         if step < _FEWEST:
             break
-        # from the smallest count on, each multiple makes the step more exact
+        # from the smallest count on, every multiple makes the step more exact
         for count in ordered:
             times = round(count / step)
             products, squares = products + times * count, squares + times**2

@@ -1,5 +1,5 @@
-"""Which of the values that a meter shows again and again count in the energy of a repeat, and are
-not the load's: the run's own sensors show whether the power moved as the readings did.
+"""Recurring values of a meter that count in the energy of a repeat and do not come from the load:
+the run's own sensors show whether the power moved like the readings.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from energybench.meters.series import MeterSeries, MeterSteps
 from energybench.model import Window
 
 Indices = npt.NDArray[np.intp]
-# A whole node moves by 0.8 to 1.6 times what the sensors inside show; a part without a sensor, and
-# readings at the edge of a move, take more of it.
+# Least ratio of the move that the sensors inside show to the move of the meter. A whole node moves
+# by 0.8 to 1.6 times the move of the sensors; parts without a sensor, and readings at the edge of a
+# move, make the ratio smaller.
 _OF_THE_MOVE = 0.4
-# Share of the stays in the repeats that the sensors do not explain, for a doubt: at single edges
-# the clocks or the averaging of meter and sensors differ.
+# Least share of unexplained stays in the repeats for a doubt: at single edges the clocks or the
+# averaging of meter and sensors differ.
 _UNEXPLAINED = 0.5
 
 
@@ -44,15 +45,15 @@ def in_repeats(
         counts |= (middle_s > window.start_s) & (middle_s < window.end_s)
     # powers that hold have no interval before the first reading
     places = series.places[series.places.size - middle_s.size :]
-    found = []
+    unexplained_values = []
     for value in series.recurring:
         stays = _stays(np.flatnonzero(np.isin(places, value.places)))
         counted = [stay for stay in stays if counts[stay].any()]
         strange = [stay for stay in counted if not _moves(stay, by_meter.power_w, inside_w)]
         if strange and len(strange) >= _UNEXPLAINED * len(counted):
             left = [int(place) for stay in strange for place in places[stay[counts[stay]]]]
-            found.append(Recurring(value.text, tuple(dict.fromkeys(left))))
-    return series._replace(recurring=tuple(found))
+            unexplained_values.append(Recurring(value.text, tuple(dict.fromkeys(left))))
+    return series._replace(recurring=tuple(unexplained_values))
 
 
 def _means(start_s: Floats, end_s: Floats, inside: RunPower | None) -> Floats:

@@ -1,8 +1,8 @@
-"""How often a meter renews its power reading, if a logger asks more often than that: a BMC may
-renew it every ten seconds while the log has a row a second.
+"""The period at which a meter renews its power reading, if a logger asks more often: a BMC may
+renew the reading every ten seconds while the log has a row per second.
 
-The readings of a steady load change when the load does, whatever the meter: changes that are those
-of the load tell nothing of the meter.
+The readings of a steady load change when the load changes, with any meter: changes of the load do
+not show the period of the meter.
 """
 
 from __future__ import annotations
@@ -14,25 +14,31 @@ from energybench.meters.attached_run import Meter
 from energybench.meters.clock_offset import RunPower
 from energybench.meters.series import MeterSeries, spacing_s
 
-# A value that stays for at least this many readings, as a rule, was not renewed between.
+# If values stay for at least this number of readings, as a rule, the meter renews less often than
+# the logger asks.
 _STAYS = 2.5
-# Share of the changes that come at multiples of the period of renewal, or with the load.
+# Least share of the changes at multiples of the period of renewal, or with the load.
 _REGULAR = 0.95
 _RENEWALS = 10
-# Readings by which a change may be off: both of its times are known to the spacing.
+# The changes are renewals if the variance of the number of rows from change to change is below this
+# share of the variance for changes by chance.
+_EVEN = 0.5
+# Largest error of a time between changes, in spacings of the readings: the times of both changes
+# are known only to the spacing.
 _OFF = 1.2
-# The load moves if its power does by this many steps of the meter.
+# The load moves if the power moves by this number of the meter's steps.
 _MOVES = 2.0
-# Changes of the readings per move of the load, if the changes are the load's.
+# Largest ratio of changes of the readings to moves of the load, or of moves to changes, if the load
+# causes the changes.
 _ALIKE = 1.25
-_TRIED = 5  # changes that each give the offsets to try, one for every move of the load
+_TRIED = 5  # changes whose distances from the moves of the load are the offsets to try
 
 
 def period_s(
     series: MeterSeries, run: RunPower | None, zero_s: float, meter: Meter
 ) -> float | None:
-    """Period at which the meter renews its values, if the logger asked several times in each; None
-    if every reading is new, or if the changes may all be those of the load.
+    """Period at which the meter renews its values, if the logger asked several times per period;
+    None if every reading is new, or if the load may have caused every change.
 
     run, zero_s  power of the sensors inside the node or board, and time 0 of the run's clock
     """
@@ -44,7 +50,7 @@ def period_s(
     period = float(np.median(between[between < 1.5 * np.median(between)]))
     if period < _STAYS * spacing:
         return None
-    # readings tell the time of a change to their spacing
+    # readings show the time of a change to the spacing of the readings
     count = np.maximum(np.round(between / period), 1)
     regular = np.abs(between - count * period) <= _OFF * spacing
     often = (count == 1).sum() >= max(_RENEWALS / 2, between.size / 2)
@@ -58,11 +64,12 @@ def period_s(
 def _is_of_load(
     changes_s: Floats, series: MeterSeries, run: RunPower, meter: Meter, period: float
 ) -> bool:
-    """Whether the changes are as many as the moves of the load, and each comes at the same time
-    after a move; or as many, and a person states that a reading averages over less than a period.
+    """Whether the load may cause the changes. The number of changes must be similar to the number
+    of moves of the load. In addition every change comes at a constant time after a move, or a
+    person states that a reading averages over less than a period.
 
     A meter that renews its readings keeps a value while the load moves, or changes the value while
-    the load stays, or is late by another time at every move.
+    the load stays, or has a varying delay after the moves.
     """
     spacing = spacing_s(series)
     moves_s = _moves(series, run, spacing)
@@ -99,7 +106,9 @@ def _moves(series: MeterSeries, run: RunPower, spacing: float) -> Floats:
 
 
 def _apart(times_s: Floats, least_s: float) -> Floats:
-    """The first of times that are closer together than this: two readings see one change."""
+    """The times without those that follow a kept time by less than `least_s`: two readings may show
+    a single change.
+    """
     if times_s.size == 0:
         return times_s
     kept = [float(times_s[0])]
@@ -110,15 +119,36 @@ def _apart(times_s: Floats, least_s: float) -> Floats:
 
 
 def _share_near(times_s: Floats, others_s: Floats, near_s: float) -> float:
-    """Share of the times that have one of the others near."""
+    """Share of the times with a time of `others_s` within `near_s`."""
     right = np.searchsorted(others_s, times_s)
     after = np.abs(others_s[np.minimum(right, others_s.size - 1)] - times_s)
     before = np.abs(others_s[np.maximum(right - 1, 0)] - times_s)
     return float((np.minimum(after, before) <= near_s).mean())
 
 
+def irregular_period_s(series: MeterSeries) -> float | None:
+    """Mean time between two changes of the value, s, if the times between changes are alike. None
+    if the times scatter like times between changes by chance, or if hardly a row repeats the value
+    before.
+    """
+    rows = np.diff(np.flatnonzero(np.diff(series.raw)))
+    if rows.size < 2 * _RENEWALS or (rows > 1).sum() < _RENEWALS:
+        return None
+    mean = float(rows.mean())
+    # changes by chance: a geometric distribution
+    return mean * spacing_s(series) if rows.var() < _EVEN * mean * (mean - 1) else None
+
+
+def shown(series: MeterSeries) -> MeterSeries:
+    """Every row at the time at which the value came: several rows share a time."""
+    new = np.diff(series.raw, prepend=series.raw[0] - 1) != 0
+    return series._replace(
+        t_s=series.t_s[np.maximum.accumulate(np.where(new, np.arange(new.size), 0))]
+    )
+
+
 def renewals(series: MeterSeries, period_s: float) -> MeterSeries:
-    """One reading for each renewal: at each change of the value, and once a period in between."""
+    """One reading per renewal: at every change of the value, and once per period in between."""
     spacing = spacing_s(series)
     late_s = spacing / 2
     kept, times = [0], [float(series.t_s[0])]
@@ -127,7 +157,7 @@ def renewals(series: MeterSeries, period_s: float) -> MeterSeries:
             kept.append(i)
             times.append(float(series.t_s[i]))
         elif series.t_s[i] - times[-1] > period_s + late_s:
-            # the same value again, renewed when it was due
+            # an equal value, renewed when the renewal was due
             kept.append(i)
             times.append(times[-1] + period_s)
     return series._replace(

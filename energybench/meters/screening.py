@@ -1,5 +1,5 @@
-"""Readings of a meter, looked at one by one: a few that no load explains are left out, each with
-its place and value; many are a reason to refuse the file.
+"""Screening of single readings of a meter. A few readings that no load explains are left out, with
+their places and values; many such readings are a reason to refuse the file.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from energybench.meters.readings import LeftOut
 from energybench.model import Kind
 from energybench.units import counted
 
-# More than this share of the readings, and more than this number, are no exceptions.
+# More left-out readings than this share of the file, and than this number, refuse the file.
 MOST_LEFT_OUT, _MANY = 0.1, 3
-# Values within a reason, and reasons that are named beside the first.
+# Pattern of values inside a reason, and number of reasons to name beside the first reason.
 _VALUES, _REASONS = re.compile(r"\(.*?\)|'.*?'|-?\d[\d.,]*"), 3
-# Words of a register that was not read: all ones, the largest signed value, and rows of nines
+# Words of a register that was not read: every bit set, the largest signed value, and rows of nines
 # (IPMI and SNMP use 0xFFFF, hwmon of Grace 0xFFFFFFFF mW, Modbus meters 0x7FFF).
 _REGISTER = frozenset(
     (
@@ -33,18 +33,19 @@ _REGISTER = frozenset(
     )
 )
 _SENTINELS = _REGISTER | frozenset("9" * n for n in range(4, 11))
-# A sentinel that is within this factor of a reading beside it is a reading.
+# A sentinel within this factor of a neighbouring reading is a reading.
 _NEAR = Decimal(2)
-# Times both neighbours. A board or a node that goes from idle to full load and back draws 3 to 8
-# times its idle power (datasheets: 60 to 500 W for a board), and stays there for several readings.
+# Ratio of a spike to both neighbours. A board or a node that goes from idle to full load and back
+# draws 3 to 8 times the idle power (datasheets: 60 to 500 W for a board), and stays at full load
+# for several readings.
 _SPIKE = Decimal(10)
-# A load that draws this much on both sides of a few zeros did not stop drawing power.
+# A load with at least this power on both sides of a few zeros did not stop drawing power.
 _LOAD_W = Decimal(10)
 _FEW_ZEROS = 10  # as a hole in the file may be ten readings long
 
 
 class Value(NamedTuple):
-    """A reading in W or J (or the reason why the cell holds none), with its place and time."""
+    """A reading in W or J (or the reason why the cell holds no reading), with place and time."""
 
     place: int
     t_s: float
@@ -58,7 +59,7 @@ class StartedAnew(BadInput):
 
 
 class Screened(NamedTuple):
-    """Readings that a load explains, the rows left out, and rows that stay with a doubt."""
+    """Readings that a load explains, rows left out, and rows that are kept with a doubt."""
 
     values: list[Value]
     left_out: list[LeftOut]
@@ -68,9 +69,9 @@ class Screened(NamedTuple):
 def screen(
     where: str, word: str, kind: Kind, values: Sequence[Value], most_w: float | None
 ) -> Screened:
-    """The readings that a load explains. most_w: no real power exceeds it.
+    """The readings that a load explains. most_w: no real power exceeds this limit, W.
 
-    Raises BadInput if many do not.
+    Raises BadInput if no load explains many of the readings.
     """
     reasons: dict[int, str] = {i: v.reason for i, v in enumerate(values) if v.value is None}
     for i, reading in enumerate(values):
@@ -97,8 +98,9 @@ def screen(
 
 
 def check_few(where: str, left_out: Sequence[LeftOut], count: int) -> None:
-    """Raises BadInput if many rows hold no reading, with the first row of each reason. where:
-    'meter.csv line'.
+    """Raises BadInput if many rows hold no reading, with the first row of every reason.
+
+    where: 'meter.csv line'
     """
     if len(left_out) <= max(_MANY, MOST_LEFT_OUT * count):
         return
@@ -121,7 +123,8 @@ def _power(values: Sequence[Value], bad: dict[int, str], most_w: float | None) -
     reasons = _sentinels(values, [i for i in range(len(values)) if i not in bad])
     good = [i for i in range(len(values)) if i not in bad and i not in reasons]
     above = [i for i in good if most_w is not None and _watts(values[i]) > most_w]
-    # if most readings are above, then the unit is wrong, and the level will tell
+    # if most readings are above the limit, the unit is wrong, and the check of the level refuses
+    # the file
     if len(above) <= len(good) / 2:
         limit = f"{most_w or 0:g} W"
         for i in above:
@@ -130,11 +133,12 @@ def _power(values: Sequence[Value], bad: dict[int, str], most_w: float | None) -
 
 
 def _sentinels(values: Sequence[Value], good: Sequence[int]) -> dict[int, str]:
-    """Readings that a meter shows for none, unless the other readings beside them are like them.
+    """Sentinels that a meter shows in place of a reading, by index, with a reason. A sentinel close
+    to neighbouring readings is a real reading.
 
-    A meter that fails for a while shows its sentinel in every row of that time, so that a row of
-    them does not make a sentinel a reading. Of a file that holds nothing else, the words of a
-    register are no readings, and a number of nines may be one.
+    A meter that fails for a while shows a sentinel in every row, and a run of sentinels is not a
+    confirmation: neighbours are the nearest readings that are not sentinels. In a file with only
+    sentinels, the words of a register are failed readings, and a number of nines may be a reading.
     """
     suspects = [i for i in good if _is_sentinel(values[i].text)]
     others = [i for i in good if not _is_sentinel(values[i].text)]
@@ -146,8 +150,8 @@ def _sentinels(values: Sequence[Value], good: Sequence[int]) -> dict[int, str]:
             continue
         if not _near(_watts(values[i]), beside):
             reasons[i] = f"{values[i].text} stands for a failed reading"
-    # a number that stands for no reading once does so wherever it stands, also within a load that
-    # is like it
+    # a number that stands for a failed reading once stands for a failed reading everywhere, also
+    # within a load of similar power
     failed = {values[i].value for i in reasons}
     for i in suspects:
         if values[i].value in failed:
@@ -156,8 +160,8 @@ def _sentinels(values: Sequence[Value], good: Sequence[int]) -> dict[int, str]:
 
 
 def spikes(values: Sequence[Value]) -> list[LeftOut]:
-    """Readings of power that are ten times both of their neighbours, which are alike: a load may
-    do this, and a meter that fails for one reading as well.
+    """Readings of at least ten times the power of both neighbours, if the neighbours are alike. The
+    cause may be the load, or a meter that failed for a reading.
     """
     rows = []
     for before, reading, after in zip(values, values[1:], values[2:], strict=False):
@@ -204,7 +208,9 @@ def _zeros(values: Sequence[Value], good: Sequence[int]) -> dict[int, str]:
 def _counter(
     where: str, word: str, values: Sequence[Value], bad: dict[int, str], most_w: float | None
 ) -> dict[int, str]:
-    """Single readings of a counter that fall out of its rise. Raises BadInput if it starts anew."""
+    """Single readings of a counter that interrupt the rise of the energy, by index, with a reason.
+    Raises BadInput if the counter starts anew.
+    """
     reasons: dict[int, str] = {}
     good = [i for i in range(len(values)) if i not in bad]
     rising: list[int] = []

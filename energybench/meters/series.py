@@ -239,7 +239,7 @@ def check_sampling(
         what = f"readings come {spacing:.3g} s apart, the shortest repeat lasts {shortest:.3g} s"
         remedy = "log faster, or put more work into a repeat"
         if series.rows_s is not None:
-            raise BadInput(series.where, *_renewed_seldom(series.rows_s, spacing, shortest))
+            raise BadInput(series.where, *_renewed_seldom(series, spacing, shortest))
         if _mostly_failed(series):
             what += ": the rows between hold no reading"
         else:
@@ -263,14 +263,17 @@ def check_sampling(
     _check_holes(series, t_s, repeats, spacing)
 
 
-def _renewed_seldom(rows_s: float, changes_s: float, shortest_s: float) -> tuple[str, str]:
+def _renewed_seldom(series: MeterSeries, changes_s: float, shortest_s: float) -> tuple[str, str]:
     """What is wrong with readings that change less often than they come, and the remedy."""
+    rows_s = series.rows_s or 0.0
+    remedy = "put more work into a repeat, or log a meter that is faster"
+    if series.kind == "power":
+        remedy += f"; if every row is a new reading, say so: --averaging {rows_s:.3g}"
     return (
         f"its rows come {rows_s:.3g} s apart, but its values change every {changes_s:.3g} s only, "
         f"as of a meter that renews its reading so seldom; the shortest repeat lasts "
         f"{shortest_s:.3g} s",
-        "put more work into a repeat, or log a meter that is faster; if every row is a new "
-        f"reading, say so: --averaging {rows_s:.3g}",
+        remedy,
     )
 
 

@@ -20,6 +20,7 @@ from energybench.meters.clock_offset import RunPower
 from energybench.meters.readings import LeftOut
 from energybench.meters.series import MeterSeries, MeterSteps, spacing_s
 from energybench.model import Doubt, Window
+from energybench.units import short_figure
 
 Indices = npt.NDArray[np.intp]
 # The meter showed one value in a row of readings, and not by chance: so many equal readings are
@@ -287,7 +288,7 @@ def _text(series: MeterSeries, rises: Indices, i: int, energy_j: float) -> str:
     return (
         f"{series.what} stood still for {stood_s:.3g} s (to {series.word} "
         f"{series.places[after - 1]}) and did not make up for it, while the run's own sensors tell "
-        f"of {energy_j / seconds:.4g} W"
+        f"of {short_figure(energy_j / seconds, 4)} W"
     )
 
 

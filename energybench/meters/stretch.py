@@ -11,17 +11,19 @@ from energybench.errors import BadInput
 from energybench.meters import screening
 from energybench.meters.readings import LeftOut, LoggedReading
 
-# A single time this many spacings away from its neighbours, which follow each other within as many,
-# was not read from the clock; a clock that was set stays set.
+# A single time is wrong if the time is more than this number of spacings away from both neighbours,
+# and if the neighbours follow each other within this number: after a clock was set, the next times
+# would continue from the new setting.
 _FAR = 3.0
-# A log of the newest first: this share of its steps in time goes back, of at least this many.
+# A log has the newest reading first if more than this share of the steps in time goes back, of at
+# least this number of steps.
 _MOST_BACK, _STEPS = 0.9, 3
 
 
 class Around(NamedTuple):
-    """The stretch of the meter's clock that matters, s since 1970, with the run inside.
+    """The stretch of the meter's clock around the run, s since 1970.
 
-    most_w  no real power of the meter's load exceeds it
+    most_w  no real power of the meter's load exceeds this limit
     """
 
     start_s: float
@@ -30,9 +32,10 @@ class Around(NamedTuple):
 
 
 def ascending(readings: Sequence[LoggedReading]) -> list[LoggedReading]:
-    """The readings of a log that begins with the newest, in ascending time; others as they are.
+    """The readings in ascending time if the log begins with the newest reading; else unchanged.
 
-    A clock that was set goes back once: only in a file of the newest first do most times go back.
+    A clock that was set goes back once: only in a log with the newest reading first, most times go
+    back.
     """
     steps = np.diff([reading.t_s for reading in readings])
     back, moved = int((steps < 0).sum()), int((steps != 0).sum())
@@ -43,8 +46,8 @@ def ascending(readings: Sequence[LoggedReading]) -> list[LoggedReading]:
 def of(
     where: str, readings: Sequence[LoggedReading], around: Around | None
 ) -> tuple[list[LoggedReading], list[LeftOut]]:
-    """Readings in ascending time around the run, and stray rows left out: of a file in several
-    pieces, the only piece around the run. where: 'meter.csv line'.
+    """Readings in ascending time around the run, and the stray rows that were left out. If the file
+    has several pieces, only a single piece around the run is used. where: 'meter.csv line'.
 
     Raises BadInput.
     """
@@ -74,7 +77,7 @@ def of(
     piece = pieces[0]
     if around is not None:
         inside = [r for r in piece if around.start_s <= r.t_s <= around.end_s]
-        # a file of another day is told by the place of its readings
+        # keep every reading of a file of a different day: a later error names their places
         piece = inside if len(inside) >= 2 else piece
     return piece, strays
 
@@ -90,7 +93,7 @@ def _without_strays(
     far_s = _FAR * float(np.median(np.abs(forward)))
     stray = np.zeros(t.size, dtype=bool)
     away = (np.abs(forward[:-1]) > far_s) & (np.abs(forward[1:]) > far_s)
-    # one of the two steps goes back, and without the row time goes on
+    # one of the two steps goes back, and without the row the times ascend
     over = t[2:] - t[:-2]
     stray[1:-1] = away & ((forward[:-1] < 0) | (forward[1:] < 0)) & (over >= 0) & (over <= far_s)
     left_out = [

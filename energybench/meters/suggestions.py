@@ -1,5 +1,5 @@
-"""Options with which a meter's file is read, found by trying: a message that suggests a command
-suggests one that works.
+"""Command-line options for a meter's file, tested by reading the file: an error message suggests
+only commands that work.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from energybench.meters.attached_run import Meter, Readings
 from energybench.meters.readings import Undecided
 
 _DEPTH, _TRIES = 4, 24
-# Options that are tried for a fault that all of them leave: W and kW of the possible units.
+# Options to try for a fault that stays with every option: of the possible units, W and kW.
 _ALIKE = 2
-# Options that state a fact of the file, and do not choose among readings or guess their meaning.
+# Options that state a fact of the file. They neither choose among readings nor guess a meaning.
 _STATING = ("--unit", "--timezone")
-# options that choose among readings: of several that are read, the best one is suggested
+# Options that choose among readings: if several values work, the best value is suggested.
 _CHOOSING = ("--select", "--column", "--time-column")
 
 
 def beside(
     error: Undecided, meter: Meter, attempt: Callable[[Meter], float], depth: int = _DEPTH
 ) -> tuple[BadInput, ...]:
-    """Further faults of the file, which stay whichever option resolves the error: a person who
-    states the option would meet them next.
+    """Further faults of the file that every option for the error leaves: a person who states the
+    option would meet these faults next.
     """
     further: list[tuple[BadInput, Meter]] = []
     if any(option[0] not in _STATING for option in error.options):
@@ -45,8 +45,8 @@ def beside(
     return (first,)
 
 
-class _Found(NamedTuple):
-    """Options that work, and how well the readings then follow the run (a correlation)."""
+class _Suggestion(NamedTuple):
+    """Options that work, and the correlation of the readings with the run."""
 
     options: tuple[tuple[str, ...], ...]
     follows: float
@@ -55,40 +55,45 @@ class _Found(NamedTuple):
 def working(
     error: Undecided, meter: Meter, attempt: Callable[[Meter], float]
 ) -> tuple[tuple[str, ...], ...]:
-    """Options that resolve the error and whatever else the file leaves open; () if none does.
+    """Options that resolve the error and every further open question of the file; () if no options
+    do.
 
-    attempt  reads the file; how well its readings follow the run. Raises BadInput.
+    attempt  reads the file and returns the correlation of the readings with the run. Raises
+             BadInput.
     """
     suggestion = _search(error, meter, attempt, _DEPTH, [_TRIES])
     return suggestion.options if suggestion else ()
 
 
-def check(found: Readings, meter: Meter, other: Meter) -> None:
-    """Raises BadInput if the options that were added choose readings that a doubt would take for
-    another quantity, or that stay the same and so tell nothing about unit and column.
+def check(readings: Readings, meter: Meter, other: Meter) -> None:
+    """Check the readings that added options choose. Raises BadInput if the name of the readings
+    states a quantity besides power and energy, or if the readings are constant: constant readings
+    confirm neither unit nor column.
     """
     ours, theirs = (
         (one.choice.column, one.choice.select, one.choice.unit) for one in (meter, other)
     )
     if ours == theirs:
         return
-    if found.series.name_says or found.offset.even == "meter":
-        raise BadInput(found.series.where, found.series.name_says or "is even", "another column")
+    if readings.series.name_says or readings.offset.even == "meter":
+        raise BadInput(
+            readings.series.where, readings.series.name_says or "is even", "another column"
+        )
 
 
 def _search(
     error: Undecided, meter: Meter, attempt: Callable[[Meter], float], depth: int, tries: list[int]
-) -> _Found | None:
-    best: _Found | None = None
+) -> _Suggestion | None:
+    best: _Suggestion | None = None
     count = 0
     for option in error.options:
         if tries[0] <= 0:
             break
         tries[0] -= 1
         other = _with(meter, option)
-        suggestion: _Found | None = None
+        suggestion: _Suggestion | None = None
         try:
-            suggestion = _Found((), attempt(other))
+            suggestion = _Suggestion((), attempt(other))
         except Undecided as next_error:
             if depth > 1:
                 suggestion = _search(next_error, other, attempt, depth - 1, tries)
@@ -98,17 +103,17 @@ def _search(
             continue
         count += 1
         if error.parts and count > 1:
-            # several parts follow the run: each alone would be too little
+            # several parts follow the run: a single part would be too little
             return None
         if best is None or suggestion.follows > best.follows:
-            best = _Found((option, *suggestion.options), suggestion.follows)
+            best = _Suggestion((option, *suggestion.options), suggestion.follows)
         if option[0] not in _CHOOSING:
             break
     return best
 
 
 def _with(meter: Meter, option: tuple[str, ...]) -> Meter:
-    """The meter with one more option of the command line."""
+    """The meter with an additional command-line option."""
     choice, name, value = meter.choice, option[0], option[-1]
     if name == "--holds":
         return meter._replace(holds=True)

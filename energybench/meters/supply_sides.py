@@ -1,6 +1,6 @@
 """The side of the power supply that the name of a column states: the wall (input, AC), or the node
-behind the supply (output, DC, a rail of 12 V). A supply loses 3 to 12 % (80 PLUS), so that the
-output is not the energy at the wall.
+behind the supply (output, DC, a rail of 12 V). A supply loses 3 to 12 % (80 PLUS): the output is
+less than the energy at the wall.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ _OUTPUT = frozenset(
 # German, French, Spanish and Italian: Ausgangsleistung, puissance de sortie, potencia de salida
 _INPUT_BEGINS = ("eingang", "entrée", "entrada", "ingresso")
 _OUTPUT_BEGINS = ("ausgang", "sortie", "salida", "uscita", "sekundär")
-# Devices in front of the node's supply: their output is the input of the node. A secondary feed
-# is one of two inputs.
+# Devices in front of the node's supply: the output of the device is the input of the node. A
+# secondary feed is an input beside the primary feed.
 _BEFORE_SUPPLY = frozenset(
     (
         *("outlet", "outlets", "socket", "plug", "port", "receptacle", "steckdose", "pdu", "ups"),
@@ -43,8 +43,8 @@ SAYS = {
 
 
 def side(name: str, beside: Iterable[str] = ()) -> Side | None:
-    """The side that a name states; None if it states none, or both. beside: names of the other
-    columns, which tell the `in` of power_in_w from that of "power in W".
+    """The side that a name states; None if the name states no side, or both. beside: names of the
+    remaining columns, to distinguish the `in` of power_in_w from the `in` of "power in W".
     """
     words = frozenset(name_parts.words(name))
     volts = [float(match[1].replace(",", ".")) for match in _VOLTS.finditer(name)]
@@ -65,13 +65,15 @@ def side(name: str, beside: Iterable[str] = ()) -> Side | None:
 
 
 def says(name: str, wanted: Side | None, beside: Iterable[str] = ()) -> str:
-    """The side that a name states against the wanted side; "" if the name agrees."""
+    """The side that a name states, if opposite to the wanted side, in words; "" if not opposite."""
     stated = side(name, beside)
     return SAYS[stated] if wanted and stated not in (None, wanted) else ""
 
 
 def labels_say(labels: Mapping[str, str], wanted: Side | None) -> str:
-    """The same of the values of labels; those of a node, a host or a board are names of devices."""
+    """The side that a value of a label states, if opposite to the wanted side; "". Values of labels
+    for nodes, hosts and boards are names of devices and do not count.
+    """
     for label, value in labels.items():
         devices = any(name_parts.is_component_or_node(word) for word in name_parts.words(label))
         text = "" if devices else says(value, wanted)
@@ -81,7 +83,9 @@ def labels_say(labels: Mapping[str, str], wanted: Side | None) -> str:
 
 
 def agreeing(names: Sequence[str], wanted: Side | None) -> list[str]:
-    """The names that do not state the other side of the supply; all of them if every one does."""
+    """The names that do not state the opposite side of the supply. Every name is returned if every
+    name states the opposite side.
+    """
     agree = [name for name in names if not says(name, wanted, names)]
     return agree or list(names)
 
@@ -95,7 +99,7 @@ def _begins(words: Iterable[str], beginnings: tuple[str, ...]) -> bool:
 
 
 def _has_output(name: str, others: Sequence[str]) -> bool:
-    """Whether another column has the same name with `out` in the place of `in`."""
+    """Whether a column exists with `out` in the place of the name's `in`."""
     words = name_parts.words(name)
     if "in" not in words:
         return False

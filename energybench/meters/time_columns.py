@@ -1,5 +1,5 @@
-"""Milliseconds in a column of their own beside a date and a time, as power analysers store them
-(Date, Time, Millisecond).
+"""Milliseconds in a separate column beside a date and a time, as stored by power analysers (Date,
+Time, Millisecond).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from energybench.meters.readings import Row
 
 _MILLISECONDS = re.compile(r"milli[ _-]?seconds?|milli[ _-]?sekunden?|millis|m[ _-]?sec", re.I)
 _DIGITS = re.compile(r"\d{1,3}")
-# share of the rows, at least; single rows may be cut off
+# least share of the rows with milliseconds; single rows may be cut off
 _MOST = 0.9
 # a time to whole seconds
 _WHOLE = re.compile(r"(?<![\d:])(\d{1,2}:\d{2}:\d{2})(?![\d.,:])")
@@ -21,8 +21,8 @@ _WHOLE = re.compile(r"(?<![\d:])(\d{1,2}:\d{2}:\d{2})(?![\d.,:])")
 def milliseconds(
     names: Sequence[str], rows: Sequence[Row], times: tuple[int, ...]
 ) -> tuple[tuple[int, ...], int | None]:
-    """The columns of the times without that of the milliseconds, and the column of the milliseconds
-    that belong to the times; None: the file has none, or its times hold fractions of a second.
+    """The columns of the times without milliseconds, and the column of the times' milliseconds;
+    None: the file has no milliseconds, or the times hold fractions of a second.
     """
     for column, name in enumerate(names):
         # `ms` alone may be the time that a reading took
@@ -37,7 +37,7 @@ def milliseconds(
 
 
 def date_and_time(names: Sequence[str], chosen: Sequence[int]) -> list[int]:
-    """The columns of --time-column without that of milliseconds. Raises BadInput for three."""
+    """The columns of --time-column without milliseconds. Raises BadInput if three are left."""
     others = [i for i in chosen if len(chosen) < 3 or not _MILLISECONDS.fullmatch(names[i].strip())]
     if len(others) > 2:
         raise BadInput(
@@ -54,7 +54,7 @@ def _belongs(row: Row, column: int, times: Sequence[int]) -> bool:
 
 
 def with_milliseconds(text: str, cell: str) -> str:
-    """The text of a time with its milliseconds."""
+    """The text of a time, with the milliseconds added."""
     cell = cell.strip()
     if not _DIGITS.fullmatch(cell):
         return text

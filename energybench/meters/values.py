@@ -22,11 +22,11 @@ _SPLIT = re.compile(rf"({_NUMBER})\s*((?!x[0-9A-Fa-f])[^\W\d_]{{1,14}})?\.?")
 _THOUSANDS = {mark: re.compile(rf"[-+−]?[1-9]\d{{0,2}}(?:\{mark}\d{{3}})+") for mark in (",", ".")}
 _ODD_SHARE = 0.1
 _GROUPS = str.maketrans("", "", "'’ \u00a0\u202f")
-_MOST_DIGITS = 40  # of a reading; longer numbers are no reading
+_MOST_DIGITS = 40  # longer numbers are not readings
 
 
 def split_unit(text: str) -> tuple[str, str] | None:
-    """Number and unit of a cell ('62.15 W', '1,5 kW', '512'), or None if it is neither."""
+    """Number and unit of a cell ('62.15 W', '1,5 kW', '512'); None if the cell is not a number."""
     match = _SPLIT.fullmatch(text.strip())
     if match is None or len(match[1]) > _MOST_DIGITS:
         return None
@@ -36,8 +36,8 @@ def split_unit(text: str) -> tuple[str, str] | None:
 def decimal_mark(texts: Iterable[str], where: str, *, comma: bool) -> str:
     """The decimal mark of a column: "." or ",".
 
-    comma  whether the file's separator is the one that goes with decimal commas
-    Raises BadInput if the numbers can be read both ways.
+    comma  whether the file's separator is the usual separator beside decimal commas
+    Raises BadInput if the numbers can be read with either mark.
     """
     numbers = [split[0].translate(_GROUPS) for text in texts if (split := split_unit(text))]
     both = [number for number in numbers if "," in number and "." in number]
@@ -56,7 +56,7 @@ def decimal_mark(texts: Iterable[str], where: str, *, comma: bool) -> str:
     elif comma_groups != point_groups:
         mark, unclear = ("." if comma_groups else ","), False
     else:
-        # the few that do not fit are no readings
+        # the few numbers that do not fit are not readings
         mark = "," if len(commas) > len(points) else "."
         unclear = min(len(commas), len(points)) > _ODD_SHARE * len(numbers)
     if unclear:
@@ -70,9 +70,9 @@ def decimal_mark(texts: Iterable[str], where: str, *, comma: bool) -> str:
 
 
 def value(text: str, unit: Unit | None, mark: str) -> tuple[Decimal, Unit | None]:
-    """The number of a cell in W or J, and the unit that it was written in.
+    """The number of a cell in W or J, and the unit in the cell or of the column.
 
-    unit  of the column; None: every cell has its own
+    unit  of the column; None: every cell states a unit
     Raises ValueError with the reason why the cell holds no reading.
     """
     shown = text.strip()[:40]
@@ -95,7 +95,9 @@ def value(text: str, unit: Unit | None, mark: str) -> tuple[Decimal, Unit | None
 
 
 def _plain(number: str, mark: str) -> str:
-    """The number with a decimal point and without separators of thousands; "" if it has others."""
+    """The number with a decimal point and without separators of thousands; "" if a separator is in
+    a wrong place.
+    """
     other = "," if mark == "." else "."
     if re.search(r"[ \u00a0\u202f]", number) and not re.search(
         r"^\D*\d{1,3}(?:[ \u00a0\u202f]\d{3})+(?!\d)", number

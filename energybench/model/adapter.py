@@ -1,6 +1,5 @@
-"""An adapter: how the output of an application tells the work done, the figure of merit, the
-check, and what makes two runs the same problem. A person writes it as TOML
-(docs/workloads/applications.md).
+"""An adapter: how to read the work, the figure of merit, the check, and the identity of the problem
+from the output of an application. Adapters are TOML files (docs/workloads/applications.md).
 """
 
 from __future__ import annotations
@@ -16,13 +15,13 @@ Stream = Literal["stdout", "stderr"]
 
 
 class OutputPlace(Noun, frozen=True, kw_only=True):
-    """The place of the output that is read.
+    """The place of the output.
 
     stream        stream of the program; not read if `file` is stated
     file          file in the working directory
-    file_options  option of the program → name of the file that the option's word stands for, with
-                  {} for the word ("-deffnm" → "{}.log"); the first option on the command line wins
-    appends       whether the program adds to a file that exists
+    file_options  option of the program → file name for the option's word, with {} for the word
+                  ("-deffnm" → "{}.log"); the first option on the command line wins
+    appends       whether the program adds to an existing file
     """
 
     stream: Stream = "stdout"
@@ -34,7 +33,7 @@ class OutputPlace(Noun, frozen=True, kw_only=True):
 class ValuePattern(Noun, frozen=True, kw_only=True):
     """A regular expression in the syntax of RE2. Each named group is a value.
 
-    product   name of one more value: the product of all groups of a match, which are numbers. Its
+    product   name of a further value: the product of all groups of a match, which are numbers. Its
               sum is the work of a program that states sizes and steps of several stages.
     take      the value if the pattern matches several times; count: the number of matches
     required  whether an output without a match is a failed check
@@ -57,7 +56,7 @@ class WorkRule(Noun, frozen=True, kw_only=True):
 
 
 class FigureRule(Noun, frozen=True, kw_only=True):
-    """The figure of merit as the program states it; `value` is a formula of the values."""
+    """The figure of merit stated by the program; `value` is a formula of the values."""
 
     value: str
     unit: str
@@ -67,7 +66,7 @@ class CheckRule(Noun, frozen=True, kw_only=True):
     """A check of the result: |value - target| <= tolerance, or the text of a value.
 
     value   formula of the values; with `equals`, the name of a value
-    equals  text that the value must be
+    equals  required text of the value
     """
 
     quantity: str
@@ -78,13 +77,13 @@ class CheckRule(Noun, frozen=True, kw_only=True):
 
 
 class ProblemRule(Noun, frozen=True, kw_only=True):
-    """What makes two runs the same problem.
+    """The identity of the problem: two runs with equal identities solve the same problem.
 
     values        values of the output that belong to the problem
     file_options  option of the program → name of the input file, as in `OutputPlace`
-    files         input files in the working directory, if none of these options was given
-    stdin         whether a file on standard input is the input if none of these options was given
-    word_options  option of the program → number of words after it that belong to the problem
+    files         input files in the working directory, if no such option was given
+    stdin         whether a file on standard input is the input if no such option was given
+    word_options  option of the program → number of following words that belong to the problem
     """
 
     values: tuple[str, ...] = ()
@@ -97,13 +96,13 @@ class ProblemRule(Noun, frozen=True, kw_only=True):
 class RunRule(Noun, frozen=True, kw_only=True):
     """How `energybench run` runs the application with an input deck of its own.
 
-    deck         folder with the input files, beside the adapter; @name@ in them is a parameter
+    deck         folder with the input files, beside the adapter; @name@ in a file is a parameter
     command      the measured program and its words; {name} is a parameter, {threads} the threads
     prepare      commands before the measurement
     environment  variables of all commands
-    missing      what to do if the program is not installed
+    missing      remedy if the program is not installed
     sizes        size → parameters of the deck
-    derived      further parameters, whole numbers, by formulas of the others
+    derived      further parameters, whole numbers, by formulas of the other parameters
     """
 
     deck: str
@@ -118,8 +117,8 @@ class RunRule(Noun, frozen=True, kw_only=True):
 class Adapter(Noun, frozen=True, kw_only=True):
     """An application seen through its output.
 
-    programs  names of the program ("lmp", "lmp_*"): options are looked for behind it
-    run       None: the adapter only reads the output of commands that a person runs
+    programs  names of the program ("lmp", "lmp_*"): options are searched behind the name
+    run       None: the adapter only reads the output of commands run by a person
     """
 
     schema: Literal["energybench-adapter/1"]

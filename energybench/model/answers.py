@@ -1,4 +1,4 @@
-"""What the answers of a projection are answers of, in words: whose carbon it is."""
+"""The subject of a projection's answers, in words: the owner of the carbon."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ BASIS_WORDS: Mapping[CarbonBasis, str] = {
 
 
 def carbon_basis(projection: Projection) -> str:
-    """'location-based': the basis of the intensities behind the carbon saved, whatever the label of
-    its line says; "basis not stated" if no input of it has one, "" without an answer.
+    """'location-based': the basis of the intensities behind the carbon saved, for any label of its
+    line; "basis not stated" if no input has a basis, "" without an answer.
     """
     answer = projection.saved_tco2e_per_month
     if answer is None:

@@ -1,4 +1,4 @@
-"""Results that are derived from measurements: comparison, grade, document."""
+"""Results derived from measurements: comparison, grade, document."""
 
 from __future__ import annotations
 
@@ -43,22 +43,23 @@ class Comparison(Noun, frozen=True, kw_only=True):
     """Baseline against candidate, for the same work.
 
     title                  ENERGY_RATIO, or TIME_X_ASSUMED_POWER if a side is estimated
-    workloads              recorded by the runs, (baseline, candidate); "" for a run of a program of
-                           the user's own, of which only the label says what it is
+    workloads              recorded by the runs, (baseline, candidate); "" for a run of a user's own
+                           program, described only by its label
     energy_ratio           E_baseline / E_candidate
     speedup                T_baseline / T_candidate
-    verdict                None if no energy verdict can be given
-    counted_once           False if the energy of a side may be that of too few nodes, boards or
-                           feeds, of a node counted several times, of other jobs as well, or of a
-                           sensor that shows no possible power: then there is no verdict
+    verdict                None without an energy verdict
+    counted_once           False if the energy of a side may belong to too few nodes, boards or
+                           feeds, to a node counted several times, to other jobs as well, or to a
+                           sensor with an impossible power: then there is no verdict
     scatter_known          whether both sides were repeated. If not, the verdict is "inconclusive",
                            and no interval of this comparison holds the run-to-run scatter of both
-    paired                 number of blocks of interleaved runs that were analysed as pairs; None
-                           for two separate runs (Welch's t)
+                           sides
+    paired                 number of blocks of interleaved runs, analysed as pairs; None for two
+                           separate runs (Welch's t)
     power_w, idle_power_w  of one node, (baseline, candidate), for projections
-    digests                of the files of both runs, (baseline, candidate); None if the comparison
-                           was not made from stored runs
-    stamps                 computed from the other fields, whatever is stated
+    digests                of the files of both runs, (baseline, candidate); None for a comparison
+                           without stored runs
+    stamps                 computed from the other fields; a stated value is ignored
     """
 
     schema: Literal["energybench/1"] = "energybench/1"
@@ -93,7 +94,7 @@ class Comparison(Noun, frozen=True, kw_only=True):
 
 
 class Check(Noun, frozen=True, kw_only=True):
-    """One requirement of a rule book, and what the measurement has.
+    """A requirement of a rule book, and the property of the measurement.
 
     Figures in `found` are never rounded across the limit.
     """
@@ -104,7 +105,7 @@ class Check(Noun, frozen=True, kw_only=True):
 
 
 class Aspect(Noun, frozen=True, kw_only=True):
-    """The requirements of a rule book under one heading, at one level.
+    """The requirements of a rule book under a heading, at a level.
 
     level   "" for a rule book without levels
     result  fail if a check fails, else unknown if a check is unknown
@@ -117,10 +118,10 @@ class Aspect(Noun, frozen=True, kw_only=True):
 
 
 class RuleBook(Noun, frozen=True, kw_only=True):
-    """One edition of a rule book, aspect by aspect.
+    """An edition of a rule book, aspect by aspect.
 
     gives   grade by the lowest aspect; None if an aspect is unknown
-    legend  statement that the owner of the name asks for wherever the name is printed; ""
+    legend  statement that the owner of the name demands beside the printed name; ""
     """
 
     name: str
@@ -136,8 +137,8 @@ class RuleBook(Noun, frozen=True, kw_only=True):
 class Grade(Noun, frozen=True, kw_only=True):
     """The judgement of the rule books of the field on a measurement.
 
-    machine_nodes  compute nodes of the whole machine; None if nobody stated them
-    stamps         those of the measurement
+    machine_nodes  compute nodes of the whole machine; None if not stated
+    stamps         stamps of the measurement
     """
 
     schema: Literal["energybench/1"] = "energybench/1"
@@ -150,14 +151,14 @@ class Grade(Noun, frozen=True, kw_only=True):
 
 
 class PowerSeries(Noun, frozen=True, kw_only=True):
-    """Power of one device over time, or of several devices together, for a chart.
+    """Power of a device over time, or of several devices together, for a chart.
 
     t_s      seconds since the begin of the run
     power_w  as many values as times: readings, or means over steps of time; None in a gap
     low_w    lowest reading of each step; None without a reading. Empty if the values are readings
     high_w   highest reading of each step, in the same way
-    devices  how many devices the power is that of
-    read     how many readings the values were made of; None: the values are the readings
+    devices  number of devices in the sum
+    read     number of readings behind the values; None: the values are the readings
     """
 
     run: str
@@ -174,7 +175,7 @@ class PowerSeries(Noun, frozen=True, kw_only=True):
 class Timeline(Noun, frozen=True, kw_only=True):
     """Power and windows of a run, for a chart; times are seconds since the begin of the run.
 
-    of_nodes  whether the series are those of whole nodes of a job, not of devices
+    of_nodes  whether the series belong to whole nodes of a job, not to devices
     """
 
     run: str
@@ -183,7 +184,7 @@ class Timeline(Noun, frozen=True, kw_only=True):
     of_nodes: bool = False
 
 
-# Name of the file inside a PDF report that holds the report's document as JSON.
+# Name of the file inside a PDF report with the report's document as JSON.
 EMBEDDED_NAME = "energybench.json"
 
 
@@ -192,7 +193,7 @@ class Document(Noun, frozen=True, kw_only=True):
 
     publication  statements of the publisher; None: a report for the person's own eyes
     grades       judgements of rule books on the measurements of the document
-    all_in_full  whether a report shows every result in full, however many there are
+    all_in_full  whether a report shows every result in full, for any number of results
     """
 
     schema: Literal["energybench/1"] = "energybench/1"
@@ -208,5 +209,5 @@ class Document(Noun, frozen=True, kw_only=True):
     all_in_full: bool = False
 
     def of(self, kind: type[Any]) -> tuple[Any, ...]:
-        """The results of one kind."""
+        """The results of a kind."""
         return tuple(result for result in self.results if isinstance(result, kind))

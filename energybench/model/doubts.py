@@ -1,4 +1,4 @@
-"""Doubts: everything that weakens a result, and the closed list of their codes.
+"""Doubts: weaknesses of a result, and the closed list of their codes.
 
 The meaning of each code, its effect on a result and the remedy stand in data/doubts.toml, which
 `energybench explain CODE` prints.
@@ -188,14 +188,14 @@ DoubtCode = Literal[
 
 
 class Doubt(Noun, frozen=True, kw_only=True):
-    """Something that weakens a result, and a remedy.
+    """A weakness of a result, and a remedy.
 
     code     kind of weakness, from the closed list above
     message  the weakness in words, with its figures; begins with the labels in `about`
-    remedy   what a person can do about the weakness
+    remedy   a person's remedy for the weakness
     about    labels of the results from which the doubt was carried, outermost first; empty if the
-             doubt arose in the result that holds it
-    subject  channel, device or part of the result that is concerned; "" for the whole result
+             doubt arose in its own result
+    subject  affected channel, device or part of the result; "" for the whole result
     """
 
     code: DoubtCode
@@ -211,7 +211,7 @@ class Doubt(Noun, frozen=True, kw_only=True):
                 raise ValueError(f"the doubt {self.code} has an empty {name}")
 
     def carried_from(self, label: str) -> Doubt:
-        """The same doubt as a result states it that was derived from the result `label`."""
+        """The same doubt for a result derived from the result `label`."""
         return msgspec.structs.replace(
             self, message=f"{label}: {self.message}", about=(label, *self.about)
         )

@@ -1,4 +1,4 @@
-"""Kinds of effects: the sources of uncertainty that energybench knows, and the sorts of sensors."""
+"""Kinds of effects: the sources of uncertainty known to energybench, and the sorts of sensors."""
 
 from __future__ import annotations
 
@@ -8,40 +8,40 @@ from energybench.model.base import Distribution, Noun, Positive
 
 EffectKind = Literal[
     "gain",  # scale of a sensor of the node
-    "limit-of-error",  # scale of an attached meter, as its data sheet or certificate states it
-    "assumed-power",  # scale of a power model that stands in place of a sensor
-    "window-edges",  # where the edges of one window fell between the sensor's updates
+    "limit-of-error",  # scale of an attached meter, from its data sheet or certificate
+    "assumed-power",  # scale of a power model in place of a sensor
+    "window-edges",  # position of a window's edges between the sensor's updates
     "load-at-edges",  # the load at the edges, alike in all repeats of the same work
-    "region-share",  # energy between two readings, which a region and the work around it share
+    "region-share",  # energy between two readings, shared by a region and the work around it
     "reading-times",  # when the readings of a power average within a window were published
     "unseen",  # power between the samples of a part-time sensor
-    "saturated",  # power above the largest value that a power sensor shows
+    "saturated",  # power above the largest value of a power sensor
     "in-step",  # a load that repeats with the period of a part-time sensor
     "resolution",  # whole counts at both edges of a window
-    "rounding",  # the step of power readings, in which every reading of a steady load errs alike
+    "rounding",  # the step of power readings, a common error of all readings of a steady load
     "lag",  # delay between the load and its appearance in the sensor
     "clock-offset",  # offset of an attached meter's clock against the run's clock
-    "counter-against-power",  # the energy counter and the power readings of one device disagree
+    "counter-against-power",  # disagreement of a device's energy counter and power readings
     "missing",  # a part of the boundary without a sensor, inside its stated range
     "no-reading",  # a part whose sensor gave no reading at all
-    "node-missing",  # a node of a job that was not read, from the powers of the others
-    "node-away",  # the time for which a node of a job was not read
-    "sensor-lost",  # the part of a window in which the sensor gave no readings
+    "node-missing",  # an unread node of a job, from the powers of the other nodes
+    "node-away",  # the time without readings of a job's node
+    "sensor-lost",  # the part of a window without readings of the sensor
     "same-register",  # a counter that may repeat the counter of another die
     "gap",  # a stretch in which the counter may have wrapped or started again
-    "model",  # a part whose power is modelled within a stated range
+    "model",  # a part with a modelled power within a stated range
     "scatter",  # run-to-run scatter of the repeats
-    "assumed-scatter",  # scatter of a single repeat, assumed to be that of the other side
+    "assumed-scatter",  # scatter of a single repeat, assumed equal to the scatter of the other side
     "idle-drift",  # difference between the idle power before and after the work
     "time-edges",  # how late the start and the end of the work were noticed
-    "edge-times",  # energy of the time by which they may have been noticed late
+    "edge-times",  # energy during the delay of noticing start and end
     "machine-limit",  # tries of a measured machine limit below the best try
-    "stated-range",  # a range that a person or a publication stated for an input
+    "stated-range",  # a range stated by a person or a publication for an input
     "slope",  # fitted slope of a node meter against the node's sensors
-    "fixed-power",  # power that a board's meter misses, or shows beside the board, at every load
+    "fixed-power",  # constant power that a board's meter misses, or shows beside the board
     "supply-efficiency",  # efficiency of the power supply between a wall meter and the sensors
     "load-followers",  # fans and regulators that draw more as the load rises
-    "parts-without-sensor",  # parts that the node meter sees and no sensor of the node does
+    "parts-without-sensor",  # parts seen by the node meter without a sensor of the node
 ]
 
 SensorSort = Literal["counter", "power", "meter", "model"]
@@ -49,14 +49,14 @@ SensorSort = Literal["counter", "power", "meter", "model"]
 
 
 class Effect(Noun, frozen=True, kw_only=True):
-    """One source of uncertainty of a value, in the value's own unit.
+    """A source of uncertainty of a value, in the value's own unit.
 
     name          kind, component and device in words, for people; made from the fields below
     u             signed contribution c·u(x) (GUM 5.1.3); the sign matters only against other values
                   with the same key
-    distribution  normal; student (scale u, `dof`); rectangular (half-width u·√3);
-                  bound: the truth lies anywhere from the value to value + u·√12, on that side only,
-                  and intervals take the whole range
+    distribution  normal; student (scale u, `dof`); rectangular (half-width u·√3); bound: the truth
+                  lies anywhere from the value to value + u·√12, only on the side of u, and
+                  intervals take the whole range
     key           the owner of the error (sensor, model, site). Values with the same key share the
                   error. None: no other value shares the error
     component     component of the part behind the effect ("gpu.board"); "" if none

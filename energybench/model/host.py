@@ -1,4 +1,4 @@
-"""Provenance: the machine and its accelerators. A quantity that is not known is None."""
+"""Provenance: the machine and its accelerators. Unknown quantities are None."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import msgspec
 
 from energybench.model.base import NonNegative, Noun
 
-# Of sockets, cores or threads; the analysis looks for a sensor of each socket.
+# Number of sockets, cores or threads; the analysis looks for a sensor of each socket.
 Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
-# UUID of a board as its driver states it. A board without one is named by its place in the node,
-# such as its PCI address, which boards of other nodes have too.
+# UUID of a board as its driver states it. A board without UUID is named by its place in the node,
+# such as its PCI address. Boards of other nodes can have the same address.
 _BOARD_UUID = re.compile(r"GPU-[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _BOARD = "gpu:"  # kind of an identity
 
 
 class Gpu(Noun, frozen=True, kw_only=True):
-    """One accelerator of the node, used or not.
+    """An accelerator of the node, used or not.
 
-    used       None if nobody knows whether the work used it: no collector reads it
+    used       None if unknown, because no collector reads the accelerator
     uncounted  True if this entry stands for an unknown number of accelerators
     """
 
@@ -55,8 +55,8 @@ class Gpu(Noun, frozen=True, kw_only=True):
 
 
 def of_work(gpus: Iterable[Gpu]) -> tuple[Gpu, ...]:
-    """The accelerators that the work was given; if none is known to be, those that it may have
-    used.
+    """The accelerators that the work was given. If nobody knows them, the accelerators that the
+    work may have used.
     """
     possible = [gpu for gpu in gpus if gpu.used is not False]
     given = [gpu for gpu in possible if gpu.used]
@@ -66,13 +66,13 @@ def of_work(gpus: Iterable[Gpu]) -> tuple[Gpu, ...]:
 class Host(Noun, frozen=True, kw_only=True):
     """The machine on which a run was measured.
 
-    Read on that machine, and never filled in from the machine of a reader.
+    Read on the measured machine, and never filled in from the machine of a reader.
 
     ids              identities of the machine, the best first ("stated:…", "dmi:…", "machine:…",
                      "boot:…"); empty in runs of older versions. The name is for people: a container
-                     has a name of its own, and two machines may have one name
+                     has its own name, and two machines may share a name
     socket_ids       the kernel's numbers of the sockets; empty if not known
-    threads_allowed  threads that affinity or a cgroup allows
+    threads_allowed  threads allowed by affinity or a cgroup
     virtual          name of the hypervisor; None on bare metal
     started_utc      wall clock at `started_s` of the monotonic clock, the anchor for merging hosts
     """
@@ -116,8 +116,8 @@ class Host(Noun, frozen=True, kw_only=True):
         return boards + self.ids
 
     def same_machine(self, other: Host) -> bool:
-        """Whether both are one machine. The names decide only about runs of older versions, which
-        have no identities: a container has a name of its own.
+        """Whether both hosts are the same machine. Names decide only about runs of older versions
+        without identities: a container has its own name.
         """
         if self.ids and other.ids:
             return same_identity(self.identities, other.identities) is True
@@ -125,11 +125,12 @@ class Host(Noun, frozen=True, kw_only=True):
 
 
 def same_identity(first: Sequence[str], second: Sequence[str]) -> bool | None:
-    """Whether two lists of identities are of one machine; None if no kind of identity is in both.
+    """Whether two lists of identities belong to the same machine; None if the lists share no kind
+    of identity.
 
-    A common board is one machine; other boards say nothing, because a container may see some of
-    them. Then a stated identity decides. Then one boot of a kernel is one machine, whatever else a
-    container shows, and two boots say nothing. Then the best kind that both have decides.
+    A common board proves the same machine; different boards prove nothing, because a container may
+    see only some boards. Next, a stated identity decides. Next, a common boot of a kernel proves
+    the same machine, and different boots prove nothing. Finally, the best common kind decides.
     """
     if any(name.startswith(_BOARD) for name in set(first) & set(second)):
         return True
@@ -142,13 +143,13 @@ def same_identity(first: Sequence[str], second: Sequence[str]) -> bool | None:
 
 
 class Condition(Noun, frozen=True, kw_only=True):
-    """State of one device at one time, read about once a second.
+    """State of a device at a time, read about once a second.
 
     A drift of the device's power usually comes from a drift of its state.
 
     device     GPU UUID, "package-0"
     clock_mhz  SM clock of a GPU, mean core clock of a package
-    throttle   "none", or the reasons, separated by ", "; None if not known
+    throttle   "none", or the reasons, separated by ", "; None if unknown
     """
 
     t_s: float
@@ -159,12 +160,12 @@ class Condition(Noun, frozen=True, kw_only=True):
 
 
 class OtherLoad(Noun, frozen=True, kw_only=True):
-    """A program of somebody else at work on this machine during a run.
+    """Another user's program at work on this machine during a run.
 
     name    name of the program
     device  "cpu", or the UUID of a GPU
-    busy    mean number of cores that the program kept busy; 1 for a process on a GPU, whose share
-            is not known
+    busy    mean number of cores kept busy by the program; 1 for a process on a GPU, because its
+            share is unknown
     """
 
     name: str

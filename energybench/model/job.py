@@ -1,4 +1,4 @@
-"""The batch job or parallel launch to which a process belongs."""
+"""The batch job or parallel launch of a process."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ Launcher = Literal["slurm", "openmpi", "hydra", "torchrun"]
 
 
 class Job(Noun, frozen=True, kw_only=True):
-    """How the measuring process was launched, from its environment. What is not known is None.
+    """The launch of the measuring process, from its environment. Unknown quantities are None.
 
-    launcher    the outermost program that launched the process
+    launcher    the outermost launcher of the process
     cluster     name of the Slurm cluster
     id          number of the job; "120_4" for task 4 of the array 120
     restart     how often Slurm has started the job again (requeue)
-    het_groups  number of the components of a heterogeneous job; 1 for every other job
+    het_groups  number of the components of a heterogeneous job; 1 for any other job
     step        number of the job step; None in the batch script
-    nodes       nodes that the launch holds: those of the step inside a step, else those of the
-                job, all components together
-    node_names  names of these nodes in Slurm's own short form, "cpu[1-4],gpu7"
+    nodes       nodes of the launch: the nodes of the step inside a step, else the nodes of the job,
+                all components together
+    node_names  names of the nodes in Slurm's own short form, "cpu[1-4],gpu7"
     ranks       processes of the launch on all nodes
     ranks_here  processes of the launch on this node
-    cpus_here   CPUs that Slurm gave the job on this node
+    cpus_here   CPUs of the job on this node, from Slurm
     """
 
     launcher: Launcher
@@ -41,10 +41,10 @@ class Job(Noun, frozen=True, kw_only=True):
 
     @property
     def name(self) -> str:
-        """Names the job, at this start, among all jobs of a site: "ebtest-123_4-r1"."""
+        """Name of the job, at this start, among all jobs of a site: "ebtest-123_4-r1"."""
         return f"{self.cluster or self.launcher}-{self.id or 'unnamed'}-r{self.restart}"
 
     @property
     def key(self) -> str:
-        """The name, with the step if the process is inside one: "ebtest-123_4-r1-s0"."""
+        """The name, with the step if the process is inside a step: "ebtest-123_4-r1-s0"."""
         return self.name if self.step is None else f"{self.name}-s{self.step}"

@@ -12,11 +12,11 @@ Binding = Literal["bandwidth", "arithmetic"]
 
 
 class Limit(Noun, frozen=True, kw_only=True):
-    """One limit: the memory bandwidth for reading, or the rate of a matrix product in one format.
+    """A limit: the memory bandwidth for reading, or the rate of a matrix product in a format.
 
     runs  the rate of each try, in the order of the tries: B/s for "read", else flop/s
     how   kernel and size that were the fastest on this device, in words
-    note  what may have made the limit too low, in words; "" if nothing was noticed
+    note  possible cause of too low a limit, in words; "" without a cause
     """
 
     name: LimitName
@@ -35,14 +35,14 @@ class Limit(Noun, frozen=True, kw_only=True):
 
 
 class DeviceLimits(Noun, frozen=True, kw_only=True):
-    """The limits of one device, under the conditions that stand beside them.
+    """The limits of a device, with their conditions.
 
     device    "cpu" for all CPUs of a host together, or the UUID of a board
     name      name of the processor or board
     host      name of the machine, for people
     host_ids  identities of the machine, as Host.identities; empty in limits of older versions
     threads   number of threads of the kernels on a CPU
-    notes     what may have made a limit too low, with a remedy; a limit holds its own note
+    notes     possible causes of too low a limit, with a remedy; a limit holds its own note
     """
 
     device: str
@@ -58,22 +58,21 @@ class DeviceLimits(Noun, frozen=True, kw_only=True):
     made_utc: str
 
     def of(self, name: str | None) -> Limit | None:
-        """The limit with this name; None if it was not measured."""
+        """The limit with this name; None if not measured."""
         return next((limit for limit in self.limits if limit.name == name), None)
 
 
 class Roofline(Noun, frozen=True, kw_only=True):
     """A run beside the limits of its device (Williams et al., CACM 52, 2009).
 
-    A quantity that the work does not count, or that nobody measured, is None. Times are those of
-    whole repeats, transfers included. The interval of a limit reaches from its best try down to its
-    median.
+    A quantity that was not counted or not measured is None. Times are times of whole repeats,
+    including transfers. The interval of a limit reaches from its best try down to its median.
 
-    device                   device of the limits; None if no limits are known
+    device                   device of the limits; None without known limits
     arithmetic               format of the arithmetic, whose matrix rate is the peak
     bandwidth_byte_per_s     limit of the memory bandwidth
     rate_flop_per_s          limit of the matrix rate in that format
-    byte_per_s, flop_per_s   rates that the run achieved
+    byte_per_s, flop_per_s   rates achieved by the run
     intensity_flop_per_byte  counted by the algorithm, and therefore exact
     bound_flop_per_s         min(rate, intensity x bandwidth)
     binds                    the limit that binds

@@ -22,7 +22,7 @@ class Repeat(Noun, frozen=True, kw_only=True):
     """One repeat: energy of its window over the measured and modelled parts of the boundary.
 
     energy_j  None if a part was not measured in this repeat
-    block     block of interleaved runs to which the repeat belongs
+    block     block of interleaved runs with this repeat
     """
 
     start_s: float
@@ -40,9 +40,8 @@ class Repeat(Noun, frozen=True, kw_only=True):
 class Region(Noun, frozen=True, kw_only=True):
     """Mean of `count` occurrences of a region.
 
-    energy_j   None if it was not measured in every occurrence
-    in_repeat  False for set-up, compilation and warm-up, which are not part of the
-               energy-to-solution
+    energy_j   None unless measured in every occurrence
+    in_repeat  False for set-up, compilation and warm-up, because energy-to-solution excludes them
     """
 
     label: str
@@ -70,10 +69,10 @@ class ChannelStats(Noun, frozen=True, kw_only=True):
 
     period_s, jitter_s         measured period of the samples, and their standard deviation against
                                the schedule
-    missed, failed             samples that were not taken, and reads that failed
+    missed, failed             numbers of omitted samples and failed reads
     timing                     source of update period, averaging window and lag
     rank                       preference among sensors of the same part, see Channel
-    update_period_s, window_s  timing of the sensor as it was used
+    update_period_s, window_s  timing of the sensor in this measurement
     """
 
     collector: str
@@ -94,18 +93,18 @@ class ChannelStats(Noun, frozen=True, kw_only=True):
 
 
 class NodeShare(Noun, frozen=True, kw_only=True):
-    """One node's part of a job's measurement.
+    """A node's part of a job's measurement.
 
     node          name of the node
-    part          directory of the node's own run inside the job's directory; "" if there is none
+    part          directory of the node's own run inside the job's directory; "" without a run
     state         "measured": read for the whole of every repeat; "partial": for a part of the time;
                   "missing": not at all
     energy_j      of one repeat on this node; None if nothing was read
     power_w       mean power of this node in the repeats; None if nothing was read
-    covered_s     time in the repeats for which the node was read, out of `window_s`
-    clock_half_s  half-width of the error with which the node's clock is known against the clock of
-                  the head node, which states the windows
-    host          which of `Measurement.hosts` describes the node; None if nothing was read
+    covered_s     time in the repeats with readings of the node, out of `window_s`
+    clock_half_s  half-width of the error of the node's clock against the clock of the head node,
+                  which states the windows
+    host          index in `Measurement.hosts`; None if nothing was read
     """
 
     node: str
@@ -122,29 +121,30 @@ class NodeShare(Noun, frozen=True, kw_only=True):
 class Measurement(Noun, frozen=True, kw_only=True):
     """Energy-to-solution of one command or workload, on one node or on all nodes of a job.
 
-    energy_j       gross energy of one repeat: the mean of the repeats; on all nodes together
+    energy_j       gross energy of one repeat, summed over the nodes: the mean of the repeats
     power_w        mean power of one node
     idle_power_w   idle power of one node
     nodes          number of the nodes
     host           the node; of a job, its head node
-    job            to which the measuring process belonged; None: no job
-    case           the run of a campaign that this is; None: not of a campaign
-    shares         the nodes' parts of a job that was read on all nodes; empty: one node was read
-    hosts          kinds of nodes of such a job: equal nodes are one entry, without the names,
-                   identities and serial numbers that tell them apart
-    partial        whether no repeat is known to be whole: energy, time and power are those of a
-                   part of a repeat, which belongs to no known work
+    job            job of the measuring process; None: no job
+    case           run of a campaign; None: not of a campaign
+    shares         the nodes' parts of a job that was read on all nodes; empty: only one node was
+                   read
+    hosts          kinds of nodes of a job: equal nodes share an entry, without names, identities
+                   and serial numbers
+    partial        whether no repeat is known to be whole. Energy, time and power then belong to a
+                   part of a repeat, and to no known work
     quality        None if nothing was measured or estimated
-    idle_state     in words, the idle phases from which the idle power comes
+    idle_state     in words, the idle phases behind the idle power
     work           work of one repeat; the mean if the repeats did different amounts
     work_per_s     None if the work of a repeat is not known
     roofline       None if the work counts neither flops nor bytes
-    session        shared by runs that were interleaved: they are compared as pairs, block by block
+    session        shared by interleaved runs, which are compared as pairs, block by block
     conditions     the first and last reading of each device, and every change of its throttle
                    reasons
     record         the workload's own record of its last repeat
     repeats        the whole repeats, or the only part of a repeat if `partial`
-    stamps         computed from the other fields, whatever is stated
+    stamps         computed from the other fields; a stated value is ignored
     """
 
     schema: Literal["energybench/1"] = "energybench/1"
@@ -196,7 +196,7 @@ class Measurement(Noun, frozen=True, kw_only=True):
 
     @property
     def failed_checks(self) -> tuple[str, ...]:
-        """Quantities whose check failed: the work was not done, and the energy is not that of any
-        unit of work.
+        """Quantities with a failed check: the work was not done, and the energy belongs to no unit
+        of work.
         """
         return tuple(check.quantity for check in self.verification if not check.passed)

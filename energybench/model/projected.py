@@ -15,17 +15,17 @@ from energybench.model.doubts import Doubt
 from energybench.model.stamps import Stamp
 from energybench.model.values import Estimate
 
-# How a value is known. The first three are those of a comparison: its energies were measured,
-# were read from a recording, or rest on assumed powers.
+# How a value is known. The first three are the evidence of a comparison: its energies were
+# measured, were read from a recording, or rest on assumed powers.
 Evidence = Literal["measured", "replayed", "estimated", "seen", "inferred", "assumed", "unstated"]
 # "uniform": any value of the range is equally likely. "limits": the value may lie anywhere in the
 # range, and nothing is said about where.
 RangeMeaning = Literal["uniform", "limits"]
-# Of a carbon intensity (GHG Protocol Scope 2 Guidance): the mean of the grid, or that of contracts
-# and certificates; "own": a figure of the site that is neither.
+# Of a carbon intensity (GHG Protocol Scope 2 Guidance): the mean of the grid, or the intensity of
+# contracts and certificates; "own": the site's own figure.
 CarbonBasis = Literal["location", "market", "own"]
-# Where the energy of the IT equipment is measured: at the output of the UPS, of the power
-# distribution unit, or at the input of the equipment (ISO/IEC 30134-2).
+# Measuring point of the energy of the IT equipment: the output of the UPS, the output of the power
+# distribution unit, or the input of the equipment (ISO/IEC 30134-2).
 PueCategory = Literal["basic", "intermediate", "advanced"]
 ClaimOperator = Literal["=", "at-least", "at-most", "up-to", "about"]
 ClaimKind = Literal["published", "plausibility-check"]
@@ -42,16 +42,16 @@ ENERGY_WEIGHTED_MEAN = "ratio_energy_weighted"
 class Input(Noun, frozen=True, kw_only=True):
     """An input of a line of a projection, with its source.
 
-    label     words for a reader; "" if the scenario gives none
-    evidence  how the value is known, "unstated" if the scenario does not say; None for an exact
+    label     words for a reader; "" without words in the scenario
+    evidence  how the value is known, "unstated" if the scenario is silent; None for an exact
               constant and for an earlier line
-    date      the day, month or year to which the value belongs; ""
+    date      day, month or year of the value; ""
     above     whether the input is the value of an earlier line
-    stated    (low, high) as the scenario states them; None without a range
+    stated    (low, high) from the scenario; None without a range
     range     meaning of the stated range; None without a range
-    basis     of a carbon intensity; None for any other input
-    category  of a PUE; None if it was not stated
-    site      to which the value belongs; "" if it was not stated
+    basis     of a carbon intensity; None for other inputs
+    category  of a PUE; None if not stated
+    site      place of the value; "" if not stated
     """
 
     name: str
@@ -75,15 +75,15 @@ class Input(Noun, frozen=True, kw_only=True):
 
     @property
     def ends(self) -> tuple[float, float]:
-        """The values between which the input lies: the stated range, else the interval."""
+        """Lowest and highest value of the input: the stated range, else the interval."""
         return self.stated if self.stated is not None else (self.value.low, self.value.high)
 
 
 class Line(Noun, frozen=True, kw_only=True):
-    """One step of a projection.
+    """A step of a projection.
 
-    label  words for a reader; "" if the scenario gives none
-    group  heading under which a report lists the line
+    label  words for a reader; "" without words in the scenario
+    group  heading of the line in a report
     """
 
     name: str
@@ -97,7 +97,7 @@ class Line(Noun, frozen=True, kw_only=True):
 
 
 class MeanValue(Noun, frozen=True, kw_only=True):
-    """A figure under one mean of several applications.
+    """A figure under a mean of several applications.
 
     mean   "arithmetic", "geometric" or "energy-weighted"
     holds  whether the published figure holds under this mean
@@ -115,17 +115,17 @@ class Claim(Noun, frozen=True, kw_only=True):
     of        application of the figure, or the name of a mean ("arithmetic", "geometric",
               "energy-weighted", "not said": all three); "" for a figure of the whole
     kind      whether somebody published the figure, or the figure checks plausibility
-    circular  whether the inputs were inferred from the figure itself: never "consistent"
-    fixes     labels of unknowns that this figure alone determines: a verdict "consistent" is then
-              no evidence, for any figure would have been consistent
+    circular  whether the inputs were inferred from the figure: never "consistent"
+    fixes     labels of unknowns that only this figure determines: a verdict "consistent" is then no
+              evidence, because any figure would be consistent
     derived   None if the figure cannot be derived
-    solved    whether the figure depends on open quantities: `derived` is then its range over all
-              solutions, with its value in one of them, and not an interval
+    solved    whether the figure depends on open quantities. `derived` is then the range over all
+              solutions, with the value in a single solution, and not an interval
     by_mean   the derived figure under each mean, if the publication does not name its mean
-    tested    label of the comparisons that gave the derived figure; "" for published inputs
-    untested  applications of the figure of which no comparison was given: a figure that was tested
-              over a part of its applications is never "consistent"
-    needs     conditions under which the figure holds, for the verdict "needs"
+    tested    label of the comparisons behind the derived figure; "" for published inputs
+    untested  applications of the figure without a comparison: a figure tested over only a part of
+              its applications is never "consistent"
+    needs     conditions of the figure, for the verdict "needs"
     """
 
     name: str
@@ -150,13 +150,13 @@ class Claim(Noun, frozen=True, kw_only=True):
 class Unknown(Noun, frozen=True, kw_only=True):
     """A quantity that a publication leaves open.
 
-    of         application whose quantity this is; "" for the whole
-    plausible  range of values that the source holds possible
-    likely     the value that the solution stays near; None without a preference
-    solution   range of values with which the claims in `Solution.holds` hold; None if no value does
+    of         application of the quantity; "" for the whole
+    plausible  range of plausible values by the source
+    likely     preferred value, to which the solution stays near; None without a preference
+    solution   range of values that satisfy the claims in `Solution.holds`; None if no value does
     best       the value in the solution
-    whole      value of which the unknown is shown as a share (component TDP), in the same unit
-    whole_label  words for it
+    whole      value that shows the unknown as a share (component TDP), in the same unit
+    whole_label  words for `whole`
     """
 
     name: str
@@ -179,7 +179,7 @@ class Tension(Noun, frozen=True, kw_only=True):
     needed   range of the unknown that the claim needs, with the other unknowns anywhere in their
              plausible ranges and the other claims given
     nearest  the value that the claim needs with the other unknowns as in the solution; None if no
-             value will do
+             value is possible
     whole    see `Unknown`
     """
 
@@ -215,7 +215,7 @@ class Solution(Noun, frozen=True, kw_only=True):
     """Values of the unknowns with which the published claims hold together.
 
     holds     names of the claims that hold together at `best`
-    fails     names of the claims that hold beside those in `holds` for no plausible values
+    fails     names of the claims that fail for all plausible values if the claims in `holds` hold
     tensions  claims that need a value out of a plausible range
     implied   lines that depend on unknowns
     """
@@ -231,11 +231,11 @@ AnswerName = Literal["saved_mwh_per_month", "saved_cost_per_month", "saved_tco2e
 
 
 class Swing(Noun, frozen=True, kw_only=True):
-    """A bar of a tornado: an answer at both ends of the range of one input.
+    """A bar of a tornado: an answer at both ends of an input's range.
 
     stated           the range: as the scenario states it, or the 95 % interval of a measured value
-    interval_of      how the value is known whose interval the range is; None for a stated range
-    at_low, at_high  the answer with the input at the low and at the high end, the others unchanged
+    interval_of      how the value behind the interval is known; None for a stated range
+    at_low, at_high  the answer with the input at the low and at the high end, others unchanged
     label            words for the input
     unit, input_unit  of the answer, and of the input
     """
@@ -252,15 +252,16 @@ class Swing(Noun, frozen=True, kw_only=True):
 
 
 class BreakEven(Noun, frozen=True, kw_only=True):
-    """The value of an input at which a saving is 0, the other inputs unchanged.
+    """The value of an input with a saving of 0, at unchanged other inputs.
 
     unit       of the input
     current    the value of the input in the projection
-    searched   range of the input that was searched
-    value      the first place in the range, from below, at which the saving is 0 or changes sign;
-               None if there is none
-    crossings  number of such places that the search met
-    jumps      whether the saving jumps over 0 at `value`, as whole nodes make it do
+    searched   searched range of the input
+    value      the first place in the range, from below, with a saving of 0 or a change of its sign;
+               None without such a place
+    crossings  number of such places in the search
+    jumps      whether the saving jumps over 0 at `value`, because of whole nodes; of a number of
+               whole things: whether the saving changes sign from `value` − 1 to `value`
     label      words for the input
     """
 
@@ -276,11 +277,11 @@ class BreakEven(Noun, frozen=True, kw_only=True):
 
 
 class FixedQuestion(Noun, frozen=True, kw_only=True):
-    """The candidate fleet if one quantity stays that of the baseline.
+    """The candidate fleet if a quantity stays as in the baseline.
 
-    fixed     the quantity that stays
-    answers   the other quantities: (words for it, estimate or None, unit)
-    why       how the question was computed; the reason, if it has no answer
+    fixed     the constant quantity
+    answers   the other quantities: (words, estimate or None, unit)
+    why       how the question was computed; the reason for a missing answer
     """
 
     fixed: Literal["nodes", "budget", "power", "performance"]
@@ -291,7 +292,7 @@ class FixedQuestion(Noun, frozen=True, kw_only=True):
 class Sensitivity(Noun, frozen=True, kw_only=True):
     """How the answers follow from single inputs.
 
-    swings       by answer; those of an answer by the width of the swing, the widest first
+    swings       by answer; the swings of an answer by width, the widest first
     questions    () without the fleet model
     """
 
@@ -304,13 +305,13 @@ class Projection(Noun, frozen=True, kw_only=True):
     """A comparison or a published claim, carried through a scenario to a month of a fleet.
 
     about        the scenario in a sentence
-    comparisons  (baseline, candidate): the ids of the two runs of each comparison, in the order in
-                 which the comparisons were given; () for a published claim
-    boundary     of the energies; None if the scenario states no powers
-    solution     None if the scenario names no unknowns
-    sensitivity  None if it was not computed
-    inputs       base inputs of claims and of lines over unknowns that none of `lines` uses
-    stamps       computed from the other fields, whatever is stated
+    comparisons  (baseline, candidate): the ids of the two runs of each comparison, in the given
+                 order of comparisons; () for a published claim
+    boundary     of the energies; None for a scenario without powers
+    solution     None for a scenario without unknowns
+    sensitivity  None if not computed
+    inputs       base inputs of claims and of lines over unknowns that no line in `lines` uses
+    stamps       computed from the other fields; a stated value is ignored
     """
 
     schema: Literal["energybench/1"] = "energybench/1"
@@ -344,6 +345,6 @@ class Projection(Noun, frozen=True, kw_only=True):
 
 
 def base_inputs(lines: Iterable[Line], others: Iterable[Input] = ()) -> tuple[Input, ...]:
-    """Every input of the lines and every other input once, without values of earlier lines."""
+    """The inputs of the lines and other inputs, each once, without values of earlier lines."""
     of_lines = (used for line in lines for used in line.inputs if not used.above)
     return tuple(dict.fromkeys((*of_lines, *others)))

@@ -16,11 +16,11 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 
 
 class Series(Noun, frozen=True, kw_only=True):
-    """A curve of one run.
+    """A curve of a run.
 
-    x, y        the same number of values; a y without a value is None
+    x, y        equal numbers of values; a y without a value is None
     x_title     title with the unit ("step", "loss (nat)"); likewise y_title
-    work_per_x  amount of work for one unit of x, by which x becomes an energy; None if unknown
+    work_per_x  amount of work for one unit of x, for converting x to an energy; None if unknown
     """
 
     name: str
@@ -41,7 +41,7 @@ class Series(Noun, frozen=True, kw_only=True):
 class Progress(Noun, frozen=True, kw_only=True):
     """Progress of a training that extends over several runs.
 
-    training       identity of the training, shared by all of its runs
+    training       identity of the training, shared by its runs
     first, last    position of the checkpoint before and after this run, in units
     unit           unit of the position ("step")
     work_per_unit  amount of work for one unit
@@ -60,7 +60,7 @@ class Progress(Noun, frozen=True, kw_only=True):
 
 
 class Image(Noun, frozen=True, kw_only=True):
-    """A picture as PNG in base64, and the text that stands for the picture."""
+    """A picture as PNG in base64, and the alternative text."""
 
     name: str
     png: str
@@ -80,12 +80,12 @@ class WorkRecord(Noun, frozen=True, kw_only=True):
     """A workload's own record of its last run.
 
     title      title of the record
-    notes      sentences that every reader should see
+    notes      sentences for every reader
     statement  topic → statement, in order ("unit of privacy" → "one example")
     figures    named numbers that are exact for this run and need no interval ("epsilon", "held-out
                accuracy")
     progress   steps of this run, for a training with a checkpoint
-    doubts     the workload's own doubts, beside those of the instrument
+    doubts     the workload's own doubts, beside the doubts of the instrument
     """
 
     title: str = "The workload's record"

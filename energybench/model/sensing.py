@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 
-REPEAT = "repeat"  # label of the window of one repeat of the work
+REPEAT = "repeat"  # label of the window of a repeat of the work
 IDLE = "idle"  # label of the window of an idle phase
 UNRANKED = 100  # rank of a channel whose collector states no rank
 
 
 class MeterError(Noun, frozen=True, kw_only=True):
-    """Error of the reference meter with which a gain was found: the same error for every sensor
-    that was compared with the meter.
+    """Error of the reference meter behind a gain: shared by every sensor that was compared with the
+    meter.
 
     name   name of the meter, for people
     key    values with the same key share the error: the key of the meter's own scale
@@ -38,14 +38,14 @@ class MeterError(Noun, frozen=True, kw_only=True):
 class Gain(Noun, frozen=True, kw_only=True):
     """Scale of a sensor, with an uncertainty that belongs to one board or socket.
 
-    value         value shown by the sensor over the true value, from a calibration; readings are
-                  divided by it
+    value         value shown by the sensor over the true value, from a calibration; the divisor of
+                  readings
     u_rel         relative standard uncertainty of the scale, the meter's error included
-    key           name of the sensor's scale: under one calibration, or without any, values with
-                  the same key share the error, which cancels in their ratio
+    key           name of the sensor's scale: under a calibration, or without calibrations, values
+                  with the same key share the error, which cancels in their ratio
     distribution  of the error without the meter's
-    calibration   name of the calibration that found the value; "" for a prior. The errors of two
-                  calibrations differ, even those of one sensor
+    calibration   name of the calibration behind the value; "" for a prior. The errors of two
+                  calibrations differ, even for the same sensor
     meter         the meter's part of the uncertainty; None for a prior
     """
 
@@ -65,13 +65,13 @@ class Gain(Noun, frozen=True, kw_only=True):
 
     @property
     def own_key(self) -> str:
-        """Values with the same key share the error without the meter's."""
-        # the end of a key may be the host, which stays the end
+        """Values with the same key share the error without the meter's part."""
+        # a key may end with the host, which stays the end
         return f"calibrated {self.calibration}/{self.key}" if self.calibration else self.key
 
 
 class Channel(Noun, frozen=True, kw_only=True):
-    """One quantity of one sensor, read as integers in counts of the resolution.
+    """A quantity of a sensor, read as integers in counts of the resolution.
 
     device           stable id (GPU UUID, "package-0"), never an index
     component        "cpu.package", "cpu.dram", "gpu.board", "module", "node", …
@@ -79,30 +79,30 @@ class Channel(Noun, frozen=True, kw_only=True):
     reading_step_w   step between two power readings, W, if coarser than the resolution; None: the
                      resolution of a power sensor
     quantity         distinguishes channels of one device: "energy", "power_instant"
-    update_period_s  period with which the sensor publishes; None if not known
-    window_s         averaging window: a power reading at t is the mean over
-                     [t - lag - window, t - lag]. A counter with a window integrates only that part
-                     of each period; 0 for a counter that integrates the whole period
+    update_period_s  publishing period of the sensor; None if unknown
+    window_s         averaging window: a power reading at t is the mean over [t - lag - window, t -
+                     lag]. A counter with a window integrates only that part of each period; 0 for a
+                     counter that integrates the whole period
     lag_s, lag_u_s   delay between the load and its appearance in the sensor, and its standard
                      uncertainty
     timing           source of period, window and lag
-    calibrated_utc   time of the calibration profile, if one was used
-    stamped          True if the sensor states the times at which it published
+    calibrated_utc   time of the calibration profile, if any
+    stamped          True if the sensor states its publishing times
     wrap             counts at which a counter starts again from zero; None for never
-    power_limit_w    power at which the device limits itself; None if not known
+    power_limit_w    power at which the device limits its load; None if unknown
     max_power_w      power that no real reading exceeds; a larger reading is implausible
-    used             False for a device of this node that the work was not given
-    counts           False for a channel that is recorded for cross-checks and never summed (psys, a
+    used             False for a device of this node outside the work's devices
+    counts           False for a channel that serves cross-checks and is never summed (psys, a
                      mirror, a second power average)
     contains         components whose energy is included ("module" contains "gpu.board")
     rank             preference among sensors of the same part: the lowest rank counts. The ranks of
                      the built-in collectors stand in collectors/ranks.py
     socket           socket of a counter that covers one package, one die, or the memory of one
-                     socket ("package-0"); "" for a sensor that covers the whole node, or for a
-                     device that is named by more than its number
-    own_register     True for a counter of a die that is known to have a register of its own: equal
-                     values do not make it a repetition of another die's counter
-    reference        True for an attached meter of the user, which other sensors are compared with
+                     socket ("package-0"); "" for a sensor of the whole node, or for a device with a
+                     fuller name than its number
+    own_register     True for a counter of a die that is known to have its own register: equal
+                     values do not prove a repetition of another die's counter
+    reference        True for a user's attached meter, the reference for other sensors
     """
 
     collector: str
@@ -148,7 +148,7 @@ class Channel(Noun, frozen=True, kw_only=True):
 class Trace(Noun, frozen=True, kw_only=True):
     """Raw samples of one channel; all shapes [n].
 
-    ok  False for a read that failed, whose raw count has no meaning
+    ok  False for a failed read, whose raw count is meaningless
     """
 
     channel: Channel
@@ -181,13 +181,13 @@ class Window(Noun, frozen=True, kw_only=True):
     """A span of time on the host's monotonic clock.
 
     label   IDLE, REPEAT, "setup", "warm-up", or a region of the workload
-    repeat  repeat in which a region lies; None outside the repeats
-    block   block of interleaved runs to which a repeat belongs
+    repeat  repeat of a region; None outside the repeats
+    block   block of interleaved runs with the repeat
     note    state of an idle phase ("before the work, no context held")
     start_half_s, end_half_s
-            half-widths, s, of the intervals that hold the true start and end, if the work was
-            watched from outside
-    cut     why a repeat is not known to be whole; None: the repeat is whole
+            half-widths, s, of the intervals around the true start and end, if the work was watched
+            from outside
+    cut     reason why a repeat is not known to be whole; None: the repeat is whole
     """
 
     label: str
@@ -211,10 +211,10 @@ class Window(Noun, frozen=True, kw_only=True):
 
 
 class Pause(Noun, frozen=True, kw_only=True):
-    """A time in which a process of the measuring side did not run although it had a core to run on:
-    it was stopped (SIGSTOP, Ctrl-Z), or frozen together with its container or virtual machine.
+    """A time in which a process of the measuring side did not run although a core was free: the
+    process was stopped (SIGSTOP, Ctrl-Z), or frozen together with its container or virtual machine.
 
-    unseen  what was not seen in that time: readings of sensors, or the end of the program
+    unseen  events unseen in the pause: readings of sensors, or the end of the program
     """
 
     start_s: float

@@ -1,8 +1,8 @@
-"""Stamps: short words that stand beside a headline, because the figure would be read as more than
-it is: a replay as a measurement, a claim as a result.
+"""Stamps: short words beside a headline that prevent a misreading of the figure: of a replay as a
+measurement, or of a claim as a result.
 
-Every noun with a headline computes its stamps from its other fields whenever it is made, and
-whatever a file says. All formats print the same words.
+Every noun with a headline computes its stamps from its other fields at its creation, even if a file
+states other stamps. The formats print the same words.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ StampCode = Literal[
     "unstated-inputs",
 ]
 
-# Reasons for which two runs are not comparable, in the words of the stamp "forced".
+# Reasons against a comparison of two runs, in the words of the stamp "forced".
 _FORCED: dict[DoubtCode, str] = {
     "forced-work": "other work",
     "forced-precision": "other precision",
     "forced-verification": "a failed check",
     "forced-boundary": "other boundaries",
 }
-# Evidence of inputs that come from a comparison.
+# Evidence of inputs from a comparison.
 COMPARED: frozenset[Evidence] = frozenset({"measured", "replayed", "estimated"})
 
 
@@ -48,7 +48,7 @@ class Stamp(Noun, frozen=True, kw_only=True):
     """Words beside a headline.
 
     code   a StampCode; any text, because a file of a later version may have further codes
-    words  printed as they are
+    words  printed unchanged
     """
 
     code: str
@@ -103,7 +103,7 @@ def of_measurement(result: Measurement) -> tuple[Stamp, ...]:
 
 
 def of_comparison(result: Comparison) -> tuple[Stamp, ...]:
-    """Stamps of a comparison, from the doubts of both sides too."""
+    """Stamps of a comparison, including stamps from the doubts of both sides."""
     codes = _codes(result.doubts)
     has_energy = result.energy_ratio is not None
     estimated = has_energy and (
@@ -147,7 +147,7 @@ def of_study(result: Study) -> tuple[Stamp, ...]:
 
 
 def _forced(codes: frozenset[DoubtCode]) -> list[tuple[Stamp, bool]]:
-    """The stamp of a comparison that was forced, also of what was computed from it."""
+    """The stamp of a forced comparison, also of results computed from the comparison."""
     reasons = [words for code, words in _FORCED.items() if code in codes]
     return [(_stamp("forced", f"compared by force: {', '.join(reasons)}"), bool(reasons))]
 
@@ -161,7 +161,7 @@ def _chosen(*candidates: tuple[Stamp, bool]) -> tuple[Stamp, ...]:
 
 
 def has_stamp(stamps: Iterable[Stamp], *codes: StampCode) -> bool:
-    """Whether one of the stamps has one of the codes."""
+    """Whether a stamp has one of the codes."""
     return any(stamp.code in codes for stamp in stamps)
 
 

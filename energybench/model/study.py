@@ -1,7 +1,7 @@
-"""A study: one question over a grid of cells. The plan (variant, cell, claim), and the results.
+"""A study: a question over a grid of cells. The plan (variant, cell, claim), and the results.
 
-In each cell several variants do the same work, and all are compared with the first variant. All
-quantities are for one step: one call of the studied operation.
+In each cell several variants do the same work, and are compared with the first variant. Quantities
+are for one step: a call of the studied operation.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Held = Literal["confirmed", "not confirmed", "not testable here"]
 
 
 class Variant(Noun, frozen=True, kw_only=True):
-    """One way to do the work of a cell."""
+    """A way to do the work of a cell."""
 
     name: str
     settings: dict[str, str]
@@ -49,7 +49,7 @@ class Cell(Noun, frozen=True, kw_only=True):
 
 
 class Axes(Noun, frozen=True, kw_only=True):
-    """Axes of a heat map; each value of a `panels` axis has a panel of its own."""
+    """Axes of a heat map; each value of a `panels` axis has its own panel."""
 
     x: str
     y: str
@@ -57,9 +57,9 @@ class Axes(Noun, frozen=True, kw_only=True):
 
 
 class Absent(Noun, frozen=True, kw_only=True):
-    """A variant that this device does not have, with the reason.
+    """A variant that is missing on this device, with the reason.
 
-    where  part of the grid that is concerned; "" for the whole grid
+    where  affected part of the grid; "" for the whole grid
     """
 
     variant: str
@@ -69,10 +69,10 @@ class Absent(Noun, frozen=True, kw_only=True):
 
 
 class Expectation(Noun, frozen=True, kw_only=True):
-    """Statement of a claim about one variant in one cell: a quantity between low and high.
+    """Statement of a claim about a variant in a cell: a quantity between low and high.
 
     low, high  None for no limit
-    over       key of another cell by whose quantity this quantity is divided
+    over       key of the cell whose quantity divides this quantity
     """
 
     cell: str
@@ -87,7 +87,7 @@ class Published(Noun, frozen=True, kw_only=True):
     """A published claim.
 
     rule     whether every cell must agree, or any cell
-    only_on  word in the name of the only device on which the claim can be tested
+    only_on  word in the name of the only device for a test of the claim
     """
 
     name: str
@@ -101,10 +101,10 @@ class Published(Noun, frozen=True, kw_only=True):
 
 
 class StudyPlan(Noun, frozen=True, kw_only=True):
-    """The plan of one study of a workload on one device, with given settings.
+    """The plan of a study of a workload on a device, with given settings.
 
     curves     figures of the workload's own record that are drawn over the x axis, with the energy
-    step_name  name of one step in reports ("training")
+    step_name  name of a step in reports ("training")
     """
 
     name: str
@@ -126,7 +126,7 @@ class StudyPlan(Noun, frozen=True, kw_only=True):
 
 
 class Memory(Noun, frozen=True, kw_only=True):
-    """Memory of one step: the peak, and the part that was allocated and freed within the step.
+    """Memory of a step: the peak, and the part that was allocated and freed within the step.
 
     The intervals are ranges over the observed steps.
     """
@@ -137,11 +137,11 @@ class Memory(Noun, frozen=True, kw_only=True):
 
 
 class StudyRun(Noun, frozen=True, kw_only=True):
-    """One variant in one cell. A quantity that was not measured is None.
+    """A variant in a cell. Quantities that were not measured are None.
 
     why      reason of the state
     run      name of the run directory
-    digests  of the files of the run directory; None if the result was made from no files
+    digests  of the files of the run directory; None for a result without files
     figures  figures of the workload's own record, exact for this run ("epsilon")
     """
 
@@ -163,10 +163,10 @@ class StudyRun(Noun, frozen=True, kw_only=True):
 class StudyRatio(Noun, frozen=True, kw_only=True):
     """First variant over another variant; a ratio above 1 is in favour of the other variant.
 
-    energy_ratio  None if a side has no energy
+    energy_ratio  None if a side lacks energy
     energy_title  ENERGY_RATIO, or TIME_X_ASSUMED_POWER if a side is estimated
     scatter_known  whether both variants were repeated. If not, the intervals of speedup and energy
-                   ratio lack the run-to-run scatter, and no claim is tested with them
+                   ratio lack the run-to-run scatter, and test no claim
     """
 
     variant: str
@@ -188,9 +188,9 @@ class StudyCell(Noun, frozen=True, kw_only=True):
 
 
 class Tested(Noun, frozen=True, kw_only=True):
-    """A claim beside the measurements: the deciding cell, and the measured value there.
+    """A claim beside the measurements: the deciding cell, and its measured value.
 
-    agree, tested  number of cells that agree, of the tested cells
+    agree, tested  number of agreeing cells, out of the tested cells
     """
 
     claim: Published
@@ -205,7 +205,7 @@ class Tested(Noun, frozen=True, kw_only=True):
 class Study(Noun, frozen=True, kw_only=True):
     """A study, perhaps not complete: complete when every planned cell has a result.
 
-    stamps  computed from the other fields, whatever is stated
+    stamps  computed from the other fields; a stated value is ignored
     """
 
     schema: Literal["energybench-study/1"] = "energybench-study/1"

@@ -1,4 +1,4 @@
-"""Work, values with their intervals, and the boundary that an energy covers."""
+"""Work, values with their intervals, and the boundary of an energy."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ from energybench.model.base import (
 )
 from energybench.model.effects import Effect
 
-# Suffix of a component's name: devices of the node that the work was not given
-# ("gpu.board.unused").
+# Suffix of a component's name: devices of the node outside the work ("gpu.board.unused").
 UNUSED = ".unused"
 # Component of a job's energy: the node-seconds that were not read. Nobody knows how the energy of
 # nodes without readings is divided between processors, memory and accelerators.
@@ -35,10 +34,10 @@ class Work(Noun, frozen=True, kw_only=True):
     amount       amount, flops and bytes lie between 1e-50 and 1e50; flops and bytes may be 0
     unit         unit of the amount: "solve to residual 1e-10", "token", "sample"
     fingerprint  names the problem: two runs with the same fingerprint did the same work
-    flops        floating point operations that the algorithm needs; None if nobody counted them
-    bytes        bytes that the algorithm must move; None if nobody counted them
-    arithmetic   format of most of the operations ("fp64", "fp32", "bf16", …), which decides the
-                 matrix rate that limits the work; None if not stated
+    flops        floating point operations of the algorithm; None if not counted
+    bytes        bytes that the algorithm must move; None if not counted
+    arithmetic   format of most operations ("fp64", "fp32", "bf16", …), for choosing the limiting
+                 matrix rate; None if not stated
     """
 
     amount: Positive
@@ -75,7 +74,7 @@ class WorkloadRef(Noun, frozen=True, kw_only=True):
 
 
 class Estimate(Noun, frozen=True, kw_only=True):
-    """A value, its interval, and the effects from which the interval was made."""
+    """A value, its interval, and the effects behind the interval."""
 
     value: float
     low: float
@@ -107,8 +106,7 @@ class Part(Noun, frozen=True, kw_only=True):
     """A part of a boundary.
 
     low_w, high_w  range of power of a modelled or missing part, W; None for a measured part
-    used           None if nobody knows whether the work used the part: an accelerator that no
-                   collector reads
+    used           None if unknown, because no collector reads the accelerator
     count          number of equal parts, on all nodes of a job; their ranges are added up
     """
 
@@ -122,8 +120,8 @@ class Part(Noun, frozen=True, kw_only=True):
 
     @property
     def reported_as(self) -> str:
-        """The component under which the energy of the part is reported: that of unused devices
-        stands apart.
+        """The component of the part's energy in reports: unused devices have their own
+        component.
         """
         if self.used is not False or self.component.endswith(UNUSED):
             return self.component
@@ -131,7 +129,7 @@ class Part(Noun, frozen=True, kw_only=True):
 
 
 def quality_of(parts: Iterable[Part]) -> Quality | None:
-    """Quality of the energy of some parts; None if none of them is measured or modelled."""
+    """Quality of the energy of some parts; None if no part is measured or modelled."""
     states = {part.state for part in parts if part.state != "missing"}
     if not states:
         return None
@@ -143,7 +141,7 @@ def quality_of(parts: Iterable[Part]) -> Quality | None:
 class Boundary(Noun, frozen=True, kw_only=True):
     """The hardware whose energy is counted.
 
-    compute = every package + all memory + every accelerator present, used or idle.
+    compute = all packages + all memory + all present accelerators, used or idle.
     """
 
     name: BoundaryName

@@ -9,11 +9,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from energybench.analysis.uncertainty.propagation import propagate
 from energybench.formula import Formula
 from energybench.model import Comparison, Estimate, Input
-from energybench.projecting import mix
-from energybench.projecting.line_chain import LineChain, middles
+from energybench.projecting import estimating, mix
+from energybench.projecting.line_chain import LineChain
 from energybench.projecting.scenario import MEANS, NOT_SAID, PublishedClaim, Scenario
 
 _LARGEST = "largest"  # of all applications: an upper limit holds for each of them
@@ -46,12 +45,12 @@ class Derivation(NamedTuple):
     @property
     def inputs(self) -> list[tuple[str, Input]]:
         """Base inputs of all frames; an input that frames share stands once."""
-        found = [
+        entries = [
             (name, frame.inputs[name])
             for frame in self.frames
             for name in frame.needs(self.formula).inputs
         ]
-        return [entry for i, entry in enumerate(found) if entry not in found[:i]]
+        return [entry for i, entry in enumerate(entries) if entry not in entries[:i]]
 
     @property
     def replaced(self) -> bool:
@@ -82,10 +81,11 @@ class Derivation(NamedTuple):
         for i, frame in enumerate(self.frames):
             for name in frame.needs(self.formula).inputs:
                 inputs[self._name(i, name)] = frame.inputs[name]
-        return propagate(
+        return estimating.estimate(
             lambda draws: self.compute(lambda i, name: draws[self._name(i, name)]),
-            {name: entry.value for name, entry in inputs.items()},
-            about=middles(inputs),
+            inputs,
+            self.formula.text,
+            key,
         )
 
     def _name(self, i: int, name: str) -> str:

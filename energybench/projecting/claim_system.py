@@ -1,7 +1,9 @@
-"""Which of several published figures hold together, and over which values of the variables.
+"""Find the largest set of published figures that hold together, and the values of the variables at
+which the figures hold.
 
 Each figure is a band for a relation. The answers rest on a search with fixed starts
-(`feasible_points`): a point that is found is checked, and that no point was found is no proof.
+(`feasible_points`). Every point of the search is checked, but a search without a point does not
+prove a contradiction between the figures.
 """
 
 from __future__ import annotations
@@ -19,17 +21,19 @@ from energybench.projecting.preferred_point import farthest, preferred_point
 
 STARTS = 64
 _SUBSET_STARTS = 24
-_MOST_ROWS = 4000  # of one search over subsets
+_MOST_ROWS = 4000  # rows of one search over subsets
 _LEFT_OUT = 2  # figures left out together, before the figures are added one by one
 _PUSHES = (1e-3, 1e-2, 0.1, 1.0, 10.0, 1e3)  # first guesses of the distance to the end of a range
 _SPLITS = 12
 _ROUNDS = 1
 _FROM = 2  # points from which each guess is tried
-_BEYOND = 100.0  # a tension is looked for up to this factor beyond a plausible range
+_BEYOND = 100.0  # factor beyond a plausible range, up to which a tension is sought
 
 
 class Figure(NamedTuple):
-    """A published figure: the band of a relation, and the figure itself (None of an inequality)."""
+    """A published figure: the band of a relation, and the published value as `aim` (None for an
+    inequality).
+    """
 
     name: str
     relation: int
@@ -52,7 +56,8 @@ class ClaimSystem:
     # ------------------------------------------------------------ which figures hold together
 
     def points(self, figures: Sequence[Figure], more: Floats | None = None) -> Floats:
-        """Points at which the figures hold together, [points, variables]; none if none was found.
+        """Points at which the figures hold together, [points, variables]. The array is empty if the
+        search gives no point.
 
         more  further points from which to start
         """
@@ -63,8 +68,8 @@ class ClaimSystem:
         return self._within(self.system.settle(rows), rows)
 
     def largest(self) -> tuple[Figure, ...]:
-        """The largest set of figures that hold together; of several, the set that leaves out the
-        figures that stand last.
+        """The largest set of figures that hold together. Of several sets of that size, the set that
+        leaves out the last figures.
         """
         if len(self.points(self.figures)):
             return self.figures
@@ -81,7 +86,7 @@ class ClaimSystem:
         return kept
 
     def _first_that_holds(self, left_out: Sequence[tuple[int, ...]]) -> tuple[Figure, ...] | None:
-        """All subsets in one search."""
+        """The first subset that holds, after one search over all subsets."""
         subsets = [
             tuple(figure for i, figure in enumerate(self.figures) if i not in out)
             for out in left_out
@@ -102,26 +107,25 @@ class ClaimSystem:
     # ------------------------------------------------------------ where they hold
 
     def preferred(self, figures: Sequence[Figure], points: Floats) -> Floats:
-        """Of the points at which the figures hold, the one preferred, [variables]: every figure at
-        its published value if that is possible, else those that stand first; then the variables
-        near their likely values.
+        """The preferred point of the solution, [variables]: every figure at its published value if
+        possible, else the first figures; then the variables near their likely values.
         """
         exact = tuple(figure.exact for figure in figures)
         if not len(kept := self.points(exact)):
             exact, kept = tuple(figures), points
             for i, figure in enumerate(figures):
                 trial = (*exact[:i], figure.exact, *exact[i + 1 :])
-                if len(found := self.points(trial)):
-                    exact, kept = trial, found
+                if len(trial_points := self.points(trial)):
+                    exact, kept = trial, trial_points
         return preferred_point(self.system, *self._bands(exact), kept)
 
     def extents(
         self, figures: Sequence[Figure], points: Floats, relations: Sequence[int]
     ) -> list[tuple[float, float]]:
         """Least and largest value of each relation while the figures hold; infinite for a relation
-        that has no finite value at any of the points.
+        without a finite value at any point.
 
-        points  points at which they hold, one or more
+        points  points at which the figures hold, one or more
         """
         low, high = self._bands(figures)
         with np.errstate(all="ignore"):
@@ -130,7 +134,7 @@ class ClaimSystem:
         sides = [
             (relation, side) for relation in relations if finite[relation] for side in (-1.0, 1.0)
         ]
-        # the extreme so far with its point; the first place beyond it that was not reached
+        # the extreme so far with its point, and the nearest goal that the search did not reach
         extremes = [
             _Extreme(values[:, relation] * side, points, self._edge(relation, side, low, high))
             for relation, side in sides
@@ -161,9 +165,7 @@ class ClaimSystem:
         return [(ends[relation, -1.0], ends[relation, 1.0]) for relation in relations]
 
     def _edge(self, relation: int, side: float, low: Floats, high: Floats) -> float:
-        """The value beyond which a relation cannot go on one side, times the side; infinite if not
-        known.
-        """
+        """The limit of a relation on one side, times the side; infinite without a known limit."""
         least, most = low[relation], high[relation]
         for variable in self.system.variables:
             if variable.name == self.system.relations[relation].name:
@@ -224,7 +226,7 @@ class ClaimSystem:
         return low, high
 
     def _rows(self, start: Floats, low: Floats, high: Floats) -> Search:
-        """A row for each start; bands of each row, or the same for all."""
+        """A row for each start. low, high: bands of each row, or the bands of all rows."""
         rows = len(start)
         least, most = (np.tile(edge, (rows, 1)) for edge in self.system.box)
         if low.ndim == 1:
@@ -236,7 +238,7 @@ class ClaimSystem:
 
 
 class _Extreme:
-    """The largest value of a quantity that was reached so far, and where to look beyond it."""
+    """The largest value of a quantity so far, and the next goals of the search beyond the value."""
 
     def __init__(self, values: Floats, points: Floats, edge: float) -> None:
         finite = values[np.isfinite(values)]
@@ -258,7 +260,7 @@ class _Extreme:
         return self.value + (self.limit - self.value) * share
 
     def learn(self, goals: Floats, holds: Any, values: Floats, points: Floats) -> None:
-        """Take over the farthest value that was reached, and the nearest goal that was not."""
+        """Take over the farthest reached value, and the nearest goal beyond reach."""
         # a goal counts as reached within the rounding of the search
         values = np.maximum(values, np.where(holds, goals[:, None], -math.inf))
         reached = np.where(holds, values, -math.inf)
@@ -281,6 +283,6 @@ def _widened(variable: Variable) -> Variable:
 
 
 def identity(variable: Variable) -> Relation:
-    """A variable as a relation, so that its extent can be asked for."""
+    """A variable as a relation, for the range of the variable from `extents`."""
     scale = max(abs(variable.low), abs(variable.high), 1e-12)
     return Relation(variable.name, lambda columns: columns[variable.name], scale)

@@ -16,6 +16,8 @@ _POINTS = 4001  # of the scan
 _BESIDE = 1e-7  # relative distance of the places beside a crossing that tell a root from a jump
 # share of the values at both ends of a step of the scan: a value beside a root is far below it
 _JUMP = 1e-3
+_MOST_WHOLE = 20_000  # numbers of a scan over whole numbers
+_ROUNDING = 1e-12  # share of the value at the next whole number
 _POLE = 10.0  # and beside a pole far above it: the sign changes through infinity
 
 
@@ -56,6 +58,48 @@ def crossings(function: Callable[[Any], Any], low: float, high: float) -> Crossi
         if beside < _POLE:
             return Crossings(place, number, jumps=beside > _JUMP)
     return Crossings(None, 0, jumps=False)
+
+
+def whole_crossings(function: Callable[[Any], Any], low: float, high: float) -> Crossings:
+    """As `crossings`, of a function of whole numbers: the first at which the function is 0, or,
+    with `jumps`, the first behind a change of sign. Of more than `_MOST_WHOLE` numbers, about so
+    many are scanned, by factors.
+    """
+    first, last = math.ceil(low), math.floor(high)
+    if first > last:
+        return Crossings(None, 0, jumps=False)
+    if last - first < _MOST_WHOLE:
+        places = np.arange(first, last + 1, dtype=float)
+    else:
+        spaced = np.geomspace(max(first, 1), last, _MOST_WHOLE)
+        places = np.unique(np.concatenate(([first], np.rint(spaced), [last])))
+    with np.errstate(all="ignore"):
+        values = np.broadcast_to(np.asarray(function(places), dtype=float), places.shape)
+    values = _without_rounding(values)
+    if not np.any(values):
+        return Crossings(None, 0, jumps=False, everywhere=True)
+    steps = _steps(values)
+    if not steps:
+        return Crossings(None, 0, jumps=False)
+    start, end = steps[0]
+    if start == end:
+        return Crossings(float(places[start]), len(steps), jumps=False)
+    below, above = float(places[start]), float(places[end])
+    sign = math.copysign(1.0, float(values[start]))
+    while above - below > 1:
+        middle = math.floor((below + above) / 2)
+        if sign * float(function(float(middle))) > 0:
+            below = middle
+        else:
+            above = middle
+    return Crossings(above, len(steps), jumps=True)
+
+
+def _without_rounding(values: Floats) -> Floats:
+    """The values, 0 where they are as small beside their neighbours as binary rounding is."""
+    sizes = np.abs(np.nan_to_num(values, posinf=0.0, neginf=0.0))
+    beside = np.maximum(np.append(sizes[1:], 0.0), np.append(0.0, sizes[:-1]))
+    return np.where(sizes <= _ROUNDING * beside, 0.0, values)
 
 
 def _places(low: float, high: float) -> Floats:

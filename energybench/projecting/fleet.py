@@ -20,6 +20,7 @@ from energybench.formula import Step
 from energybench.model import BoundaryName, Doubt, Input
 from energybench.projecting import carbon
 from energybench.projecting.fleet_inputs import OVERHEAD, SIDES, check, included
+from energybench.units import short_figure
 
 # groups of the lines
 NODES, ENERGY, MONEY = "nodes", "energy a month", "money a month"
@@ -105,8 +106,8 @@ def _doubts(inputs: Mapping[str, Input], boundary: BoundaryName) -> Iterable[Dou
             yield Doubt(
                 code="idle-above-run",
                 message=(
-                    f"the {side} draws more power when idle ({idle.value.value:.3g} W) than when "
-                    f"it runs ({run.value.value:.3g} W)"
+                    f"the {side} draws more power when idle ({short_figure(idle.value.value)} W) "
+                    f"than when it runs ({short_figure(run.value.value)} W)"
                 ),
                 remedy="take idle and run power of the same node, at the same boundary",
             )

@@ -158,11 +158,13 @@ def _check_idle(inputs: Mapping[str, Input], where: str) -> None:
     """Nodes that are not always busy need an idle power."""
     for side in SIDES:
         entry, idle = inputs[f"utilisation_{side}"], f"idle_power_{side}_w"
-        load = entry.value.value
-        if entry.ends[0] < 1 and idle not in inputs:
+        load, low = entry.value.value, entry.ends[0]
+        if low < 1 and idle not in inputs:
+            # of a range that reaches below full load, the low end is the reason
+            stated = f"{load:g}" if load < 1 else f"{load:g} with low = {low:g}, below full load"
             raise BadInput(
                 f"{where}: inputs.{idle}",
-                f"is missing while utilisation_{side} is {load:g}: the power of an idle node "
+                f"is missing while utilisation_{side} is {stated}: the power of an idle node "
                 "counts too",
                 "measure it (--idle 60), or state it with low and high",
             )

@@ -11,23 +11,12 @@ import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from energybench.analysis.uncertainty.effects import middle
-from energybench.analysis.uncertainty.propagation import propagate
 from energybench.errors import BadInput
 from energybench.formula import Formula, Step, parse
 from energybench.model import Estimate, Input, Line
-from energybench.projecting import figure_texts
+from energybench.projecting import estimating, figure_texts
 
 _OPEN = "open"  # shown in place of a value that no solution gives
-
-
-def middles(inputs: Mapping[str, Input]) -> dict[str, float]:
-    """The middle of each uniform range: its draws lie about the middle, wherever the value is."""
-    return {
-        name: middle(*entry.stated)
-        for name, entry in inputs.items()
-        if entry.stated is not None and entry.range == "uniform"
-    }
 
 
 class Needs(NamedTuple):
@@ -190,10 +179,11 @@ class LineChain:
         formula.value(self.values, key)
 
         # then the interval, from draws of the base inputs
-        return propagate(
+        return estimating.estimate(
             lambda draws: self.compute(formula, needs.lines, draws),
-            {name: self.inputs[name].value for name in needs.inputs},
-            about=middles({name: self.inputs[name] for name in needs.inputs}),
+            {name: self.inputs[name] for name in needs.inputs},
+            formula.text,
+            key,
         )
 
     # ------------------------------------------------------------ checks

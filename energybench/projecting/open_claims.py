@@ -1,8 +1,8 @@
-"""Published claims that depend on unknowns, solved together: which values of the unknowns satisfy
-all figures, and which figure forces an unknown out of its plausible range.
+"""Solve published claims that depend on unknowns together: give the values of the unknowns that
+satisfy all figures, and the figures that force an unknown out of its plausible range.
 
-Claims that share no variable are solved apart. A claim about one application has unknowns of its
-own, unless the scenario says that an unknown is the same for all.
+Claims without a common variable are solved apart. A claim about one application has separate
+unknowns, unless the scenario states that an unknown is the same for all applications.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ class OpenLine(NamedTuple):
 class Solved(NamedTuple):
     """A claim in the solution.
 
-    value, reach  the derived figure in the solution, and its range over all solutions
-    holds         whether it holds together with the other figures
-    tensions      if it does not: unknowns that would have to leave their plausible ranges
+    value, reach  the derived figure in the solution, and the range of the figure over all solutions
+    holds         whether the claim holds together with the other figures
+    tensions      unknowns that would have to leave their plausible ranges, if the claim fails
     fixes         labels of unknowns that the claim alone determines
     """
 
@@ -70,10 +70,10 @@ def solve(
     lines: Sequence[OpenLine],
     chain: LineChain,
 ) -> Outcome:
-    """The solution of the open claims; `lines` are computed at it.
+    """The solution of the open claims, with `lines` computed at the solution.
 
-    Inputs with a stated range may take any value of the range, as unknowns do; other inputs count
-    at their values.
+    An input with a stated range may take any value of the range, as an unknown may. An input
+    without a range counts at its value.
     """
     book = Variables(unknowns)
     quantities = {
@@ -112,8 +112,8 @@ def _joined(parts: Sequence[Solution], order: Sequence[str]) -> Solution:
 
 
 def _groups(quantities: Mapping[str, Quantity]) -> list[set[str]]:
-    """Names of quantities that share variables, directly or through others; groups in the order of
-    their first quantities.
+    """Names of quantities that share variables, directly or through further quantities. The groups
+    are in the order of their first quantities.
     """
     groups: list[tuple[set[str], set[str]]] = []
     for name, quantity in quantities.items():
@@ -178,30 +178,30 @@ class _Group:
         best = self._system.preferred(kept, points)
         values = self._system.system.values(best[None])[0]
         reach = self._system.extents(kept, points, range(len(values)))
-        held = {figure.name for figure in kept}
+        kept_names = {figure.name for figure in kept}
         fixes = self._fixes(kept)
 
-        # claims that hold, and the values that each other claim would need
+        # claims that hold, and the values that each failing claim would need
         solved = dict[str, Solved]()
         tensions = list[Tension]()
         for i, figure in enumerate(self._system.figures):
             needed: tuple[Tension, ...] = ()
-            if figure.name not in held:
+            if figure.name not in kept_names:
                 needed = tuple(of_claim(self._system, kept, figure, points, best, self._sought()))
                 tensions += needed
             low, high = min(reach[i][0], values[i]), max(reach[i][1], values[i])
             solved[figure.name] = Solved(
                 float(values[i]),
                 (float(low), float(high)),
-                figure.name in held,
+                figure.name in kept_names,
                 needed,
                 fixes.get(figure.name, ()),
             )
         return self._solution(kept, tensions, values, reach), solved
 
     def _fixes(self, kept: Sequence[Figure]) -> dict[str, tuple[str, ...]]:
-        """Labels of the unknowns that an equation alone determines: no other claim uses them. An
-        equation whose unknowns are used besides only by such equations is one of them.
+        """Labels of the unknowns that one equation alone determines, by the name of the equation:
+        no further claim uses these unknowns, except equations that determine an unknown alone.
         """
         fixes = dict[str, tuple[str, ...]]()
         pending = True
@@ -251,11 +251,11 @@ class _Group:
                     note=line.note,
                 )
             )
-        held = {figure.name for figure in kept}
+        kept_names = {figure.name for figure in kept}
         return Solution(
             unknowns=tuple(unknowns),
             holds=tuple(figure.name for figure in kept),
-            fails=tuple(f.name for f in self._system.figures if f.name not in held),
+            fails=tuple(f.name for f in self._system.figures if f.name not in kept_names),
             tensions=tuple(tensions),
             implied=tuple(implied) if kept else (),
         )
@@ -281,7 +281,7 @@ class _Group:
         )
 
     def _sought(self) -> list[Sought]:
-        """The unknowns of the group, as its tensions name them."""
+        """The unknowns of the group, as tensions name unknowns."""
         first = len(self._claims) + len(self._lines)
         return [
             Sought(name, i, place.unknown, place.of, *self._whole(place.unknown))
@@ -316,10 +316,11 @@ def _not_finite(key: str) -> BadInput:
 def _scaled(
     variables: Sequence[Variable], relations: Sequence[Relation], keys: Sequence[str]
 ) -> list[Relation]:
-    """The relations with their sizes, as they are over the plausible ranges.
+    """The relations with their sizes over the plausible ranges.
 
-    keys  places of the first relations in the scenario. Raises BadInput if one of them has no
-          finite value
+    keys  places of the first relations in the scenario
+
+    Raises BadInput if a relation with a key has no finite value.
     """
     system = System(variables, relations)
     with np.errstate(all="ignore"):

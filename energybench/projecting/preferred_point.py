@@ -34,7 +34,7 @@ def preferred_point(system: System, low: Floats, high: Floats, within: Floats) -
     least = distances[order[0]]
     edges = [problem.scaled(edge) for edge in system.box]
     for start in within[order[:_STARTS]]:
-        found = minimize(
+        minimum = minimize(
             problem.distance,
             problem.scaled(start),
             jac=problem.slope,
@@ -43,7 +43,7 @@ def preferred_point(system: System, low: Floats, high: Floats, within: Floats) -
             method="SLSQP",
             options={"maxiter": 100, "ftol": 1e-12},
         )
-        scaled = np.clip(found.x, *edges)
+        scaled = np.clip(minimum.x, *edges)
         point = problem.point(scaled)
         if problem.distance(scaled) < least and _is_within(system, point, low, high):
             best, least = point, problem.distance(scaled)
@@ -67,7 +67,7 @@ def farthest(
     def slope(scaled: Floats) -> Floats:
         return -side * problem.size_slope(relation, scaled)
 
-    found = minimize(
+    minimum = minimize(
         cost,
         problem.scaled(start),
         jac=slope,
@@ -76,7 +76,7 @@ def farthest(
         method="SLSQP",
         options={"maxiter": 60, "ftol": 1e-9},
     )
-    point = problem.point(np.clip(found.x, *edges))
+    point = problem.point(np.clip(minimum.x, *edges))
     reached = [start]
     if _is_within(system, point, low, high):
         reached.append(point)

@@ -1,5 +1,5 @@
-"""Checks of a whole scenario: names that stand for two things, quantities of a comparison that
-would replace two inputs, claims and unknowns that do not belong together. Formulas are checked when
+"""Checks of a whole scenario: names with two meanings, quantities of a comparison that would
+replace two inputs, and claims and unknowns that do not belong together. Formulas are checked when
 the scenario is projected.
 """
 
@@ -19,7 +19,7 @@ MOST_UNKNOWNS = 8
 
 
 def check(scenario: Scenario, where: str) -> None:
-    """Raises BadInput, in one line with file, key, problem and remedy."""
+    """Check a scenario. Raises BadInput, in one line with file, key, problem and remedy."""
     _check_names(scenario, where)
     _check_units(scenario, where)
     _check_whole(scenario, where)
@@ -28,7 +28,7 @@ def check(scenario: Scenario, where: str) -> None:
     _check_unknowns(scenario, where)
     _check_doubts(scenario, where)
     if scenario.model is None:
-        # a model brings lines of its own, whose names are known when it is computed
+        # a model adds lines, and their names are known only when the model is computed
         names = {entry.name for entry in scenario.inputs}
         names |= {unknown.name for unknown in scenario.unknowns}
         names |= {step.name for step in scenario.lines}
@@ -86,7 +86,7 @@ def _check_measured(scenario: Scenario, where: str) -> None:
 
 
 def _check_units(scenario: Scenario, where: str) -> None:
-    """One currency in all units: that of the scenario, or the only one there is."""
+    """All units have one currency: the currency of the scenario, or the only currency in units."""
     units = [
         *((f"inputs.{entry.name}", entry.unit) for entry in scenario.inputs),
         *((f"unknowns.{entry.name}", entry.unit) for entry in scenario.unknowns),
@@ -101,7 +101,7 @@ def _check_units(scenario: Scenario, where: str) -> None:
 
 
 def _check_whole(scenario: Scenario, where: str) -> None:
-    """Things that exist as wholes are stated as wholes, and so are the ends of their ranges."""
+    """Countable quantities, and the ends of their ranges, are whole numbers."""
     for entry in scenario.inputs:
         if entry.unit not in WHOLE or entry.value is None:
             continue
@@ -130,6 +130,13 @@ def _check_claims(scenario: Scenario, where: str) -> None:
                 f"{key}.circular",
                 "stands without derived",
                 "a claim without inputs is not circular",
+            )
+        if claim.tolerance is not None and claim.tolerance >= 1:
+            share = claim.tolerance / 100
+            raise BadInput(
+                f"{key}.tolerance",
+                f"{claim.tolerance:g} is the whole of the figure, and any figure would fit",
+                f"a share of the figure: {share:g} for {claim.tolerance:g} %",
             )
         if claim.op == "about" and claim.claimed == 0:
             raise BadInput(f"{key}.op", "is about 0, of which no share is a tolerance", 'op = "="')
@@ -211,7 +218,7 @@ def _names_of_claims(scenario: Scenario, where: str) -> set[str]:
 
 
 def check_texts(scenario: Scenario, names: Collection[str], where: str) -> None:
-    """Raises BadInput if `{name}` in a text is none of the names of inputs, unknowns and lines."""
+    """Raises BadInput if `{name}` in a text is not the name of an input, an unknown or a line."""
     texts: dict[str, Mapping[str, str]] = {
         f"lines.{step.name}": {"note": step.note, "label": step.label} for step in scenario.lines
     }

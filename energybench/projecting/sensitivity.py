@@ -4,6 +4,7 @@ values at which a saving is 0, and the fleet with one quantity fixed.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
@@ -18,10 +19,11 @@ from energybench.model import (
     Swing,
 )
 from energybench.projecting import currencies, fixed_questions
-from energybench.projecting.crossings import crossings
+from energybench.projecting.crossings import crossings, whole_crossings
 from energybench.projecting.fleet_inputs import STANDARD
 from energybench.projecting.line_chain import LineChain
 from energybench.projecting.scenario import Scenario
+from energybench.units import WHOLE
 
 # inputs of the fleet model whose break-even is sought: speedup, nodes, utilisation and prices
 _SOUGHT = frozenset(
@@ -143,8 +145,9 @@ def _break_evens(
         searched = _searched(scenario, entry, quantities)
         if searched is None:
             continue
-        found = crossings(partial(_with_input_at, chain, line, name), *searched)
-        if found.everywhere:
+        seek = whole_crossings if entry.unit in WHOLE else crossings
+        zeros = seek(partial(_with_input_at, chain, line, name), *searched)
+        if zeros.everywhere:
             continue
         yield BreakEven(
             answer=answer,
@@ -153,9 +156,9 @@ def _break_evens(
             unit=entry.unit,
             current=entry.value.value,
             searched=searched,
-            value=found.first,
-            crossings=found.number,
-            jumps=found.jumps,
+            value=zeros.first,
+            crossings=zeros.number,
+            jumps=zeros.jumps,
         )
 
 
@@ -193,4 +196,6 @@ def _searched(
         # without an idle power the model permits full load alone
         if side != entry.name and f"idle_power_{side}_w" not in quantities:
             return None
+    if entry.unit in WHOLE:
+        low, high = float(max(1, math.floor(low))), float(math.floor(high))
     return (low, high) if low < high else None

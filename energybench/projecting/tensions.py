@@ -1,5 +1,5 @@
-"""The unknowns that a published figure forces out of their plausible ranges, and the values that it
-would need.
+"""The unknowns that a published figure forces out of their plausible ranges, and the values of the
+unknowns that the figure would need.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ _DIGITS = 3
 class Sought(NamedTuple):
     """An unknown of a claim.
 
-    variable, relation  its variable, and the number of the relation that is this variable
-    of                  application whose quantity it is
-    whole, whole_label  value of which it is shown as a share, and words for it
+    variable, relation  name of the variable, and number of the relation that is the variable
+    of                  application to which the unknown belongs; "" for all applications
+    whole, whole_label  value of which the unknown is shown as a share, and words for the value
     """
 
     variable: str
@@ -40,18 +40,19 @@ def of_claim(
     best: Floats,
     sought: Sequence[Sought],
 ) -> Iterable[Tension]:
-    """A tension for every unknown that alone, out of its plausible range, lets the figure hold with
-    the kept figures. The figure counts as published, without its rounding.
+    """A tension for every unknown that makes the figure hold with the kept figures if only this
+    unknown leaves its plausible range. The figure counts as published, without rounding.
 
-    points, best  points at which the kept figures hold, and the solution among them
+    points  points at which the kept figures hold
+    best    the point of the solution
     """
     together = (*kept, figure.exact)
     for one in sought:
         wide = system.widened(one.variable)
-        found = wide.points(together, points)
-        if not len(found):
+        wide_points = wide.points(together, points)
+        if not len(wide_points):
             continue
-        (needed,) = wide.extents(together, found, [one.relation])
+        (needed,) = wide.extents(together, wide_points, [one.relation])
         nearest = None
         # the middle of a range would be no reason for a figure
         if kept or all(other is one or other.unknown.likely is not None for other in sought):
@@ -72,14 +73,14 @@ def of_claim(
 
 
 def _nearest(wide: ClaimSystem, figure: Figure, best: Floats, one: Sought) -> float | None:
-    """Of the values that the figure needs with the other unknowns as in the solution, the nearest
-    to the plausible range; None if no value will do.
+    """The needed value that is nearest to the plausible range, with all further unknowns as in the
+    solution; None if the figure holds at no value.
     """
     alone = wide.fixed(best, one.variable)
-    found = alone.points((figure.exact,))
-    if not len(found):
+    figure_points = alone.points((figure.exact,))
+    if not len(figure_points):
         return None
-    (reach,) = alone.extents((figure.exact,), found, [one.relation])
+    (reach,) = alone.extents((figure.exact,), figure_points, [one.relation])
     return reach[1] if reach[1] < one.unknown.low else reach[0]
 
 

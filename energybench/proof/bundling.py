@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 from typing import NamedTuple
 
 from energybench import __version__
 from energybench.analysis.energy.boundary import Ranges
 from energybench.errors import BadInput, StorageFailed
-from energybench.proof import archive, contents, manifest, redacting, tables
+from energybench.proof import absent, archive, contents, manifest, redacting, tables
 from energybench.proof.manifest import Manifest
 from energybench.proof.pseudonyms import Pseudonyms
 from energybench.store.durable import check_replaceable, flush_to_disk
@@ -21,12 +22,17 @@ _FIRST_YEAR, _LAST_YEAR = 1980, 2107  # of dates in ZIP files (APPNOTE.TXT 4.4.6
 
 
 class Made(NamedTuple):
-    """A bundle that was written. names: replaced by pseudonyms; empty without them."""
+    """A bundle that was written.
+
+    names   number of the names that were replaced by pseudonyms; 0 without them
+    absent  runs and scenarios that the bundle lacks, by the names of the files that rest on them
+    """
 
     files: int
     bytes: int
     sha256: str
     names: int = 0
+    absent: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
 
 def make(
@@ -53,6 +59,7 @@ def make(
     files = contents.gather(wanted, store)
     if not files:
         raise BadInput("bundle", "nothing to put into it", "name runs or comparisons")
+    lacking = absent.absent_of(files)
     with TemporaryDirectory(prefix="energybench-bundle-") as name:
         if pseudonyms is not None:
             files = redacting.redacted(files, Path(name), pseudonyms, ranges)
@@ -68,6 +75,7 @@ def make(
         bytes=out.stat().st_size,
         sha256=manifest.sha256(out),
         names=len(pseudonyms.used) if pseudonyms is not None else 0,
+        absent=lacking,
     )
 
 

@@ -13,7 +13,7 @@ from typing import TypeVar
 from energybench import __version__
 from energybench.analysis.energy.boundary import Ranges
 from energybench.errors import BadInput, NotInstalled
-from energybench.model import Comparison, Projection
+from energybench.model import Comparison, Measurement, Projection
 from energybench.proof import archive, contents, embedded_results, manifest, stated_fields, tables
 from energybench.proof.comparisons import check_result
 from energybench.proof.derived import Sources, check_grade, check_projection, comparisons_again
@@ -48,7 +48,7 @@ def check(path: Path, ranges: Ranges) -> Proof:
 
 def check_report(path: Path) -> Proof:
     """Check the text of a report against the document that it holds. Raises BadInput."""
-    notes = Notes()
+    notes = Notes(alone=True)
     page = read_bytes(path, MOST_BYTES)
     if suffix_of(page) == ".json":
         raise BadInput(
@@ -67,10 +67,9 @@ def check_report(path: Path) -> Proof:
     if not notes.checked and not notes.findings:
         raise BadInput(str(path), f"cannot be checked: {notes.not_checked[0]}")
     embedded_results.check_results(path.name, content, notes, by_version=other_version)
-    words = (
-        "the energies, intervals and doubts of its runs: a report holds no samples, a bundle does"
-    )
-    notes.not_checked.append(words)
+    if any(isinstance(result, Measurement) for result in content.results):
+        words = "the energies, intervals and doubts of its runs"
+        notes.lacks("samples", f"{words}: a report holds no samples, a bundle does")
     return Proof(
         file=str(path),
         sha256=hashlib.sha256(page).hexdigest(),
@@ -82,6 +81,7 @@ def check_report(path: Path) -> Proof:
         packages=_packages(notes, content.version),
         checked=tuple(notes.checked),
         not_checked=tuple(notes.not_checked),
+        missing=notes.missing,
         findings=tuple(notes.findings),
     )
 
@@ -189,6 +189,7 @@ def check_bundle(path: Path, ranges: Ranges) -> Proof:
         packages=_packages(notes, stated.energybench),
         checked=tuple(notes.checked),
         not_checked=tuple(notes.not_checked),
+        missing=notes.missing,
         findings=tuple(notes.findings),
     )
 

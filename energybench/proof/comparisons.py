@@ -11,6 +11,7 @@ from energybench.analysis.comparison.study_cells import ratios_of, run_of
 from energybench.analysis.comparison.study_claims import against_claims
 from energybench.errors import BadInput
 from energybench.model import Comparison, FileDigest, Measurement, Study, StudyCell
+from energybench.proof.comparison_fields import contradictions_of
 from energybench.proof.differences import differences, of_doubts
 from energybench.proof.proof import Notes
 from energybench.proof.runs import CheckedRun, shortened
@@ -37,16 +38,16 @@ def _check_measurement(place: str, stated: Measurement, runs: Runs, notes: Notes
     """A measurement in a document is the one in run.json, whatever the version."""
     run = runs.get(stated.id)
     if run is None:
-        notes.not_checked.append(f"{place}: the run {stated.id}, which is not in the bundle")
+        notes.lacks("runs", f"{place}: the run {stated.id}, which is not in the bundle")
         return
-    found = [
+    disagreements = [
         f"run {stated.id}: {difference}" for difference in differences(stated, run.stated, rel=0)
     ]
-    if not found and stated.doubts != run.stated.doubts:
-        found = [f"run {stated.id}: its doubts are not those of the run"]
-    for words in shortened(list(found)):
+    if not disagreements and stated.doubts != run.stated.doubts:
+        disagreements = [f"run {stated.id}: its doubts are not those of the run"]
+    for words in shortened(list(disagreements)):
         notes.differs(place, words)
-    if not found:
+    if not disagreements:
         notes.checked.append(f"{place}: the run {stated.id} is the one of the bundle")
 
 
@@ -67,7 +68,9 @@ def _check_comparison(
     first, second = runs.get(stated.baseline), runs.get(stated.candidate)
     words = f"comparison of {stated.baseline} and {stated.candidate}"
     if first is None or second is None:
-        notes.not_checked.append(f"{place}: {words}, of which a run is not in the bundle")
+        notes.lacks("runs", f"{place}: {words}, of which a run is not in the bundle")
+        for contradiction in contradictions_of(stated):
+            notes.differs(place, f"{words}: {contradiction}", by_version=by_version)
         return
     try:
         again = comparison_again(stated, first.again, second.again)
@@ -75,14 +78,14 @@ def _check_comparison(
         notes.differs(place, f"{words}: cannot be made: {why}", by_version=by_version)
         return
     # the digests are those of files, which no analysis changes
-    found = [
+    disagreements = [
         *differences(msgspec.structs.replace(stated, digests=None), again),
         *of_doubts(stated.doubts, again.doubts),
     ]
-    for difference in shortened(list(found)):
+    for difference in shortened(list(disagreements)):
         notes.differs(place, f"{words}: {difference}", by_version=by_version)
     named = _check_digests(place, stated, first, second, notes)
-    if not found:
+    if not disagreements:
         notes.checked.append(f"{place}: {words}, made again from both runs{named}")
 
 
@@ -136,15 +139,16 @@ def study_again(stated: Study, runs: Mapping[str, Measurement]) -> Study:
 def _check_study(place: str, stated: Study, runs: Runs, notes: Notes, *, by_version: bool) -> None:
     named = {variant.run for cell in stated.cells for variant in cell.runs if variant.run}
     if missing := sorted(named - runs.keys()):
-        notes.not_checked.append(f"{place}: {counted(len(missing), 'run')} not in the bundle")
+        words = f"{place}: {counted(len(missing), 'run')} of the study not in the bundle"
+        notes.lacks("runs", words)
     again = study_again(stated, {name: runs[name].again for name in runs})
-    found = [*differences(stated, again), *of_doubts(stated.doubts, again.doubts)]
-    for difference in shortened(list(found)):
+    disagreements = [*differences(stated, again), *of_doubts(stated.doubts, again.doubts)]
+    for difference in shortened(list(disagreements)):
         notes.differs(place, difference, by_version=by_version)
     variants = [variant for cell in stated.cells for variant in cell.runs if variant.run in runs]
     for variant in variants:
         _check_files(place, variant.digests or (), runs[variant.run or ""], notes)
-    if not found:
+    if not disagreements:
         complete = variants and all(variant.digests for variant in variants)
         notes.checked.append(
             f"{place}: {counted(len(stated.cells), 'cell')} of the study, their ratios and "

@@ -14,12 +14,17 @@ from energybench.projecting.project import project
 from energybench.proof.comparisons import comparison_again
 from energybench.proof.differences import differences, of_doubts
 from energybench.proof.projection_lines import differences_of_lines
-from energybench.proof.proof import Notes
+from energybench.proof.proof import Missing, Notes
 from energybench.proof.runs import shortened
 from energybench.proof.scenarios import StatedScenario
 from energybench.units import counted
 
 Pair = tuple[str, str]
+
+# What of a projection cannot be made again without its scenario or its comparisons.
+BEYOND_LINES = (
+    "title, sources and evidence of inputs, intervals, claims, sensitivity, doubts and stamps"
+)
 
 
 class Sources(NamedTuple):
@@ -41,35 +46,37 @@ def comparisons_again(
     """The comparisons of runs that are at hand; of several of one pair, the first. A comparison
     that cannot be made is left out.
     """
-    made: dict[Pair, Comparison] = {}
+    comparisons: dict[Pair, Comparison] = {}
     for one in stated:
         pair = one.baseline, one.candidate
-        if pair in made or not runs.keys() >= {*pair}:
+        if pair in comparisons or not runs.keys() >= {*pair}:
             continue
         try:
-            made[pair] = comparison_again(one, runs[one.baseline], runs[one.candidate])
+            comparisons[pair] = comparison_again(one, runs[one.baseline], runs[one.candidate])
         except BadInput:
             continue
-    return made
+    return comparisons
 
 
 # ---------------------------------------------------------------- projections
 
 
-def missing_for(stated: Projection, sources: Sources) -> str:
-    """The things that a projection needs and that are not at hand, in words; "" if all are."""
+def missing_for(stated: Projection, sources: Sources) -> tuple[Missing, str] | None:
+    """A thing that a projection needs and that is not at hand, and words for it; None if nothing is
+    missing.
+    """
     if stated.scenario not in sources.scenarios and stated.scenario not in scenario_files.names():
-        return f"its scenario {stated.scenario!r}"
+        return "scenario", f"its scenario {stated.scenario!r}"
     runs = {run for pair in stated.comparisons for run in pair}
-    return "a run of its comparisons" if not sources.runs.keys() >= runs else ""
+    return None if sources.runs.keys() >= runs else ("runs", "a run of its comparisons")
 
 
 def projection_again(stated: Projection, sources: Sources) -> Projection:
     """The projection of a scenario with comparisons; nothing may be missing. Raises BadInput."""
     comparisons = []
     for baseline, candidate in stated.comparisons:
-        made = sources.comparisons.get((baseline, candidate))
-        comparisons.append(made or compare(sources.runs[baseline], sources.runs[candidate]))
+        comparison = sources.comparisons.get((baseline, candidate))
+        comparisons.append(comparison or compare(sources.runs[baseline], sources.runs[candidate]))
     return project(
         _scenario(stated, sources).scenario,
         comparisons,
@@ -93,20 +100,18 @@ def check_projection(
     words = f"the projection {stated.title!r}"
     if missing := missing_for(stated, sources):
         _check_lines(place, stated, notes, by_version=by_version)
-        notes.not_checked.append(
-            f"{place}: {words}: intervals, claims, sensitivity and doubts: {missing} is not in the "
-            "bundle"
-        )
+        kind, thing = missing
+        notes.lacks(kind, f"{place}: {words}: {BEYOND_LINES}: {thing} is not in the bundle")
         return
     try:
-        made = projection_again(stated, sources)
+        again = projection_again(stated, sources)
     except BadInput as why:
         notes.differs(place, f"{words}: cannot be made: {why}", by_version=by_version)
         return
-    found = [*differences(stated, made), *of_doubts(stated.doubts, made.doubts)]
-    for difference in shortened(list(found)):
+    disagreements = [*differences(stated, again), *of_doubts(stated.doubts, again.doubts)]
+    for difference in shortened(list(disagreements)):
         notes.differs(place, f"{words}: {difference}", by_version=by_version)
-    if not found:
+    if not disagreements:
         file = _scenario(stated, sources).place
         source = file or f"the scenario {stated.scenario} of energybench"
         if stated.comparisons:
@@ -117,10 +122,10 @@ def check_projection(
 def _check_lines(place: str, stated: Projection, notes: Notes, *, by_version: bool) -> None:
     """Check each line of a projection at the values of its inputs."""
     words = f"the projection {stated.title!r}"
-    found = differences_of_lines(stated)
-    for difference in shortened(list(found)):
+    disagreements = differences_of_lines(stated)
+    for difference in shortened(list(disagreements)):
         notes.differs(place, f"{words}: {difference}", by_version=by_version)
-    if not found:
+    if not disagreements:
         lines = counted(len(stated.lines), "line")
         notes.checked.append(f"{place}: {words}, {lines} at the values of inputs")
 
@@ -140,10 +145,10 @@ def check_grade(
     words = f"the grade of {stated.measurement}"
     run = sources.runs.get(stated.measurement)
     if run is None:
-        notes.not_checked.append(f"{place}: {words}, a run which is not in the bundle")
+        notes.lacks("runs", f"{place}: {words}, a run which is not in the bundle")
         return
-    found = list(differences(stated, grade_again(stated, run)))
-    for difference in shortened(list(found)):
+    disagreements = list(differences(stated, grade_again(stated, run)))
+    for difference in shortened(list(disagreements)):
         notes.differs(place, f"{words}: {difference}", by_version=by_version)
-    if not found:
+    if not disagreements:
         notes.checked.append(f"{place}: {words}, made again from the run")

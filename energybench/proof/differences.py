@@ -1,4 +1,4 @@
-"""Where two results differ, field by field."""
+"""The differences of two results, field by field."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ import msgspec
 
 from energybench.model import Doubt, DoubtCode
 
-# Another processor or numpy may add in another order. Each analysis sums some 1e6 numbers of one
-# sign at most, whose rounding errors stay below 1e-10 of the sum; what is printed has four digits.
+# The order of additions depends on the processor and on the version of numpy. An analysis sums at
+# most some 1e6 numbers of one sign, so that rounding errors stay below 1e-10 of the sum. Printed
+# numbers have four digits.
 REL = 1e-9
-_LEFT_OUT = "doubts"  # of the result itself: compared as a set, by `of_doubts`
+_LEFT_OUT = "doubts"  # field of a result that `of_doubts` compares as a set
 _MOST_SHOWN = 60  # characters of a value
 
 
 class Difference(NamedTuple):
-    """A field in which a statement differs from what it should be."""
+    """A field whose stated value differs from the value computed again."""
 
     field: str
     stated: str
@@ -30,7 +31,7 @@ class Difference(NamedTuple):
 
 
 def differences(stated: Any, again: Any, rel: float = REL) -> Iterator[Difference]:
-    """The differences of two nouns of one type, without their doubts.
+    """The differences of two results of one type, without the doubts.
 
     rel  relative difference up to which two numbers count as equal
     """
@@ -49,11 +50,11 @@ def of_doubts(
     again: Sequence[Doubt],
     unrepeatable: Collection[DoubtCode] = (),
 ) -> Iterator[Difference]:
-    """The differences between the doubts that a file states and those that were found again: fields
-    of a doubt that differ, doubts that the file lacks, and doubts that only the file has.
+    """The differences between the doubts of a file and the doubts of a repeated analysis: fields of
+    a doubt that differ, doubts that the file lacks, and doubts that only the file has.
 
     unrepeatable  codes of doubts whose words follow from data that nobody kept: the file must state
-                  those that were found again, in any words, and may state more of them
+                  every doubt of the analysis, in any words, and may state more doubts
     """
     beyond = [*(Counter(stated) - Counter(again)).elements()]
     for doubt in (Counter(again) - Counter(stated)).elements():
@@ -80,7 +81,7 @@ def _of_words(stated: Doubt, again: Doubt) -> Iterator[Difference]:
 
 
 def _at_the_difference(stated: str, again: str) -> tuple[str, str]:
-    """Both texts, shown from a few words before their first difference."""
+    """Both texts, shown from a few words before the first difference."""
     pairs = enumerate(zip(stated, again, strict=False))
     same = next((i for i, (left, right) in pairs if left != right), min(len(stated), len(again)))
     start = max(0, same - _MOST_SHOWN // 3)
@@ -92,7 +93,7 @@ def _at_the_difference(stated: str, again: str) -> tuple[str, str]:
 def differences_of_values(
     stated: Any, again: Any, place: str, rel: float = REL
 ) -> Iterator[Difference]:
-    """The differences of two JSON values, and their places below `place`."""
+    """The differences of two JSON values, with the path of each difference below `place`."""
     if isinstance(stated, dict) and isinstance(again, dict):
         for key in {**stated, **again}:
             inner = f"{place}.{key}"

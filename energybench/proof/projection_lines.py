@@ -32,12 +32,12 @@ def _of_lines(stated: Projection) -> Iterator[Difference]:
                 name = f"the input {entry.name} of the line {line.name}"
                 yield Difference(name, f"{entry.value.value:.9g}", line_above)
         try:
-            made = parse(line.formula, line.name).value(values, line.name)
+            computed = parse(line.formula, line.name).value(values, line.name)
         except (BadInput, KeyError) as why:
             yield Difference(f"the line {line.name}", "stated", f"not computable ({why})")
             continue
-        if not math.isclose(made, line.value.value, rel_tol=REL, abs_tol=1e-12):
-            yield Difference(f"the line {line.name}", f"{line.value.value:.9g}", f"{made:.9g}")
+        if not math.isclose(computed, line.value.value, rel_tol=REL, abs_tol=1e-12):
+            yield Difference(f"the line {line.name}", f"{line.value.value:.9g}", f"{computed:.9g}")
         above[line.name] = line.value
 
 

@@ -92,9 +92,9 @@ def redacted(
     runs = _made_again(new, ranges)
     for name in of_scenarios:
         add(name, _text(files[name], names))
-    made = _Made(runs, _sources(files, new, runs, names))
+    results = _Made(runs, _sources(files, new, runs, names))
     for name in others:
-        add(name, _content(name, files[name], made, names))
+        add(name, _content(name, files[name], results, names))
     return new
 
 
@@ -157,13 +157,13 @@ def _refuse_other_analysis(files: contents.Files, ranges: Ranges) -> None:
     for name, directory in contents.run_folders(files).items():
         stated = reader.read_run(directory)
         try:
-            found = next(differences(stated, again(directory, stated, ranges)), None)
+            difference = next(differences(stated, again(directory, stated, ranges)), None)
         except ValueError as error:
             raise BadInput(f"--redact: {name}", f"cannot be analysed again: {error}") from None
-        if found is not None:
+        if difference is not None:
             raise BadInput(
                 f"--redact: {name}",
-                f"{found.field} is not what this version finds in the samples",
+                f"{difference.field} is not what this version finds in the samples",
                 "redact with the version that measured the run",
             )
 

@@ -1,4 +1,4 @@
-"""The doubts of a run against those that its files give again."""
+"""Compare the doubts that a run states with the doubts that an analysis of its files gives."""
 
 from __future__ import annotations
 
@@ -8,32 +8,33 @@ from energybench.model import DoubtCode, Measurement
 from energybench.proof.differences import Difference, differences, of_doubts
 from energybench.store.recomputed import with_course
 
-# A run keeps the first and the last reading of clocks and temperatures, and not those between, from
-# which these doubts were found (analysis/measurement/steadiness.py).
+# These doubts follow from all readings of clocks and temperatures
+# (analysis/measurement/steadiness.py). A run keeps only the first and the last reading.
 _OF_READINGS: tuple[DoubtCode, ...] = (
     "throttled",
     "at-power-limit",
     "clock-drift",
     "temperature-drift",
 )
-# These name files in the directory of the job, of which a bundle has those of complete parts alone.
+# These doubts name files in the directory of the job. A bundle holds only the complete parts.
 _OF_THE_DIRECTORY: tuple[DoubtCode, ...] = ("node-missing", "node-partial", "part-left-out")
 
 
 def differences_of_run(
     stated: Measurement, again: Measurement, *, is_job: bool = False
 ) -> list[Difference]:
-    """All differences of a run, or of a job.
+    """All differences between the stated result of a run or a job and the repeated analysis.
 
-    again  with the doubts alone that follow from the files of the run
+    again  result of the repeated analysis, with only the doubts that follow from the files
     """
     codes = _unrepeatable(is_job=is_job)
     return [*differences(stated, again), *of_doubts(stated.doubts, again.doubts, codes)]
 
 
 def with_doubts(stated: Measurement, again: Measurement, *, is_job: bool = False) -> Measurement:
-    """The run that was made again, from which other results follow, with the doubts that it
-    stated if these are those found again; else with those found again and of its course.
+    """The run that was analysed again, for the results that follow from the run. The doubts are the
+    stated doubts if the analysis gives them again; else the doubts of the analysis and of the run's
+    course.
     """
     if any(of_doubts(stated.doubts, again.doubts, _unrepeatable(is_job=is_job))):
         return with_course(again, stated)
@@ -41,7 +42,7 @@ def with_doubts(stated: Measurement, again: Measurement, *, is_job: bool = False
 
 
 def words_not_checked(stated: Measurement, again: Measurement) -> str:
-    """The codes of the doubts whose words nothing in the bundle gives; "" without such doubts."""
+    """The codes of doubts whose words do not follow from the bundle; "" without such doubts."""
     words = {(doubt.code, doubt.message, doubt.remedy) for doubt in again.doubts}
     codes = [
         doubt.code

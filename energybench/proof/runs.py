@@ -17,13 +17,13 @@ from energybench.store.layout import ATTACHED, NODE, PARQUET, RUN
 from energybench.store.recomputed import analysed
 from energybench.units import counted
 
-# A row takes some bytes of a file of samples: more rows are those of a file made to fill memory.
+# A row of a file of samples takes some bytes. A file with more rows was made to fill memory.
 _MOST_ROWS_PER_BYTE = 200
 _MOST_SHOWN = 8  # differences of one result
 
 
 class CheckedRun(NamedTuple):
-    """A run. again: made from its samples; as stated, if that is not possible."""
+    """A run. again: analysed from the samples; as stated if no samples are at hand."""
 
     directory: Path
     stated: Measurement
@@ -33,10 +33,10 @@ class CheckedRun(NamedTuple):
 def check_runs(
     folders: Mapping[str, Path], ranges: Ranges, notes: Notes, *, by_version: bool
 ) -> dict[str, CheckedRun]:
-    """The runs by their ids; differences become findings.
+    """Analyse the runs again and return them by id; differences become findings.
 
     folders     directories by their names in the bundle
-    by_version  whether the runs were analysed by another version
+    by_version  whether a different version of energybench analysed the runs
     """
     runs: dict[str, CheckedRun] = {}
     for name, directory in folders.items():
@@ -51,43 +51,43 @@ def check_runs(
         if stated.id in runs and runs[stated.id].stated != stated:
             notes.differs(name, f"another run of the bundle has its id {stated.id}")
         try:
-            made = again(directory, stated, ranges)
+            analysis = again(directory, stated, ranges)
         except (BadInput, ValueError) as why:
             notes.differs(name, f"cannot be analysed again: {_inside(why, directory)}")
             continue
         job = is_job(directory)
-        found = differences_of_run(stated, made, is_job=job)
-        for difference in shortened(list(found)):
+        disagreements = differences_of_run(stated, analysis, is_job=job)
+        for difference in shortened(list(disagreements)):
             notes.differs(name, difference, by_version=by_version)
         if job:
             _check_parts(name, directory, ranges, notes, by_version=by_version)
         _state(name, directory, stated, notes)
-        if not found and (codes := words_not_checked(stated, made)):
+        if not disagreements and (codes := words_not_checked(stated, analysis)):
             notes.not_checked.append(f"{name}: the words of its doubts {codes}")
-        made = with_doubts(stated, made, is_job=job)
-        runs[stated.id] = CheckedRun(directory, stated, made)
+        analysis = with_doubts(stated, analysis, is_job=job)
+        runs[stated.id] = CheckedRun(directory, stated, analysis)
     return runs
 
 
 def _check_parts(
     name: str, directory: Path, ranges: Ranges, notes: Notes, *, by_version: bool
 ) -> None:
-    """Check the results of a job's nodes against their samples; differences become findings."""
+    """Check the result of each node of a job against its samples; differences become findings."""
     parts, without = _parts(directory)
     for part in parts:
         if part.name in without:
             continue
         try:
             stated = reader.read_run(part)
-            found = differences_of_run(stated, analysed(part, stated, ranges))
+            disagreements = differences_of_run(stated, analysed(part, stated, ranges))
         except (BadInput, ValueError):
-            continue  # the job states why it leaves the part out
-        for difference in shortened(list(found)):
+            continue  # the result of the job states why the part is left out
+        for difference in shortened(list(disagreements)):
             notes.differs(f"{name}/{part.name}", difference, by_version=by_version)
 
 
 def renamed(own: str) -> str:
-    """Words on a folder whose name is not the id inside it, under which other files refer to it."""
+    """Words for a folder whose name differs from the id inside; other files refer to the id."""
     return f"holds {own}: the folder was renamed, or its content exchanged"
 
 
@@ -101,24 +101,27 @@ def _ids(name: str, directory: Path, stated: Measurement) -> Iterator[tuple[str,
 
 
 def _id(part: Path) -> str:
-    """The id of a node's own run; that of its folder if its result cannot be read."""
+    """The id of the run of a node; the name of the folder if the result cannot be read."""
     try:
         return reader.read_run(part).id
     except BadInput:
         return part.name
 
 
-def shortened(found: list[object]) -> list[object]:
-    """The first differences, and the number of the others."""
-    if len(found) <= _MOST_SHOWN:
-        return found
-    return [*found[:_MOST_SHOWN], f"and {counted(len(found) - _MOST_SHOWN, 'more difference')}"]
+def shortened(disagreements: list[object]) -> list[object]:
+    """The first differences, and the number of further differences."""
+    if len(disagreements) <= _MOST_SHOWN:
+        return disagreements
+    return [
+        *disagreements[:_MOST_SHOWN],
+        f"and {counted(len(disagreements) - _MOST_SHOWN, 'more difference')}",
+    ]
 
 
 def again(directory: Path, stated: Measurement, ranges: Ranges) -> Measurement:
-    """A run, analysed again from its samples; a job, merged again from its nodes, and these from
-    their samples if all have them. A run without samples as stated. Doubts of a run's course that
-    its samples' file does not record are left out.
+    """A run, analysed again from its samples; or a job, merged again from its nodes. The nodes are
+    analysed from samples if every node has samples. A run without samples is returned as stated.
+    Doubts of a run's course are left out if the file of samples does not record them.
 
     Raises BadInput for samples that cannot be read, and ValueError.
     """
@@ -139,7 +142,7 @@ def again(directory: Path, stated: Measurement, ranges: Ranges) -> Measurement:
 
 
 def _state(name: str, directory: Path, stated: Measurement, notes: Notes) -> None:
-    """State what of a run was made again and what was not."""
+    """Note the fields of a run that were computed again, and the fields that were not."""
     record = f"taken from its record: {_of_the_record(stated)}"
     if is_job(directory):
         parts, without = _parts(directory)
@@ -149,9 +152,9 @@ def _state(name: str, directory: Path, stated: Measurement, notes: Notes) -> Non
         notes.checked.append(f"{name}: a job, {source}; {record}, windows of the head node")
         if without:
             words = f"{', '.join(without[:3])}{' and others' if len(without) > 3 else ''}"
-            notes.not_checked.append(f"{name}: the nodes' own results: {words} without samples")
+            notes.lacks("samples", f"{name}: the nodes' own results: {words} without samples")
     elif not (directory / PARQUET).is_file():
-        notes.not_checked.append(f"{name}: it has no samples, and its numbers stand as stated")
+        notes.lacks("samples", f"{name}: it has no samples, and its numbers stand as stated")
     else:
         notes.checked.append(
             f"{name}: energies, times, powers and their intervals, from "
@@ -162,13 +165,13 @@ def _state(name: str, directory: Path, stated: Measurement, notes: Notes) -> Non
 
 
 def _parts(directory: Path) -> tuple[list[Path], list[str]]:
-    """The parts of a job, and the names of those without samples."""
+    """The parts of a job, and the names of the parts without samples."""
     parts = [part for part in sorted(directory.glob(f"{NODE}*")) if part.is_dir()]
     return parts, [part.name for part in parts if not (part / PARQUET).is_file()]
 
 
 def _of_the_record(stated: Measurement) -> str:
-    """What an analysis of samples cannot find, as far as the run has it."""
+    """Words for the fields of a run that do not follow from samples."""
     words = ["machine", "work" if stated.work is not None else "", "program or workload"]
     if stated.verification:
         words.append(f"{counted(len(stated.verification), 'check')} of its result")
@@ -190,5 +193,5 @@ def _rows(path: Path) -> int:
 
 
 def _inside(why: Exception, directory: Path) -> str:
-    """The words of an error, with places inside the bundle."""
+    """The words of an error, with paths inside the bundle."""
     return str(why).replace(f"{directory}/", "").replace(str(directory), "it")

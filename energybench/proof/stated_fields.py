@@ -1,5 +1,5 @@
-"""What a file states and no reader takes over: fields that this version does not know, and stamps,
-which every reader computes anew. A person who opens the file reads both.
+"""Check the fields of a file that readers ignore but a person sees: fields unknown to this version,
+and stamps, which every reader computes anew.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ def check_unknown(
 ) -> None:
     """Fields that readers of the files passed over become findings.
 
-    prefix      of the places, which is left out: the folder of the files
-    by_version  whether another version wrote the file of this name
+    prefix      folder of the files, which is left out of the places
+    by_version  whether a different version wrote the file of this name
     """
     fields = {
         (place.replace(prefix, "", 1), field)
@@ -54,8 +54,8 @@ def check_stamps(
 ) -> None:
     """Check the stamps in runs, studies, results and documents of a bundle.
 
-    contents    of results and documents, by their files
-    by_version  whether another version wrote the file of this name
+    contents    contents of results and documents, by their files
+    by_version  whether a different version wrote the file of this name
     """
     for name, path in sorted(files.items()):
         kind = _NOUNS.get(PurePosixPath(name).name)
@@ -69,7 +69,7 @@ def check_stamps(
             else:
                 continue
         except BadInput:
-            continue  # a finding of its own
+            continue  # a reader notes the finding
         stamps_of(name, values, nouns, notes, by_version=by_version(name))
 
 
@@ -86,7 +86,7 @@ def stamps_of(
     *,
     by_version: bool,
 ) -> None:
-    """Stamps that a file states, and that the results in it do not have, become findings."""
+    """Differences between the stamps in a file and the stamps of its results become findings."""
     for number, (value, noun) in enumerate(zip(values, nouns, strict=True)):
         where = f"results[{number}].stamps" if len(values) > 1 else "stamps"
         again = msgspec.to_builtins(noun.stamps)

@@ -1,8 +1,8 @@
-"""Attempts at a test: plug-ins run a test that failed once more, or run each test several times,
-under one node id. Each attempt has its own energies, and its own outcome.
+"""Attempts at a test: plug-ins run a failed test again, or run every test several times, under a
+common node id. An attempt has energies and an outcome of its own.
 
-An attempt begins with the set-up of the test. Its name travels in its reports, which come from
-several workers. PYTEST_DONT_REWRITE
+An attempt begins with the set-up of the test. The reports of an attempt carry the attempt's name,
+because reports come from several workers. PYTEST_DONT_REWRITE
 """
 
 from __future__ import annotations
@@ -41,15 +41,15 @@ class Attempts:
         self._written: list[tuple[str, str, dict[str, Any], str]] = []
         self._waiting: list[tuple[str, str, Any, str]] = []  # documents, with their fixtures
         self._documents: set[str] = set()
-        self._records: list[tuple[str, Record]] = []  # with their attempts
-        # by node id and attempt; of a report without an attempt "", which stands for all attempts
+        self._records: list[tuple[str, Record]] = []  # name of the attempt, record
+        # by node id and attempt; a report without an attempt has "", for every attempt at the test
         self._passed: set[tuple[str, str]] = set()
         self._unpassed: dict[tuple[str, str], str] = {}
 
     # ------------------------------------------------------------ while a test runs
 
     def begin(self, item: pytest.Item) -> None:
-        """A new attempt, without the records and properties of the attempt before."""
+        """Begin a new attempt, without the records and properties of the previous attempt."""
         self.publish(item)
         item.stash[_attempt] = self._last[item.nodeid] = next(self._names)
         item.stash[_taken] = []
@@ -58,11 +58,11 @@ class Attempts:
         item.stash[_properties] = []
 
     def labels(self, item: pytest.Item) -> set[str]:
-        """Labels that the uses of this attempt have so far."""
+        """Labels of the fixture's uses in the current attempt."""
         return {record["label"] for record in item.stash.get(_taken, [])}
 
     def take(self, item: pytest.Item, record: Record) -> None:
-        """The record of a use, complete. Its energies become properties, once published."""
+        """Take the complete record of a use. Publishing turns the energies into properties."""
         from energybench.gating.benchmark_file import scalars
 
         item.stash.setdefault(_taken, []).append(record)
@@ -71,12 +71,12 @@ class Attempts:
         item.stash.setdefault(_properties, []).extend(entries)
 
     def write(self, item: pytest.Item, fixture: Any, document: str) -> None:
-        """A document for the `extra_info` of pytest-benchmark's fixture, once published."""
+        """Keep a document for the `extra_info` of pytest-benchmark's fixture until publishing."""
         self._waiting.append((item.nodeid, item.stash.get(_attempt, ""), fixture, document))
 
     def publish(self, item: pytest.Item) -> None:
-        """Let others see the energies of an attempt whose calls are over: the test itself finds in
-        its `extra_info`, and among its properties, only its own.
+        """Publish the energies of an attempt after the calls of the test: while the test runs,
+        `extra_info` and the properties hold only entries of the test.
         """
         self._publish_documents()
         known = {id(entry) for entry in item.user_properties}
@@ -97,7 +97,7 @@ class Attempts:
             self._written.append((test, attempt, of_entry, document))
 
     def taken(self, item: pytest.Item) -> list[Record]:
-        """The records since the last report, which are for the next report."""
+        """Hand over the records since the last report, for the next report."""
         records, item.stash[_taken] = item.stash.get(_taken, []), []
         return records
 
@@ -111,7 +111,7 @@ class Attempts:
         """Records and outcome of a report, which a worker may have sent."""
         test, attempt = report.nodeid, getattr(report, _ATTEMPT, "")
         if str(report.outcome) not in _OUTCOMES:
-            # "rerun", "retried": other plug-ins' word for a failure that does not count
+            # "rerun", "retried": words of pytest plug-ins for a failure that does not count
             self._drop(test, attempt)
             return
         self._records += [(attempt, record) for record in getattr(report, RECORDS, [])]
@@ -123,8 +123,8 @@ class Attempts:
             self._unpassed.setdefault((test, attempt), _NOT_PASSED)
 
     def _drop(self, test: str, attempt: str) -> None:
-        """Forget the records of an attempt that does not count; without a name, of all attempts at
-        the test.
+        """Forget the records of an attempt that does not count; if the attempt has no name, forget
+        the records of every attempt at the test.
         """
         self._records = [
             (name, record)
@@ -140,22 +140,22 @@ class Attempts:
 
     @property
     def records(self) -> list[Record]:
-        """The records of all attempts that count."""
+        """The records of the attempts that count."""
         return [record for _, record in self._records]
 
     def mark_unpassed(self) -> None:
-        """Say in the record of each attempt that did not pass that it did not."""
+        """Mark the records of attempts that did not pass, with the reason."""
         for attempt, record in self._records:
             why = self._why_unpassed(record["test"], attempt)
             if why is not None:
                 record["unpassed"] = why
 
     def _why_unpassed(self, test: str, attempt: str) -> str | None:
-        """In words; None: the attempt passed."""
+        """Why an attempt did not pass, in words; None: the attempt passed."""
         return self._unpassed.get((test, attempt)) or self._unpassed.get((test, ""))
 
     def written(self) -> Sequence[Written]:
-        """The documents of all attempts, for pytest-benchmark's JSON."""
+        """The documents of every attempt, for pytest-benchmark's JSON."""
         from energybench.gating.benchmark_file import Written
 
         self._publish_documents()
@@ -165,10 +165,10 @@ class Attempts:
         ]
 
     def _why_no_baseline(self, test: str, attempt: str) -> str | None:
-        """Why the energy of an attempt is no baseline, in words; None: it is one.
+        """Why the energy of an attempt is not a baseline, in words; None: the energy is a baseline.
 
-        Some plug-ins keep the report of an attempt that failed to themselves: an attempt with
-        another one after it must have been reported as passed.
+        Some plug-ins suppress the report of a failed attempt. An attempt that a later attempt
+        follows therefore counts as passed only if a report says passed.
         """
         why = self._why_unpassed(test, attempt)
         reported = not self._passed.isdisjoint({(test, attempt), (test, "")})

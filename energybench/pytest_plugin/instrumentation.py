@@ -17,10 +17,10 @@ _TOOLS = range(6)  # tools of sys.monitoring (PEP 669)
 
 @contextmanager
 def undisturbed(*, without_gc: bool) -> Iterator[None]:
-    """Pause tracers, profilers and monitors, and the garbage collector if asked. All of them are
-    restored as they were, after an error too.
+    """Pause tracers, profilers and monitors, and the garbage collector if asked. The end of the
+    context restores the previous state, also after an error.
 
-    Tracers and profilers of other threads stay: they take no time of this thread.
+    Tracers and profilers of further threads stay, because they take no time of this thread.
     """
     with ExitStack() as stack:
         if without_gc and gc.isenabled():
@@ -31,7 +31,8 @@ def undisturbed(*, without_gc: bool) -> Iterator[None]:
         stack.callback(threading.settrace, threading.gettrace())
         threading.setprofile(None)
         threading.settrace(None)
-        # this thread last, and first again: nothing above is seen by its profiler or tracer
+        # This thread is paused last and restored first: the profiler and tracer of this thread
+        # record none of the steps above.
         _pause_profiler(stack)
         stack.callback(sys.settrace, sys.gettrace())
         sys.settrace(None)
@@ -39,7 +40,9 @@ def undisturbed(*, without_gc: bool) -> Iterator[None]:
 
 
 def _pause_profiler(stack: ExitStack) -> None:
-    """Pause the profiler of this thread. cProfile's is no function, and cannot be set again."""
+    """Pause the profiler of this thread. cProfile's profiler is not a function, and cannot be set
+    again.
+    """
     profiler: Any = sys.getprofile()
     if profiler is not None and not callable(profiler):
         profiler.disable()
@@ -50,10 +53,10 @@ def _pause_profiler(stack: ExitStack) -> None:
 
 
 def _pause_monitors(stack: ExitStack) -> None:
-    """Pause all tools of sys.monitoring: coverage, cProfile and debuggers from Python 3.12 on.
+    """Pause the tools of sys.monitoring: coverage, cProfile and debuggers from Python 3.12 on.
 
     Events for the whole program are switched off. Events for single code objects cannot be listed:
-    they lose the functions that they call.
+    the functions for the events are removed instead.
     """
     monitoring: Any = getattr(sys, "monitoring", None)
     if monitoring is None:

@@ -1,4 +1,4 @@
-"""One measured use: a run in the sampling process beside pytest, its windows, and the record.
+"""A measured use: a run in the sampling process beside pytest, the windows, and the record.
 
 PYTEST_DONT_REWRITE
 """
@@ -28,21 +28,21 @@ if TYPE_CHECKING:
     from energybench.pytest_plugin.options import Settings
     from energybench.pytest_plugin.session import EnergySession
 
-# A loop without a call that takes this share of the time of an iteration is mentioned.
+# A note names the time of an empty loop above this share of the time of an iteration.
 _LOOP_SHARE = 0.02
-# Calls that take so many times the time of the trials are mentioned.
+# A note names calls that take more than this factor of the time of the trials.
 _MUCH_SLOWER = 1.5
 
-# These end the whole session. All else of the function, SystemExit and the outcomes that
-# pytest.fail and pytest.skip raise among it, costs the energy and not the outcome of the test.
+# Exceptions that end the whole session. Any further exception of the function, also SystemExit and
+# the exceptions of pytest.fail and pytest.skip, costs the energy and not the outcome of the test.
 _END_OF_SESSION = (KeyboardInterrupt, pytest.exit.Exception, GeneratorExit)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:
-    """A use of a fixture that was measured, or why not.
+    """The result of a use of a fixture: an energy, or the reason why no energy was measured.
 
-    record       as in record.py
+    record       record as in record.py
     measurement  None: not measured
     """
 
@@ -51,7 +51,7 @@ class Outcome:
 
 
 def new_run(label: str, wish: Settings, store: RunStore, idle_s: float = 0.0) -> CallerRun:
-    """A run that is to be opened."""
+    """A run that is not yet open."""
     options = Options(
         store=store.folder,
         boundary=wish.boundary,
@@ -66,12 +66,12 @@ class EnergyPass:
     """Windows of calls after the test's own calls, under `with`: the block sets `windows`, and
     `outcome` holds the result after it.
 
-    An error in the block costs the energy, and is no error of the test: the test's own calls have
-    succeeded before. Neither is an error of energybench, whose functions the test may have
-    replaced.
+    An error in the block costs the energy, and is not an error of the test: the test's own calls
+    have succeeded before. An error of energybench is not an error of the test either, because the
+    test may have replaced functions of energybench.
 
     steps    plan to drive
-    windows  what the drive returned
+    windows  result of the drive
     """
 
     def __init__(
@@ -127,7 +127,7 @@ class EnergyPass:
 
 
 def concluded(blank: Record, conclude: Callable[[], Outcome]) -> Outcome:
-    """The outcome of windows that are over. An error costs the energy alone."""
+    """The outcome after the last window. An error costs only the energy."""
     try:
         return conclude()
     except Exception as error:  # the test may have replaced any function
@@ -135,7 +135,7 @@ def concluded(blank: Record, conclude: Callable[[], Outcome]) -> Outcome:
 
 
 def measured(run: CallerRun, blank: Record, session: str) -> Outcome:
-    """The record of a run whose windows are over."""
+    """The record of a run after the last window."""
     result = run.result()
     if result.measurement is None:
         return Outcome(record=records.of_refusal(blank, result.doubts[0].message))

@@ -1,5 +1,5 @@
-"""Options of `pytest --benchmark-energy`, and what is possible as a value. Imports next to nothing:
-every start of pytest pays for this module.
+"""Options of `pytest --benchmark-energy`, and their possible values. The module imports almost
+nothing, because every start of pytest pays for the imports.
 
 PYTEST_DONT_REWRITE
 """
@@ -20,7 +20,7 @@ MARKER = (
     '--benchmark-energy: upper limit of the energy per iteration in J, largest regression ("5%"), '
     "and group of the table."
 )
-_LEAST_FOR_PRECISION = 8  # windows that are measured before a precision counts
+_LEAST_FOR_PRECISION = 8  # least number of windows before a precision counts
 _MARKER_WORDS = ("max_j", "max_regression", "group")
 
 
@@ -189,9 +189,7 @@ def add_options(parser: pytest.Parser) -> None:
 
 
 def without_switch(config: pytest.Config) -> str:
-    """A line about gates that have no effect without --benchmark-energy; empty if there are
-    none.
-    """
+    """A line about gates that have no effect without --benchmark-energy; empty without gates."""
     stated = gates(config)
     if config.getoption("benchmark_energy") or not stated:
         return ""
@@ -203,7 +201,7 @@ def without_switch(config: pytest.Config) -> str:
 
 
 def gates(config: pytest.Config) -> list[str]:
-    """The options that have no effect if nothing is measured."""
+    """The stated options that have no effect without a measurement."""
     return [
         f"--benchmark-energy-{name}"
         for name in ("fail", "save", "new-level", "precision")
@@ -213,14 +211,14 @@ def gates(config: pytest.Config) -> list[str]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
-    """How tests are measured.
+    """Settings of the measurement of tests.
 
     precision_rel  half-width of the scatter's interval to stop at; None: a fixed number of windows
     windows        number of windows
-    all_windows    number of windows if this were no rehearsal
+    all_windows    number of windows without a rehearsal
     window_s       least length of a window
-    budget_s       length of all windows of a test
-    store          folder for the runs; None: they are not kept
+    budget_s       total length of the windows of a test
+    store          folder for the runs; None: the runs are not kept
     root           prefix of /sys, /proc and /dev
     wait_s         longest wait for the machine
     """
@@ -261,7 +259,7 @@ def settings(config: pytest.Config) -> Settings:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limits:
-    """What the marker `energy` of a test states; None: nothing."""
+    """The values that the marker `energy` of a test states; None: not stated."""
 
     max_j: float | None = None
     max_regression: float | None = None
@@ -269,8 +267,8 @@ class Limits:
 
 
 def limits(item: pytest.Item) -> Limits:
-    """The markers of a test, of its class and of its module: each keyword by the nearest marker
-    that states it. Raises ValueError with one line.
+    """The limits from the markers of a test, its class and its module. A keyword has the value of
+    the nearest marker with the keyword. Raises ValueError with a message of one line.
     """
     words: dict[str, Any] = {}
     for marker in item.iter_markers("energy"):  # the nearest first

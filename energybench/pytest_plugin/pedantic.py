@@ -1,5 +1,5 @@
-"""The energy of `benchmark.pedantic`: its rounds are measured in place, so that the function is
-called no more often than the test asks. PYTEST_DONT_REWRITE
+"""The energy of `benchmark.pedantic`. The rounds of the test's own call are measured: the function
+is not called more often than the test asks. PYTEST_DONT_REWRITE
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from energybench.api.caller_run import CallerRun
     from energybench.model import Measurement
 
-# Time between the rounds of a window above which the window is said to hold more than the function.
+# If a larger share of the time lies between the rounds of a window, a note names the share.
 _OUTSIDE_SHARE = 0.02
-# Above which the energy of a window is not taken for that of the function. A judgement.
+# If a larger share lies between the rounds, the energy is refused as an energy of the function. A
+# judgement.
 _MOST_OUTSIDE_SHARE = 0.1
 
 
@@ -35,9 +36,9 @@ def measured_rounds(
     blank: Record,
     session: str,
 ) -> tuple[Any, Outcome]:
-    """The result of the test's own call of pedantic, and the energy of its rounds.
+    """The result of the test's own call of pedantic, and the energy of the rounds.
 
-    edges     as the timer of the fixture, but for a pytest-benchmark that is disabled
+    edges     edges of the rounds: the timer of the fixture, except if pytest-benchmark is disabled
     pedantic  calls the test's pedantic with a function
     """
     __tracebackhide__ = True
@@ -88,8 +89,8 @@ def _measured(edges: Edges, run: CallerRun, blank: Record, session: str) -> Outc
 
 
 def _weigh(record: Record, measurement: Measurement) -> None:
-    """Let each round count the same. The energy of an iteration is the mean over the windows, whose
-    numbers of rounds may differ by one.
+    """Give every round an equal weight. The energy of an iteration is a mean over the windows, and
+    the numbers of rounds in the windows may differ by 1.
     """
     windows = [
         (repeat.energy_j, repeat.work.amount)
@@ -106,8 +107,8 @@ def _weigh(record: Record, measurement: Measurement) -> None:
 
 
 def _join(ci_record: Record) -> None:
-    """Join neighbouring windows in the record of a gate, which is saved: a test may have hundreds
-    of rounds with a window each.
+    """Join neighbouring windows in the saved record for gates: a test may have hundreds of rounds
+    in separate windows.
     """
     iterations = ci_record.get("iterations", ())
     joined = groups(len(iterations)) if iterations else ()
@@ -125,7 +126,7 @@ def _join(ci_record: Record) -> None:
 
 
 def _note(edges: Edges, record: Record) -> None:
-    """Say what the windows hold beside the function."""
+    """Note the contents of the windows besides the function."""
     records.note(record, "pedantic: measured in place")
     if edges.windows == 1:
         records.note(record, "single window: the scatter is not known")
@@ -136,4 +137,5 @@ def _note(edges: Edges, record: Record) -> None:
     if outside > _OUTSIDE_SHARE:
         records.note(record, f"{outside:.0%} of the time lies between the rounds")
         value, low, high = record["energy_j"]
-        record["energy_j"] = [value, low - outside * value, high]  # all of that time's
+        # at most the share of the energy for the time between the rounds is not of the function
+        record["energy_j"] = [value, low - outside * value, high]

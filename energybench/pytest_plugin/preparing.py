@@ -1,12 +1,13 @@
-"""All that is made before a test that measures, and the line of pytest's header about the sensors.
+"""Preparations before a measured test, and the line of pytest's header about the sensors.
 
-A test may replace the functions through which a process is started, a folder made or a module read,
-count their calls, or count the descriptors of its process. PYTEST_DONT_REWRITE
+Preparations come before the test, because a test may replace the functions for starting a process,
+making a folder or reading a module, may count calls of these functions, or may count the open
+descriptors of the process. PYTEST_DONT_REWRITE
 """
 
 from __future__ import annotations
 
-# what the energy pass needs after the test's own calls
+# modules for the energy pass after the test's own calls
 import energybench.api.results
 import energybench.gating.compare
 import energybench.pytest_plugin.pedantic
@@ -20,8 +21,8 @@ _NO_SENSOR = ("estimate",)
 
 
 def sensors_line(wish: Settings, store: RunStore) -> str:
-    """The sensors that are read, or how to open some. Starts the sampling process, and makes the
-    folder for its runs.
+    """The line about the open sensors, or about remedies for missing sensors. Starts the sampling
+    process and makes the folder for runs.
     """
     run = new_run("sensors", wish, store)
     run.open()
@@ -50,10 +51,10 @@ def sensors_line(wish: Settings, store: RunStore) -> str:
 
 
 def connect() -> None:
-    """Start another sampling process if the last one has ended, or if a test has closed the
-    connection.
+    """Start a new sampling process if the last sampling process has ended, or if a test has closed
+    the connection.
     """
     try:
         link()
-    except Gone:  # the line of the test says so
+    except Gone:  # the report line of the test names the fault
         pass

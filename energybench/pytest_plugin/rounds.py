@@ -1,5 +1,5 @@
-"""Rounds of `benchmark.pedantic`: how many of them share a window, and which have one if not all
-can have one. Pure. PYTEST_DONT_REWRITE
+"""Windows for the rounds of `benchmark.pedantic`: the number of rounds in a window, and a selection
+of rounds if a window for every round would be too many. Pure. PYTEST_DONT_REWRITE
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-_MOST_WINDOWS = 30  # of rounds that share windows, and of those in a record
+_MOST_WINDOWS = 30  # windows of a test whose rounds share windows, and windows in a record
 _GOLDEN = 0.618033988749895
 
 
@@ -16,7 +16,7 @@ _GOLDEN = 0.618033988749895
 class Rounds:
     """Rounds and iterations that a test asks for.
 
-    set_up  whether the test asks for a set-up or a tear-down of each round
+    set_up  whether the test asks for a set-up or a tear-down of every round
     """
 
     warmup: int
@@ -26,8 +26,8 @@ class Rounds:
 
 
 def sizes(rounds: int, filling: int) -> list[int]:
-    """Rounds in each window, so that all rounds are in a window: as many windows as can be filled,
-    up to 30, of sizes that differ by one round at most.
+    """Number of rounds in every window. Every round is in a window. The number of windows is the
+    number that can be filled, up to 30, and their sizes differ by at most 1.
 
     filling  rounds that fill a window
     """
@@ -37,8 +37,9 @@ def sizes(rounds: int, filling: int) -> list[int]:
 
 
 def spread(rounds: int, most: int) -> frozenset[int]:
-    """Numbers of at most so many rounds, spread over all of them. Each stands at another place of
-    its stretch of rounds, so that rounds which differ periodically are all among them.
+    """Numbers of at most `most` rounds, spread over all rounds. One round is chosen from every
+    stretch of rounds, at a varying place in the stretch: if rounds differ periodically, rounds of
+    every kind are chosen.
     """
     if rounds <= most:
         return frozenset(range(rounds))
@@ -50,7 +51,7 @@ def spread(rounds: int, most: int) -> frozenset[int]:
 
 
 def groups(windows: int) -> Sequence[slice]:
-    """Neighbouring windows to be joined, so that at most 30 remain."""
+    """Groups of neighbouring windows to join; at most 30 groups."""
     starts, start = [], 0
     for size in sizes(windows, -(-windows // _MOST_WINDOWS)):
         starts.append(slice(start, start + size))

@@ -1,7 +1,7 @@
 """The folder for the directories of a session's runs: kept for the user, or temporary.
 
-Nothing is made or removed while a test runs: a test may have replaced the functions for it, and
-count their calls. PYTEST_DONT_REWRITE
+No folder is made or removed while a test runs: the test may have replaced the functions of `os` and
+`shutil`, and may count their calls. PYTEST_DONT_REWRITE
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class RunStore:
     """The folder for the runs.
 
     keeps  whether the runs are kept
-    fault  why a folder that the user named is not used; None: it is used, or none was named
+    fault  why the user's folder is not used; None: the folder is used, or the user named no folder
     """
 
     def __init__(self, wanted: str | None) -> None:
@@ -30,17 +30,20 @@ class RunStore:
 
     @property
     def folder(self) -> str:
-        """Absolute path of the folder, which is made if it is not there yet."""
+        """Absolute path of the folder. The first access makes a temporary folder if the user named
+        no folder.
+        """
         if self._folder is None:
             try:
                 self._folder = tempfile.mkdtemp(prefix="energybench-pytest-")
                 self._made = True
-            except OSError:  # the sampling process cannot write there either, and says so
+            except OSError:
+                # the sampling process cannot write to /tmp either, and reports the fault
                 self._folder = f"/tmp/energybench-pytest-{getpid()}"
         return self._folder
 
     def clear(self) -> None:
-        """Remove the runs of a test that is over, unless they are kept."""
+        """Remove the runs of a finished test from a temporary folder."""
         if not self.temporary:
             return
         names: list[str] = []
@@ -56,12 +59,14 @@ class RunStore:
 
     @property
     def temporary(self) -> bool:
-        """Whether this process has made the folder, and removes it: not a child of a test."""
+        """Whether the current process made a temporary folder. A child process of a test does not
+        remove the folder.
+        """
         return self._made and self._pid == getpid()
 
 
 def _fault(wanted: str) -> str | None:
-    """Why a folder cannot be written; None: it can, and was made if it was not there."""
+    """Why a folder cannot be written; None: the folder is writable. Makes a missing folder."""
     try:
         os.makedirs(wanted, exist_ok=True)
         with tempfile.TemporaryFile(dir=wanted):

@@ -1,7 +1,8 @@
-"""pytest as one side of a comparison: `energybench ab --baseline` starts it, and judges.
+"""pytest as one side of a comparison: `energybench ab --baseline` starts pytest and judges the
+energies.
 
-The energies of the tests that passed, and what else the comparison must know, are written to a
-file at the end of the session. PYTEST_DONT_REWRITE
+At the end of the session the plugin writes a file with the energies of the passed tests and further
+facts for the comparison. PYTEST_DONT_REWRITE
 """
 
 from __future__ import annotations
@@ -24,14 +25,14 @@ if TYPE_CHECKING:
 # Names of the imports, and of the mark of energy tests, in reports.
 _IMPORTED, _ENERGY_TEST = "energybench_imported", "energybench_energy_test"
 _FAILED = "the test failed"
-# Folders below a project's own in which its packages lie.
+# Folders with a project's packages, below the project's folder.
 _LAYOUTS = ("", "src", "lib", "python")
 
 
 class Side:
-    """The pytest plugin that measures one side of a comparison, and writes its file.
+    """The pytest plugin that measures one side of a comparison and writes the report of the side.
 
-    measures  whether a test uses a fixture whose energy is measured
+    measures  whether a test has a fixture that measures energy
     """
 
     def __init__(
@@ -47,14 +48,14 @@ class Side:
         only = config.getoption("benchmark_energy_only")
         self._only = None if only is None else tuple(json.loads(Path(only).read_text("utf-8")))
         self._passed: set[str] = set()
-        self._failed: dict[str, bool] = {}  # whether it is an energy test
+        self._failed: dict[str, bool] = {}  # by test: whether the test is an energy test
         self._imported: dict[str, str] = {}
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(
         self, config: pytest.Config, items: list[pytest.Item]
     ) -> None:
-        """Keep only the tests that are to be measured once more."""
+        """Keep only the tests to measure again."""
         if self._only is None:
             return
         wanted = [item for item in items if self._is_wanted(item.nodeid)]
@@ -62,7 +63,9 @@ class Side:
         items[:] = wanted
 
     def _is_wanted(self, test: str) -> bool:
-        """A name is a test, or a test and the label of a use in it."""
+        """Whether a test is wanted. A wanted name is a test, or a test and the label of a use of
+        the fixture.
+        """
         return any(name == test or name.startswith(f"{test} ") for name in self._only or ())
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -137,9 +140,9 @@ def more_s(records: Sequence[Record], windows: int) -> float:
 
 
 def imported(roots: Sequence[Path]) -> dict[str, str]:
-    """Packages and modules that were imported and that the project has too, each with its file.
+    """Files of imported packages and modules that also exist in the project, by name.
 
-    Of a package only its top counts; of one without a file (a namespace) its members.
+    Only top-level packages count; for a namespace package (without a file) its members count.
     """
     files: dict[str, str] = {}
     for name, module in list(sys.modules.items()):
@@ -154,7 +157,7 @@ def imported(roots: Sequence[Path]) -> dict[str, str]:
 
 
 def _has(roots: Sequence[Path], name: str) -> bool:
-    """Whether the project has a package or module of this name."""
+    """Whether the project has a package or module with this name."""
     path = name.replace(".", "/")
     files = (f"{path}/__init__.py", f"{path}.py", f"{path}.pyx")
     return any((root / file).is_file() for root in roots for file in files)

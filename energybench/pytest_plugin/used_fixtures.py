@@ -1,4 +1,4 @@
-"""Whether a test has a fixture whose energy is measured, and whether the test used it.
+"""Whether a test has a fixture that measures energy, and whether the test used the fixture.
 
 PYTEST_DONT_REWRITE
 """
@@ -16,20 +16,20 @@ _OF_PYTEST_BENCHMARK = "pytest_benchmark.fixture.BenchmarkFixture"
 
 
 def measures(item: pytest.Item) -> bool:
-    """Whether a test uses a fixture whose energy is measured."""
+    """Whether a test has a fixture that measures energy."""
     names: Sequence[str] = getattr(item, "fixturenames", ())
     return any(name in names for name in _FIXTURES)
 
 
 def unused(item: pytest.Item) -> str | None:
-    """Why a test that passed has no energy; None: the test has neither a fixture nor a limit of its
-    own.
+    """Why a passed test has no energy; None: the test has no fixture that measures energy, and no
+    marker of the test function states a limit.
     """
     if measures(item):
         fixture = getattr(item, "funcargs", {}).get("benchmark")
         foreign = None if fixture is None else replaced(fixture)
         return foreign or "its fixture was not called, or the function that it called raised"
-    # a marker of a class or of a module is meant for the energy tests among its tests
+    # a marker of a class or of a module is meant only for the energy tests in the class or module
     own = (marker.kwargs.keys() for marker in item.own_markers if marker.name == "energy")
     if any({"max_j", "max_regression"} & words for words in own):
         return "the test has no fixture whose energy is measured: benchmark or energy_benchmark"
@@ -37,8 +37,8 @@ def unused(item: pytest.Item) -> str | None:
 
 
 def replaced(fixture: Any) -> str | None:
-    """Why a fixture `benchmark` is not measured: it is another than pytest-benchmark's; None: it is
-    not another.
+    """Why a fixture `benchmark` is not measured: the fixture is not pytest-benchmark's. None: the
+    fixture is pytest-benchmark's.
     """
     name = f"{type(fixture).__module__}.{type(fixture).__qualname__}"
     if name in (_OURS, _OF_PYTEST_BENCHMARK):

@@ -31,7 +31,7 @@ class Polled(NamedTuple):
 def read(
     sensor: Sensor, stated: Sequence[Channel], drawn: Sequence[SensorState], polled: Polled
 ) -> tuple[Trace, ...]:
-    """The traces of the polled sensor, one for each dial."""
+    """The traces of the polled sensor, a trace for each dial."""
     return tuple(
         _trace(dial, channel, state, polled)
         for dial, channel, state in zip(sensor.dials, stated, drawn, strict=True)
@@ -99,12 +99,12 @@ def _power(dial: Dial, state: SensorState, polled: Polled, beat: _Beat, ticks: F
 
 
 def _counter(dial: Dial, state: SensorState, polled: Polled, beat: _Beat, ticks: Floats) -> Counts:
-    """Counts at the ticks. A counter that wraps does so during the run: at the end of the run if
+    """Counts at the ticks. A counter with a wrap wraps during the run: at the end of the run if
     `filled` is 0, at the start if `filled` is 1.
     """
     joules = polled.gain * _counted_j(dial.does, polled.load, beat, ticks, state)
     if dial.does.back_j:
-        # Set back at one moment of the run, which `filled` decides, and for good.
+        # Set back for good at a moment of the run, decided by `filled`.
         joules = joules - dial.does.back_j * (np.arange(joules.size) > state.filled * joules.size)
     raw = np.floor(joules / dial.resolution).astype(np.int64)
     raw -= raw[0]

@@ -1,4 +1,4 @@
-"""A simulated sensor: the timing that its channels state, and what the sensor truly does."""
+"""A simulated sensor: the timing stated by its channels, and the true behaviour of the sensor."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ BOARD_MAX_W = 1000.0  # the largest limit of a board on sale: no real reading ex
 
 
 class Stated(NamedTuple):
-    """The timing that a channel states, s."""
+    """The stated timing of a channel, s."""
 
     period_s: float
     window_s: float = 0.0
@@ -22,12 +22,12 @@ class Stated(NamedTuple):
 class Does(NamedTuple):
     """The true behaviour of a sensor.
 
-    sees_s    a power reading is the mean over this time; a counter integrates this part of every
-              period (0: the whole period)
+    sees_s    averaging time of a power reading; a counter integrates this part of every period (0:
+              the whole period)
     lags      by a lag drawn within the stated uncertainty
     stamped   readings carry the time of publication, not the time of the poll
     jitter    standard deviation of each tick about its beat, in periods
-    largest_w largest power that the sensor shows; inf for none
+    largest_w largest power shown by the sensor; inf for none
     back_j    energy by which a counter is set back once during the run
     """
 
@@ -41,7 +41,7 @@ class Does(NamedTuple):
 
 
 class Dial(NamedTuple):
-    """One channel of a sensor."""
+    """A channel of a sensor."""
 
     quantity: str
     kind: Kind
@@ -52,13 +52,14 @@ class Dial(NamedTuple):
 
 
 class Varied(NamedTuple):
-    """What each experiment draws anew for every dial of a sensor whose timing nobody states.
+    """Properties drawn anew by each experiment for every dial of a sensor with an unpublished
+    timing.
 
     periods_s    shortest and longest update period; every seventh sensor has 1 s
-    sees         part of each period that a power reading averages over; None: as in the row
+    sees         averaged part of each period in a power reading; None: as in the row
     whole_j      share of the counters that count whole joules
     set_back     share of the counters that are set back once by 10 to 100 J
-    saturates_w  lowest and highest value at which power readings stop; None for none
+    saturates_w  lowest and highest value at which power readings stop; None without a limit
     """
 
     periods_s: tuple[float, float]
@@ -71,7 +72,7 @@ class Varied(NamedTuple):
 class Sensor(NamedTuple):
     """A row: the channels of one device.
 
-    scale   power relative to one accelerator board
+    scale   power relative to an accelerator board
     biased  False if no deviation like BIAS was published for the sensor
     """
 
@@ -80,11 +81,11 @@ class Sensor(NamedTuple):
     collector: str
     prior: str  # row of data/priors.toml
     dials: tuple[Dial, ...]
-    # the counter of a package is read like the counter of a board: the boundary `device` takes both
+    # a package's counter is read like a board's counter: the boundary `device` takes both
     component: str = "gpu.board"
     boundary: BoundaryName = "device"
     max_power_w: float | None = BOARD_MAX_W
     scale: float = 1.0
     together: bool = False  # all channels publish at the same moment
-    varied: Varied | None = None  # properties that each experiment draws anew
+    varied: Varied | None = None  # properties drawn anew by each experiment
     biased: bool = True

@@ -1,4 +1,4 @@
-"""A file that only grows, and that ends with a complete piece even on a full disk."""
+"""A growing file that ends with a complete piece even on a full disk."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from pathlib import Path
 
 
 class CarefulFile:
-    """Pieces that the storage does not take wait in memory for the next try.
+    """Pieces refused by the storage wait in memory for the next try.
 
-    waiting  number of bytes that wait
+    waiting  number of waiting bytes
     """
 
     def __init__(self, path: Path) -> None:
@@ -25,7 +25,7 @@ class CarefulFile:
     def append(self, piece: bytes, *, now: bool = True) -> None:
         """Add a piece; a failure of the storage shows in `waiting` and in `flush`.
 
-        now  False for a piece that may wait for the next one
+        now  False for a piece that may wait for the next piece
         """
         self._pieces.append(piece)
         if not now:
@@ -36,7 +36,7 @@ class CarefulFile:
             pass
 
     def flush(self) -> None:
-        """Write what waits. Raises OSError; the file then ends with the piece before."""
+        """Write the waiting pieces. Raises OSError; the file then ends with the piece before."""
         while self._pieces:
             piece = self._pieces[0]
             try:
@@ -55,7 +55,7 @@ class CarefulFile:
 
 
 def write_all(fd: int, data: bytes) -> None:
-    """Write all of it: a write to a disk that fills up may take a part. Raises OSError."""
+    """Write all bytes: a write to a disk that fills up may take only a part. Raises OSError."""
     view = memoryview(data)
     while view:
         view = view[os.write(fd, view) :]

@@ -1,9 +1,9 @@
-"""Results that contradict themselves: files that no energybench wrote, or that somebody changed.
+"""Results that contradict themselves: foreign files, or files that somebody changed.
 
-The types of the model refuse a number that is no number, and a value outside its interval. Here
-stand the statements between several fields: quantities that physics keeps above 0, and totals and
-intervals that have to follow from the parts and effects in the same file. Net energy and
-uncertainties may be negative.
+The types of the model refuse not-a-number, and a value outside its interval. Here stand the
+relations between several fields: quantities that physics keeps above 0, and totals and intervals
+that have to follow from the parts and effects in the same file. Net energy and uncertainties may be
+negative.
 """
 
 from __future__ import annotations
@@ -25,28 +25,28 @@ from energybench.model import (
     StudyRun,
     Window,
 )
-from energybench.store import interval_check
+from energybench.store import interval_check, record_check
 
 # Totals and parts are stored with all digits of a double, so that only the order of a sum may
-# differ: some 1e-13. A difference of 1e-6 shows in no figure that energybench prints.
+# differ: some 1e-13. A difference of 1e-6 is invisible in every printed figure.
 _ROUNDING_REL = 1e-6
 _ROUNDING = 1e-6  # J, s, W and their quotients; times since boot have this many digits
-# Most that a repeat may begin before the first sample or end after the last: some polls, which come
-# seconds apart at most, and a last batch that a full disk lost.
+# Longest time of a repeat before the first sample or after the last sample: some polls, which come
+# seconds apart at most, and a last batch lost on a full disk.
 _UNSAMPLED_S = 10.0
 _REPLAY = "replay"  # collector of recordings
 _REMEDY = "it was edited, or energybench did not write it"
 
 
 class Contradiction(NamedTuple):
-    """A field, and the reason why its number cannot be."""
+    """A field, and the reason why its number is impossible."""
 
     field: str
     why: str
 
 
 def refuse(result: Measurement | Comparison | Projection | Study, where: str) -> None:
-    """Raise BadInput that names the first field that cannot be."""
+    """Raise BadInput with the name of the first impossible field."""
     contradictions: Iterator[Contradiction] = iter(())
     if isinstance(result, Measurement):
         contradictions = of_measurement(result)
@@ -65,6 +65,7 @@ def of_measurement(result: Measurement) -> Iterator[Contradiction]:
         return
     yield from _impossible(result)
     yield from _of_recordings(result)
+    yield from itertools.starmap(Contradiction, record_check.of_measurement(result))
     yield from _of_repeats(result.repeats)
     yield from _overlaps(result)
     yield from _totals_and_repeats(result)
@@ -74,7 +75,7 @@ def of_measurement(result: Measurement) -> Iterator[Contradiction]:
     yield from itertools.starmap(Contradiction, interval_check.of_measurement(result))
 
 
-# ---------------------------------------------------------------- numbers that cannot be
+# ---------------------------------------------------------------- impossible numbers
 
 
 def _impossible(result: Measurement) -> Iterator[Contradiction]:
@@ -101,7 +102,7 @@ def _impossible(result: Measurement) -> Iterator[Contradiction]:
 
 
 def _of_recordings(result: Measurement) -> Iterator[Contradiction]:
-    """Readings of a recording in a result that does not say so."""
+    """Readings of a recording in a result without a doubt about the recording."""
     replayed = any(channel.collector == _REPLAY and channel.samples for channel in result.channels)
     if replayed and not any(doubt.code == "replayed" for doubt in result.doubts):
         yield Contradiction(
@@ -142,7 +143,7 @@ def _of_repeats(repeats: Sequence[Repeat]) -> Iterator[Contradiction]:
 
 
 def _overlaps(result: Measurement) -> Iterator[Contradiction]:
-    """A second is part of one repeat at most. Blocks that overlapped have a doubt that says so."""
+    """A second belongs to at most one repeat. Overlapping blocks have a doubt about the overlap."""
     if any(doubt.code == "blocks-overlap" for doubt in result.doubts):
         return
     order = sorted(range(len(result.repeats)), key=lambda number: result.repeats[number].start_s)
@@ -158,9 +159,9 @@ def _overlaps(result: Measurement) -> Iterator[Contradiction]:
 def refuse_windows(
     windows: Sequence[Window], first_s: float | None, last_s: float | None, where: str
 ) -> None:
-    """Raise BadInput for a repeat outside the time of the samples from which it was measured.
+    """Raise BadInput for a repeat outside the time of its samples.
 
-    first_s, last_s  of the samples; None if nothing was sampled
+    first_s, last_s  of the samples; None without samples
     """
     if first_s is None or last_s is None:
         return
@@ -180,7 +181,7 @@ def refuse_windows(
 
 
 def _differs(field: str, total: float, parts: float, parts_name: str) -> Iterator[Contradiction]:
-    """A contradiction if the total is not the number that its parts give."""
+    """A contradiction if the total differs from the number that its parts give."""
     if not math.isclose(total, parts, rel_tol=_ROUNDING_REL, abs_tol=_ROUNDING):
         yield Contradiction(field, f"is {_figure(total)}, and {parts_name} is {_figure(parts)}")
 
@@ -230,7 +231,9 @@ def _components(
 
 
 def _quotients(result: Measurement) -> Iterator[Contradiction]:
-    """Energy for each unit of work, and units of work for each second, beside the repeats."""
+    """Energy for each unit of work, and units of work for each second, compared with the
+    repeats.
+    """
     works = [repeat.work for repeat in result.repeats]
     amounts = [work.amount for work in works if work is not None]
     if len(amounts) != len(works):
@@ -257,7 +260,7 @@ def _quotients(result: Measurement) -> Iterator[Contradiction]:
 
 
 def _of_idle(result: Measurement) -> Iterator[Contradiction]:
-    """Idle phases, idle power, and the net energy that follows from it."""
+    """Idle phases, idle power, and the net energy that follows from idle power."""
     for number, idle in enumerate(result.idles):
         yield from _below_zero(f"idles[{number}].power_w", idle.power_w)
         if idle.end_s < idle.start_s:
@@ -280,7 +283,7 @@ def _of_idle(result: Measurement) -> Iterator[Contradiction]:
 
 
 def _of_shares(result: Measurement) -> Iterator[Contradiction]:
-    """The nodes of a job beside their number and their times."""
+    """The nodes of a job compared with their number and their times."""
     if result.shares and len(result.shares) != result.nodes:
         yield Contradiction(
             "nodes", f"is {result.nodes}, and there are {len(result.shares)} shares"

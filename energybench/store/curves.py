@@ -1,4 +1,4 @@
-"""The curves of the sensors whose energies are summed, for charts."""
+"""The curves of the sensors with summed energies, for charts."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ Line = TypeVar("Line")
 
 
 def lines_that_count(traces: Sequence[Trace], line_of: Callable[[Curve], Line]) -> list[Line]:
-    """A line for each channel that is summed; of a counter and a power sensor of one component,
-    only the counter's. One curve at a time is in memory, if `line_of` keeps none.
+    """A line for each summed channel; if a component has a counter and a power sensor, only the
+    counter's line. A single curve at a time is in memory, if `line_of` keeps no curve.
 
     Sequences that read a trace at each access are read once, and not for channels without a line.
     """
@@ -23,7 +23,7 @@ def lines_that_count(traces: Sequence[Trace], line_of: Callable[[Curve], Line]) 
     counters = set()
     channels = _channels(traces)
     counted = [number for number, channel in enumerate(channels) if channel.counts]
-    # the counters first: they decide which power sensors are needed
+    # the counters first, because they decide about the power sensors
     for number in sorted(counted, key=lambda number: channels[number].kind != "counter"):
         part = channels[number].device, channels[number].component
         if channels[number].kind != "counter" and part in counters:

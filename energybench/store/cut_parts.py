@@ -1,8 +1,9 @@
 """Parts of nodes that were cut off while the job went on, measured again in the job's own windows.
 
-A reader whose connection to the head node is lost reads on: its window then ends seconds after the
-program, or lasts over several repeats. The head node knows the windows, and the samples of the node
-reach over them. Without samples, a part that is longer than the repeat of the job does not count.
+A reader without a connection to the head node reads on: its window then ends seconds after the
+program, or lasts over several repeats. The head node knows the windows, and the node's samples
+reach beyond the windows. Without samples, a part that is longer than the job's repeat does not
+count.
 """
 
 from __future__ import annotations
@@ -22,13 +23,14 @@ from energybench.model import REPEAT, Host, Measurement, Window
 from energybench.store import part_files, reader, samples
 from energybench.store.recomputed import recomputed
 
-# The window of a cut part begins when the head node's message that the program runs has arrived.
-# The arrival is later than the start by less than this, or the two wall clocks would contradict it.
+# The window of a cut part begins at the arrival of the head node's message about the start of the
+# program. The arrival is later than the start by less than this time, or the two wall clocks would
+# contradict the arrival.
 _ARRIVAL_HALF_S = 0.5
 
 
 class Offset(NamedTuple):
-    """A node's clock less the head node's, and the half-width of its error."""
+    """A node's clock less the head node's clock, and the half-width of its error."""
 
     seconds: float
     half_s: float
@@ -39,8 +41,8 @@ class HeadWindows(NamedTuple):
 
     windows   windows of repeats that the head node has closed, on its clock
     host      the head node
-    offsets_s each node's clock less the head node's, as last compared; may lack nodes
-    halves_s  half-width of the error of these offsets
+    offsets_s each node's clock less the head node's clock, as last compared; may lack nodes
+    halves_s  half-width of the error of the offsets
     """
 
     windows: tuple[Window, ...]
@@ -52,11 +54,11 @@ class HeadWindows(NamedTuple):
 def in_windows_of_the_job(
     directory: Path, node: str, part: Measurement, head: HeadWindows, ranges: Ranges | None
 ) -> Measurement | str:
-    """A node's measurement of the job's repeats; words on why it has none.
+    """A node's measurement of the job's repeats, or the reason for a missing measurement in words.
 
     directory  of the part
-    ranges     of parts without a sensor; None: the stated ones
-    A part that has all repeats of the job stays as it is.
+    ranges     of parts without a sensor; None: the stated ranges
+    A part with all repeats of the job is returned unchanged.
     """
     repeats = counted_repeats(head.windows)
     if not repeats or _has_all(part, repeats):
@@ -102,7 +104,7 @@ def _measured_again(
     node: str,
     repeats: Sequence[Window],
 ) -> Measurement | None:
-    """The part in the job's windows; None if its samples hold the start of none. Raises BadInput
+    """The part in the job's windows; None if its samples hold no start of a window. Raises BadInput
     and ValueError.
     """
     table, _, lines = reader.read_samples(directory)
@@ -120,8 +122,8 @@ def _measured_again(
 def _within(
     repeats: Sequence[Window], offset: Offset, span_s: tuple[float | None, float | None]
 ) -> list[Window]:
-    """The windows on the node's clock, up to the first that its samples do not hold; of that one
-    the part up to the last sample.
+    """The windows on the node's clock, up to the first window with missing samples; that window is
+    cut at the last sample.
     """
     first_s, last_s = span_s
     within: list[Window] = []
@@ -150,8 +152,9 @@ def _within(
 def _offset(
     part: Measurement, own: Sequence[Window], head: HeadWindows, node: str
 ) -> Offset | None:
-    """The node's clock less the head node's: as the head node last compared them, or else from a
-    whole repeat that both state, or else from the arrival of the news that a repeat had begun.
+    """The node's clock less the head node's clock: as the head node last compared the clocks, else
+    from a whole repeat with both times, else from the arrival of the message that a repeat had
+    begun.
     """
     if node in head.offsets_s and node in head.halves_s:
         return Offset(head.offsets_s[node], head.halves_s[node])
@@ -168,14 +171,14 @@ def _offset(
     by_wall_s = _by_wall_clocks_s(part.host, head.host)
     for window, stated in both:
         arrived_s = window.start_s - stated.start_s
-        # a message that waited on its way is no sign of the start
+        # a delayed message is not a sign of the start
         if by_wall_s is not None and abs(arrived_s - by_wall_s) <= _ARRIVAL_HALF_S:
             return Offset(arrived_s, _ARRIVAL_HALF_S)
     return None
 
 
 def _by_wall_clocks_s(node: Host, head: Host) -> float | None:
-    """By the times of day; None if one of them is not known."""
+    """By the times of day; None if a time of day is unknown."""
     zeros_s = part_files.zero_s(head), part_files.zero_s(node)
     if zeros_s[0] is None or zeros_s[1] is None:
         return None

@@ -19,14 +19,14 @@ STEPS = 900
 
 
 class DevicePower(NamedTuple):
-    """Series and windows on one clock, which begins at the first reading."""
+    """Series and windows on a common clock, which begins at the first reading."""
 
     series: tuple[PowerSeries, ...]
     windows: tuple[Window, ...]
 
 
 class _Line(NamedTuple):
-    """Power of one channel. start_s: time of the curve's first point."""
+    """Power of a channel. start_s: time of the curve's first point."""
 
     channel: Channel
     start_s: float
@@ -37,8 +37,8 @@ class _Line(NamedTuple):
 def device_power(
     traces: Sequence[Trace], windows: Sequence[Window], run: str, most: int = STEPS
 ) -> DevicePower:
-    """A series for every channel that is summed and, before them, one for each component of which
-    there are several devices. `most`: steps of a series.
+    """A series for every summed channel and, before them, a series for each component with several
+    devices. `most`: steps of a series.
     """
     totals: dict[str, Together] = {}
 

@@ -1,4 +1,4 @@
-"""Digests of the files of a run: they prove later from which bytes a comparison was made."""
+"""Digests of the files of a run: they prove the bytes behind a comparison later."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from energybench.store.layout import NODE, PARQUET, RUN
 
 
 def of_run(directory: Path) -> tuple[FileDigest, ...]:
-    """SHA-256 of run.json and of the samples, of a job those of its nodes too. A file that cannot
-    be read has no digest.
+    """SHA-256 of run.json and of the samples; for a job, also of its nodes' files. An unreadable
+    file has no digest.
     """
     names = [RUN, PARQUET]
     for part in sorted(directory.glob(f"{NODE}*")):
@@ -31,13 +31,13 @@ def of_run(directory: Path) -> tuple[FileDigest, ...]:
 
 
 def with_digests(comparison: Comparison, baseline: Path, candidate: Path) -> Comparison:
-    """The comparison with the digests of the run directories from which it was made."""
+    """The comparison with the digests of its run directories."""
     return msgspec.structs.replace(comparison, digests=(of_run(baseline), of_run(candidate)))
 
 
 def study_with_digests(study: Study, directories: Mapping[str, Path]) -> Study:
-    """The study with the digests of its runs, in place of those that it states. A variant whose
-    run has no directory has none.
+    """The study with the digests of its runs, in place of stated digests. A variant whose run lacks
+    a directory has no digests.
 
     directories  of finished runs, by the ids of their measurements
     """
@@ -55,12 +55,12 @@ def study_with_digests(study: Study, directories: Mapping[str, Path]) -> Study:
 def of_stored(
     comparisons: Iterable[Comparison], directories: Mapping[str, Path]
 ) -> list[Comparison]:
-    """Comparisons with digests. A comparison of which a run has no directory stays as it is.
+    """Comparisons with digests. A comparison with a run without a directory stays unchanged.
 
-    directories  of finished runs, by the ids of their measurements; each is read once
+    directories  of finished runs, by the ids of their measurements; a directory is read once
     """
     known: dict[str, tuple[FileDigest, ...]] = {}
-    made = []
+    complete = []
     for comparison in comparisons:
         sides = (comparison.baseline, comparison.candidate)
         if all(side in directories for side in sides):
@@ -69,5 +69,5 @@ def of_stored(
                     known[side] = of_run(directories[side])
             digests = (known[sides[0]], known[sides[1]])
             comparison = msgspec.structs.replace(comparison, digests=digests)
-        made.append(comparison)
-    return made
+        complete.append(comparison)
+    return complete

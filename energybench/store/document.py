@@ -27,7 +27,7 @@ from energybench.store.layout import INDEX, RUN, find, is_run, runs
 from energybench.store.study import is_study, read_study, studies
 from energybench.units import counted
 
-_MOST_NAMED = 3  # results whose names make a title
+_MOST_NAMED = 3  # results named in a title
 _NOUNS = {
     "measurement": ("run",),
     "comparison": ("comparison",),
@@ -35,17 +35,17 @@ _NOUNS = {
     "study": ("study", "studies"),
     "grade": ("grade",),
 }
-MOST_TIMELINES = IN_FULL  # a report draws the power of the runs that it shows in full
-_MOST_LEFT_OUT = 20  # runs that cannot be read, each with its reason; the rest are counted
+MOST_TIMELINES = IN_FULL  # a report draws the power of the runs shown in full
+_MOST_LEFT_OUT = 20  # unreadable runs with a reason; further runs are only counted
 
 
 class Gathered(NamedTuple):
     """The content of a report.
 
-    notes        timelines that cannot be shown and runs that cannot be read, each with the reason,
-                 and the notes of documents
+    notes        timelines that cannot be shown and unreadable runs, with the reasons, and the notes
+                 of documents
     titles       of documents
-    publication  of the last document that has one
+    publication  of the last document with a publication
     """
 
     results: list[Result]
@@ -61,11 +61,11 @@ def gather(
 ) -> Gathered:
     """Results and timelines of runs, stores and files of energybench, in the order of the names.
 
-    most_timelines  of how many runs to read the samples: 0 for a report without charts of power;
+    most_timelines  number of runs whose samples are read: 0 for a report without charts of power;
                     None for all
 
     Damaged samples cost the chart, not the result; a broken run of a store costs a note. Raises
-    BadInput for a broken file or run that was named, and for a store of which nothing can be read.
+    BadInput for a named broken file or run, and for a store without readable results.
     """
     content = Gathered([], [], [], [], [])
     reading = _Timelines(content, most_timelines)
@@ -101,8 +101,8 @@ def _with_file(content: Gathered, file: Content, *, draws: bool) -> Gathered:
 def gather_directories(
     directories: Sequence[Path], most_timelines: int
 ) -> tuple[Gathered, list[BadInput]]:
-    """Results and timelines of directories of runs and studies, in their order, and why others of
-    them cannot be read.
+    """Results and timelines of directories of runs and studies, in their order, and the reasons for
+    unreadable directories.
 
     most_timelines  as for `gather`
     """
@@ -114,8 +114,8 @@ def gather_directories(
 
 
 def left_out(reasons: Sequence[BadInput]) -> list[str]:
-    """Notes about results that cannot be read: the first ones with their reasons, and how many
-    more there are.
+    """Notes about unreadable results: the first results with their reasons, and the number of
+    further results.
     """
     notes = [f"Left out, because it cannot be read: {why}" for why in reasons[:_MOST_LEFT_OUT]]
     more = len(reasons) - _MOST_LEFT_OUT
@@ -125,7 +125,7 @@ def left_out(reasons: Sequence[BadInput]) -> list[str]:
 
 
 def _add_store(path: Path, content: Gathered, reading: _Timelines) -> None:
-    """Add the studies and runs of a folder. Raises BadInput if there are none, or none is whole."""
+    """Add the studies and runs of a folder. Raises BadInput without a whole study or run."""
     directories = list(dict.fromkeys([*studies(path), *runs(path)]))
     if not directories:
         raise BadInput(
@@ -145,7 +145,7 @@ def _add_store(path: Path, content: Gathered, reading: _Timelines) -> None:
 def _add_readable(
     directories: Sequence[Path], content: Gathered, reading: _Timelines
 ) -> list[BadInput]:
-    """Add the runs and studies that can be read, and return why the others cannot."""
+    """Add the readable runs and studies, and return the reasons for unreadable entries."""
     broken = []
     for directory in directories:
         try:
@@ -159,7 +159,7 @@ def _add_readable(
 
 
 class _Timelines:
-    """Adds runs to the content, with the power over time of the first ones.
+    """Adds runs to the content, with the power over time of the first runs.
 
     runs  number of the runs so far
     """
@@ -179,7 +179,7 @@ class _Timelines:
             self._content.notes.append(f"Power over time of {measured.label} is not shown: {why}")
 
     def note_how_many(self) -> None:
-        """Add a note if the power of some runs is not shown because they are many."""
+        """Add a note if the power of some runs is left out because of their number."""
         if self._most and self._most < self.runs:
             self._content.notes.append(
                 f"Power over time is shown for the first {self._most} of {self.runs} runs."
@@ -194,7 +194,7 @@ def timelines(directory: Path, measured: Measurement) -> list[Timeline]:
 
 
 def title_of(results: Sequence[Result | Grade]) -> str:
-    """The title of a report without a title of its own: the names of a few results, and the number
+    """The title of a report without a title of its own: the names of a few results, or the number
     of many. A comparison names its two runs.
     """
     comparisons = [result for result in results if isinstance(result, Comparison)]
@@ -243,8 +243,8 @@ def document(
 
 
 def timeline(directory: Path, measurement: Measurement) -> Timeline:
-    """Power over time of every channel that is summed, and the run's windows, in seconds since the
-    first sample.
+    """Power over time of every summed channel, and the run's windows, in seconds since the first
+    sample.
     """
     traces, windows = reader.read_traces(directory, one_by_one=True)
     return Timeline(run=measurement.id, **device_power(traces, windows, measurement.id)._asdict())

@@ -1,5 +1,5 @@
-"""Files that energybench printed or wrote: results, grades, whole documents, and reports that hold
-their document (HTML, PDF).
+"""Files printed or written by energybench: results, grades, whole documents, and reports with their
+document (HTML, PDF).
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Content(NamedTuple):
 
 
 class _Envelope(Noun, frozen=True, kw_only=True):
-    """A document, with results and grades that are not converted yet."""
+    """A document with unconverted results and grades."""
 
     schema: str
     kind: str
@@ -85,8 +85,8 @@ def read_back(content: bytes, where: str) -> Content:
 
 
 def values(content: bytes, where: str) -> list[Any]:
-    """The JSON values of the results and then of the grades of such a file, as the file states
-    them. Raises BadInput.
+    """The JSON values of the results and then of the grades of such a file, unchanged. Raises
+    BadInput.
     """
     value = _value(content, where)
     if _kind(value) != "document":
@@ -117,14 +117,14 @@ def content_of(value: Any, where: str) -> Content:
         return Content(grades=(unknown_fields.convert(value, Grade, where),))
     if kind not in RESULTS:
         raise _not_a_result(value, where, [*RESULTS, "grade", "document"])
-    found = result(value, where)
-    if isinstance(found, Measurement):
-        found = part_names.told_apart(found)
-    return Content(results=(found,))
+    stored = result(value, where)
+    if isinstance(stored, Measurement):
+        stored = part_names.told_apart(stored)
+    return Content(results=(stored,))
 
 
 def _kind(value: Any) -> str | None:
-    """The `kind` of a JSON value; None if the value states none in words."""
+    """The `kind` of a JSON value; None without a kind in words."""
     kind = value.get("kind") if isinstance(value, dict) else None
     return kind if isinstance(kind, str) else None
 

@@ -1,7 +1,7 @@
 """Documents inside other files: the data block of an HTML page, and the attachment of a PDF.
 
-Each kind of file is known by its first bytes, and has one function that finds the text of the
-document. One more kind is one more row of `_CONTAINERS`.
+A kind of file is known by its first bytes, and has a function that finds the text of the document.
+A further kind needs only a further row of `_CONTAINERS`.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from energybench.regular_file import LIMIT_S, within
 from energybench.store import strict
 
 _FOREIGN = "energybench did not write it, or it was cut off"
-# The block that reports/templates/report.html.j2 writes. JSON in it holds no "<" (reports/html.py);
-# the text of a large document is gzip in base64 (reports/embedded_document.py).
+# The block written by reports/templates/report.html.j2. JSON in the block holds no "<"
+# (reports/html.py); the text of a large document is gzip in base64 (reports/embedded_document.py).
 _BLOCK = re.compile(rb'<script type="application/(json|gzip)" id="results">([^<]*)</script>')
 _GZIP = 16 + zlib.MAX_WBITS  # of zlib.decompressobj: data with the header of gzip
 # Where HTML begins: after a byte order mark, white space and comments.
@@ -38,7 +38,7 @@ class _Container(NamedTuple):
 
 
 def suffix_of(content: bytes) -> str:
-    """Suffix of the format that the content is in; ".json" if it is no container."""
+    """Suffix of the content's format; ".json" outside of a container."""
     for container in _CONTAINERS:
         if container.begins.match(content):
             return container.suffix
@@ -46,7 +46,7 @@ def suffix_of(content: bytes) -> str:
 
 
 def document_text(content: bytes, where: str) -> bytes | None:
-    """The JSON text inside an HTML page or a PDF; None if the content is neither.
+    """The JSON text inside an HTML page or a PDF; None for other content.
 
     Raises BadInput if the file holds no document, or several.
     """
@@ -86,7 +86,7 @@ def _of_pdf(content: bytes, where: str) -> bytes:
         import pypdf
     except ImportError:
         raise NotInstalled("pypdf") from None
-    # its warnings about damaged files are not for the person: the refusal is one line
+    # its warnings about damaged files are not for the person: the refusal is a single line
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)
     try:
         attachments = within(LIMIT_S, lambda: _attachments(pypdf.PdfReader(BytesIO(content))))

@@ -1,4 +1,4 @@
-"""Samples that lie beside the result of another run: a file that was copied into its directory."""
+"""Samples beside the result of another run: a file that was copied into the wrong directory."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from energybench.store import strict, unknown_fields
 from energybench.store.layout import PARQUET, RUN
 from energybench.store.run import Header, RecordLine
 
-# A run whose directory and id were renamed keeps its own samples: their repeats last as long as
-# those of the result, up to the rounding of an edited file.
+# Relative tolerance of the repeats' durations. A run with a renamed directory and id keeps its own
+# samples: the durations in samples and result then agree, up to the rounding of an edited file.
 _ALIKE = 0.02
 _REPLAYED = "replayed"  # the doubt that names the recording
 
 
 def refuse(directory: Path, header: Header, lines: Sequence[RecordLine]) -> None:
-    """Raise BadInput if the samples are of another run than run.json, if that file is there and can
-    be read.
+    """Raise BadInput if the samples belong to another run than run.json, if run.json exists and is
+    readable.
     """
     path = directory / RUN
     try:
@@ -36,9 +36,7 @@ def refuse(directory: Path, header: Header, lines: Sequence[RecordLine]) -> None
 
 
 def _differ(measured: Measurement, header: Header, lines: Sequence[RecordLine]) -> bool:
-    """Whether another start of the run, another recording that was replayed, or other repeats tell
-    two runs apart.
-    """
+    """Whether a different start, recording or set of repeats distinguishes two runs."""
     if measured.host.started_utc != header.host.started_utc:
         return True
     ours = {doubt.message for doubt in measured.doubts if doubt.code == _REPLAYED}

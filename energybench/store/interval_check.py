@@ -1,8 +1,8 @@
 """Whether the interval of an estimate follows from its effects.
 
-The interval in a file was made by `effects.combine` from the effects that stand beside it. If
-somebody changed an effect or an end, the effects no longer give that interval. Most intervals are
-checked without drawing.
+The interval in a file was made by `effects.combine` from the neighbouring effects. If somebody
+changed an effect or an end, the effects no longer give the interval. Most intervals are checked
+without drawing.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from energybench.analysis.uncertainty.effects import combine
 from energybench.model import Effect, Estimate, Measurement
 
 # Of the width: the order of the stored effects changes the draws of `combine`, by 2 % of the width
-# at most in 2 394 stored runs of 1 to 24 nodes. A judgement: two and a half times that.
+# at most in 2 394 stored runs of 1 to 24 nodes. A judgement: two and a half times as much.
 _TOLERANCE = 0.05
 # Ends in floating point numbers, relative to the value: as the totals of `contradictions`.
 _ROUNDING_REL = 1e-6
 
 
 def of_measurement(result: Measurement) -> Iterator[tuple[str, str]]:
-    """Fields whose interval is not that of their effects, and the reason in words.
+    """Fields whose interval disagrees with the effects, and the reason in words.
 
     Shares of the nodes of a job state no effects.
     """
@@ -53,7 +53,7 @@ def _estimates(result: Measurement) -> Iterator[tuple[str, Estimate | None]]:
 
 
 def ends_from_effects(estimate: Estimate) -> tuple[float, float] | None:
-    """The interval that the effects give; None if the stated interval is that interval.
+    """The interval given by the effects; None if the stated interval agrees.
 
     The lower end of a quantity that cannot be below 0 may stand at 0.
     """
@@ -71,7 +71,7 @@ def ends_from_effects(estimate: Estimate) -> tuple[float, float] | None:
 
 
 def _half_width_in_quadrature(effects: Sequence[Effect]) -> float:
-    """Close if one effect is much larger than the others, or if all are normal."""
+    """Close if an effect is much larger than the others, or if all effects are normal."""
     return math.sqrt(
         sum((coverage_factor(term, approximate=True) * term.u) ** 2 for term in effects)
     )
@@ -79,9 +79,9 @@ def _half_width_in_quadrature(effects: Sequence[Effect]) -> float:
 
 def _half_width_from_cumulants(effects: Sequence[Effect]) -> float:
     """Close if several effects are rectangular: Cornish and Fisher (1938) up to the sixth cumulant,
-    0.6 % too large for two equal rectangles. A Student's distribution counts as the normal one of
-    the same 95 % interval: with one to three rectangles beside it, 2 % too large in the median of
-    600 drawn budgets, and from 4 % too small to 14 % too large.
+    0.6 % too large for two equal rectangles. A Student's distribution counts as the normal
+    distribution with the same 95 % interval: with one to three rectangles beside it, 2 % too large
+    in the median of 600 drawn budgets, and from 4 % too small to 14 % too large.
     """
     normal = [
         coverage_factor(term, approximate=True) * term.u / Z95
@@ -106,7 +106,7 @@ def _is_bound(term: Effect, *, upward: bool) -> bool:
 
 
 def _agrees(estimate: Estimate, low: float, high: float) -> bool:
-    """Whether both ends are those stated, to the tolerance."""
+    """Whether both ends agree with the stated ends, to the tolerance."""
     if estimate.low == 0.0:
         low = max(low, 0.0)
     allowed = _TOLERANCE * max(estimate.high - estimate.low, high - low)

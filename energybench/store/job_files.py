@@ -7,8 +7,8 @@ results/2026-11-23T10-15-02.125Z_app_ebtest-71-r0/             run.json, job.jso
                                                            silent.json
     node-cpu1/  node-cpu2/                                 the nodes' own runs; each never changes
 
-A name holds the time, the label and the job (cluster, number, restart), and nothing random: of a
-thousand nodes each writes into a directory of its own name.
+A name holds the time, the label and the job (cluster, number, restart), and nothing random: each of
+a thousand nodes writes into a directory of its own name.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ class JobWriter:
         self._lines = self._lock = None
 
     def opening(self, start_s: float, repeat: int) -> None:
-        """A repeat begins; without a window after it, the run was cut off inside."""
+        """A repeat begins; if no window follows, the run was cut off inside."""
         self._line(RecordLine(opening=Opening(label=REPEAT, start_s=start_s, repeat=repeat)))
 
     def window(self, window: Window) -> None:
@@ -136,7 +136,7 @@ class JobWriter:
         self._line(RecordLine(verification=checks))
 
     def work(self, work: Work, repeat: int) -> None:
-        """The work of a repeat, of all nodes together."""
+        """The work of a repeat, summed over the nodes."""
         self._line(RecordLine(work=work, repeat=repeat))
 
     def record(self, record: WorkRecord) -> None:
@@ -149,7 +149,7 @@ class JobWriter:
         self._line(RecordLine(doubt=doubt))
 
     def clocks(self, half_s: dict[str, float], offsets_s: dict[str, float]) -> None:
-        """Write down the nodes' clocks less the head node's, s, and how well they are known."""
+        """Write down the nodes' clocks less the head node's clock, s, and their errors."""
         with suppress(OSError):  # full storage is told where the result is written
             replace_unflushed(self.directory / CLOCKS, encode(half_s))
             replace_unflushed(self.directory / OFFSETS, encode(offsets_s))
@@ -159,7 +159,7 @@ class JobWriter:
             self._lines.append(encode(line) + b"\n")
 
     def discard(self) -> None:
-        """Remove the directory of a job in which nothing was measured."""
+        """Remove the directory of a job without measurements."""
         directory = self.directory
         self.close()
         for name in (JOB, WINDOWS, CLOCKS, OFFSETS):
@@ -167,16 +167,16 @@ class JobWriter:
         try:
             directory.rmdir()
         except OSError:
-            return  # a node's files are still there
+            return  # files of a node remain
 
     def finish(
         self, silent: Mapping[str, str], ranges: Ranges, *, have_ended: bool
     ) -> tuple[Path, Measurement]:
         """Merge the parts of the nodes, write run.json, rename into place.
 
-        silent      nodes without a result as far as the head node knows, each with the reason
-        have_ended  whether all readers have ended: a part that its reader did not finish is then
-                    completed from its samples
+        silent      nodes without a result, with the reasons known to the head node
+        have_ended  whether all readers have ended: an unfinished part is then completed from its
+                    samples
 
         Raises ValueError if no node gave a result or no repeat was completed, and StorageFailed.
         """
@@ -218,8 +218,8 @@ def complete_job(
 
 
 def _state_clocks(directory: Path) -> None:
-    """Write a file that states no clock if the head node could not write down the clocks: a file
-    that is missing later was taken away.
+    """Write a file without clocks if the head node could not write down the clocks: a file that is
+    missing later was taken away.
     """
     if read_job(directory).windows_by == "head" and not (directory / CLOCKS).exists():
         with suppress(OSError):  # full storage is told where the result is written
@@ -227,10 +227,10 @@ def _state_clocks(directory: Path) -> None:
 
 
 def recover_job(directory: Path, ranges: Ranges) -> tuple[Path, Measurement]:
-    """Complete a job whose head node's process was killed: first the nodes' own runs, then all
-    together.
+    """Complete a job whose head node's process was killed: first the nodes' own runs, then the
+    whole job.
 
-    Raises BadInput if the job, or a node of it, is still measured.
+    Raises BadInput if the job, or a node of the job, is still measured.
     """
     header = read_job(directory)
     try:
@@ -258,19 +258,19 @@ def recover_job(directory: Path, ranges: Ranges) -> tuple[Path, Measurement]:
 def _refuse_living_parts(directory: Path) -> None:
     """Raise BadInput if a node of the job is still read, or may be."""
     for part in _begun(directory):
-        held = Lock.on(part / HEADER)
+        lock = Lock.on(part / HEADER)
         try:
             writer = read_header(part).writer
         except BadInput:
-            writer = None  # damaged: as full storage left it
+            writer = None  # damaged, for example by full storage
         try:
-            refuse_if_alive(str(part), part, held, writer)
+            refuse_if_alive(str(part), part, lock, writer)
         except BadInput as why:
-            # no node can see the processes of all others
+            # no node can see all processes of the other nodes
             remedy = f"wait until the job's readers have ended; or for {QUIET_S:.0f} s"
             raise BadInput(why.where, why.what, remedy) from None
         finally:
-            held.close()
+            lock.close()
 
 
 def unfinished_parts(directory: Path) -> list[Path]:
@@ -281,9 +281,10 @@ def unfinished_parts(directory: Path) -> list[Path]:
 
 
 def recover_parts(directory: Path, ranges: Ranges) -> Measurement:
-    """Complete the unfinished parts of a finished job from their samples, and merge all again.
+    """Complete the unfinished parts of a finished job from their samples, and merge all parts
+    again.
 
-    Raises BadInput if no part could be completed, for example because all are still measured.
+    Raises BadInput if no part could be completed, for example because the parts are still measured.
     """
     begun = _begun(directory)
     reasons = _recovered(directory, ranges)
@@ -298,7 +299,8 @@ def _begun(directory: Path) -> list[Path]:
 
 
 def _recovered(directory: Path, ranges: Ranges, *, have_ended: bool = False) -> dict[str, str]:
-    """Complete the parts that were cut off, as far as that can be; words on each, by its node.
+    """Complete the parts that were cut off, as far as possible. Returns words on each part, by its
+    node.
 
     have_ended  whether all readers are known to have ended
     """

@@ -15,12 +15,13 @@ from energybench.store.liveness import Writer
 class JobHeader(Noun, frozen=True, kw_only=True):
     """Written once, before the program starts.
 
-    nodes  names of the nodes that the job holds
+    nodes  names of the job's nodes
     host   the head node, whose clock states the windows
-    case   the run of a campaign that this is; None: not of a campaign
-    workload    the workload that all nodes work on together: the first node's own run states
-                repeats, work and checks; None: a program
+    case   the run of a campaign; None: not of a campaign
+    workload    the common workload of all nodes: the first node's own run states repeats, work and
+                checks; None: a program
     windows_by  "nodes": no process saw the whole job, and its window is made from the nodes' own
+                windows
     """
 
     schema: Literal["energybench-job/1"] = "energybench-job/1"
@@ -52,7 +53,7 @@ def new_job_id(label: str, job: Job) -> str:
 
 
 def is_job(directory: Path) -> bool:
-    """Whether a directory is that of a job, finished or not."""
+    """Whether a directory belongs to a job, finished or not."""
     return (directory / JOB).is_file()
 
 
@@ -65,3 +66,18 @@ def read_job(directory: Path) -> JobHeader:
             str(path), "is not the header of a job", "energybench did not write this file"
         )
     return unknown_fields.convert(value, JobHeader, str(path))
+
+
+def of_earlier_starts(job: Job | None) -> tuple[Doubt, ...]:
+    """A doubt about the earlier starts of a job that Slurm has started again."""
+    if job is None or not job.restart:
+        return ()
+    return (
+        Doubt(
+            code="requeued",
+            message=f"this is start {job.restart + 1} of the job: the energy of the earlier starts "
+            "is not in this result",
+            remedy="add the results of the earlier starts, whose run.json states a smaller "
+            "restart, if the cost of the whole job is asked for",
+        ),
+    )

@@ -23,6 +23,7 @@ from energybench.store.rank_job import (
     nodes_apart,
     unread_nodes,
     windows_of_nodes,
+    with_other_labels,
     words_on,
 )
 from energybench.store.recovery_doubts import is_recovered, of_lost_repeats
@@ -46,7 +47,7 @@ def merged(
 ) -> Measurement:
     """The measurement of all nodes from the parts in a job's directory.
 
-    silent        nodes without a result as far as the head node knows, each with the reason
+    silent        nodes without a result, with the reasons known to the head node
     times_alone   whether the times count if no node gave a result
     ranges, jobs  see `job_parts.find_parts`
     Raises BadInput, and ValueError as `merge`.
@@ -57,14 +58,14 @@ def merged(
         line.window for line in lines if line.window is not None and line.window.label == REPEAT
     )
     head = HeadNode(header.job, header.nodes, header.host, repeats)
-    found = job_parts.find_parts(directory, head, ranges, jobs)
+    found_parts = job_parts.find_parts(directory, head, ranges, jobs)
     reasons = {**part_files.words_of(directory / SILENT), **(silent or {})}
     clocks = part_files.numbers_of(directory / CLOCKS)
-    names = _names(header, found)
+    names = _names(header, found_parts)
     apart: dict[str, Apart] = {}
     if header.windows_by == "nodes":
-        apart = nodes_apart(found.by_folder, header.host)
-    measured, unfit = _fitting(directory, header, found, names, head, ranges)
+        apart = nodes_apart(found_parts.by_folder, header.host)
+    measured, unfit = _fitting(directory, header, found_parts, names, head, ranges)
     for folder, each in apart.items():
         unfit[folder] = words_on(each)
         del measured[folder]
@@ -73,31 +74,29 @@ def merged(
         parts.append(
             NodePart(
                 node=node,
-                directory=folder if folder in found.by_folder else "",
+                directory=folder if folder in found_parts.by_folder else "",
                 measurement=measured.get(folder),
                 why=unfit.get(folder)
                 or reasons.get(node)
-                or found.why(folder)
+                or found_parts.why(folder)
                 or job_parts.unfinished(directory, folder),
                 clock_half_s=clocks.get(node),
             )
         )
     if header.windows_by == "nodes" and not header.nodes:
-        count = unread_nodes(header.job, tuple(found.by_folder.values()))
-        parts += [
-            NodePart(node=f"unknown-{number}", why="no reader of its ranks left a part")
-            for number in range(1, count + 1)
-        ]
+        parts += unread_nodes(header.job, tuple(found_parts.by_folder.values()))
+    if header.windows_by == "nodes":
+        parts = with_other_labels(directory, header, parts)
     stated = [line.doubt for line in lines if line.doubt is not None]
     stated += doubts_of_clocks(apart)
     by_head = header.windows_by == "head"
     if by_head:
-        windows = _windows(lines, found)
+        windows = _windows(lines, found_parts)
     else:
         windows = windows_of_nodes(tuple(measured.values()), header.host)
     if header.workload is not None:
-        said = (*header.doubts, *stated, *job_parts.doubts(found, head))
-        return merge(_of_workload(header, parts, said), parts)
+        stated_doubts = (*header.doubts, *stated, *job_parts.doubts(found_parts, head))
+        return merge(_of_workload(header, parts, stated_doubts), parts)
     if by_head:
         stated += of_lost_repeats(lines, windows, header.repeats)
     record = JobRecord(
@@ -111,11 +110,11 @@ def merged(
         windows=windows,
         verification=_checks(lines)
         if by_head
-        else checks_of_nodes(tuple(found.by_folder.values())),
+        else checks_of_nodes(tuple(found_parts.by_folder.values())),
         doubts=(
             *header.doubts,
             *stated,
-            *job_parts.doubts(found, head),
+            *job_parts.doubts(found_parts, head),
             *_of_clocks(parts, header, directory, recovered=is_recovered(stated)),
         ),
         works=works_of_whole_repeats(lines, windows),
@@ -127,7 +126,7 @@ def merged(
 def _of_workload(
     header: JobHeader, parts: Sequence[NodePart], doubts: tuple[Doubt, ...]
 ) -> JobRecord:
-    """What the first node's own result states of a workload on all nodes."""
+    """The first node's own statements about a workload on all nodes."""
     stated = statement(parts)
     return JobRecord(
         id=header.id,
@@ -149,7 +148,7 @@ def _of_workload(
 def _of_clocks(
     parts: Sequence[NodePart], header: JobHeader, directory: Path, *, recovered: bool
 ) -> list[Doubt]:
-    """A doubt about the nodes of a program whose clocks nobody states an error of.
+    """A doubt about the nodes of a program without a stated clock error.
 
     recovered  whether the head node's process ended before it could write the result
     """
@@ -180,7 +179,7 @@ def _of_clocks(
 def _names(header: JobHeader, found: Parts) -> dict[str, str]:
     """Name of each node of the job, by the name of its part's directory.
 
-    If the names that the job stated occur nowhere, the names of the parts take their places.
+    If the stated names of the job occur nowhere, the names of the parts replace them.
     """
     names = {node_folder(node): node for node in header.nodes}
     told = {folder: folder.removeprefix(NODE) for folder in found.by_folder}
@@ -198,8 +197,8 @@ def _fitting(
     head: HeadNode,
     ranges: Ranges | None,
 ) -> tuple[dict[str, Measurement], dict[str, str]]:
-    """The measurements of the parts in the windows of the job, and the words on each part that has
-    none; by the names of the directories.
+    """The measurements of the parts in the windows of the job, and words on each part without a
+    measurement; by the names of the directories.
     """
     if header.windows_by != "head" or header.workload is not None:
         return dict(found.by_folder), {}
@@ -222,8 +221,8 @@ def _fitting(
 
 
 def _windows(lines: Sequence[RecordLine], found: Parts) -> tuple[Window, ...]:
-    """The windows, and the window whose end the head node did not state: it lasts as long as the
-    longest part of it on a node.
+    """The windows, and the window without an end from the head node: it lasts as long as its
+    longest part on a node.
     """
     windows = [line.window for line in lines if line.window is not None]
     closed = {window.repeat for window in windows if window.label == REPEAT}

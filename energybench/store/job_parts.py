@@ -1,8 +1,8 @@
-"""The parts in a job's directory: the nodes' own runs, and everything else that lies there.
+"""The parts in a job's directory (the nodes' own runs), and all other entries of the directory.
 
-A part is counted if it belongs to this job and to this start of the job, to a node that the job
-held, and to the same commands. Everything else is left out and named, and never costs the result of
-the other parts.
+A part counts if it belongs to this job, to this start of the job, to a node of the job, and to the
+same commands. Any other entry is left out and named, and never costs the result of the counted
+parts.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ from energybench.store.layout import (
 )
 from energybench.units import counted
 
-CLOCKS = "clocks.json"  # how well each node's clock was known against the head node's
-OFFSETS = "offsets.json"  # each node's clock less the head node's, as last compared
-SILENT = "silent.json"  # nodes without a result, each with the reason that the head node knew
+CLOCKS = "clocks.json"  # error of each node's clock against the head node's clock
+OFFSETS = "offsets.json"  # each node's clock less the head node's clock, as last compared
+SILENT = "silent.json"  # nodes without a result, with the reason known to the head node
 OWN_FILES = (RUN, JOB, WINDOWS, CLOCKS, OFFSETS, SILENT)  # of a job, beside its parts
-# Times of one repeat on two clocks: crystals differ by some 1e-4, and a reader that learnt of the
-# edges from messages alone is late by some tenths of a second.
+# Allowed difference of a repeat's duration on two clocks: crystals differ by some 1e-4, and a
+# reader that learnt of the edges only from messages is late by some tenths of a second.
 _SAME_TIME_REL, _SAME_TIME_S = 0.01, 1.0
-_MOST_DOUBTS = 20  # entries and clocks that have a doubt of their own
+_MOST_DOUBTS = 20  # entries and clocks with a doubt of their own
 _CLOCKS_APART_S = 5.0  # synchronised clocks agree to milliseconds
 
 
 class LeftOut(NamedTuple):
-    """An entry of the directory that is not counted, and the reason."""
+    """An entry of the directory that does not count, and the reason."""
 
     name: str
     why: str
@@ -49,24 +49,26 @@ class LeftOut(NamedTuple):
 class Parts(NamedTuple):
     """Parts in a job's directory.
 
-    by_folder  parts that count, by the name of their directory
-    left_out   everything else
+    by_folder  counted parts, by the name of their directory
+    left_out   entries that do not count
     """
 
     by_folder: dict[str, Measurement]
     left_out: tuple[LeftOut, ...]
 
     def why(self, folder: str) -> str:
-        """Why the part of this name does not count; "" if nothing of this name was left out."""
+        """Reason why the part of this name does not count; "" if no entry of this name was left
+        out.
+        """
         return next((entry.why for entry in self.left_out if entry.name == folder), "")
 
 
 class HeadNode(NamedTuple):
     """The head node's record of the job.
 
-    nodes    names of the nodes that the job held
+    nodes    names of the job's nodes
     host     the head node, whose clock states the windows
-    repeats  windows of the repeats that were completed
+    repeats  windows of the completed repeats
     """
 
     job: Job
@@ -85,8 +87,8 @@ def find_parts(
 ) -> Parts:
     """The parts in a job's directory.
 
-    ranges  redo the analysis of each part from its samples, in memory, with these ranges of parts
-            without a sensor; None: the results that the nodes wrote
+    ranges  analyse each part again from its samples, in memory, with these ranges of parts without
+            a sensor; None: use the results that the nodes wrote
     jobs    processes to read with
     """
     folders, left_out = _entries(directory)
@@ -105,9 +107,9 @@ def find_parts(
 
 
 def doubts(parts: Parts, head: HeadNode) -> list[Doubt]:
-    """Doubts about entries that are left out, and about clocks that are apart."""
+    """Doubts about left-out entries and about clocks that are apart."""
     remedy = "move it out of the directory, then: energybench collect"
-    found = [
+    left_out = [
         Doubt(
             code="part-left-out",
             message=f"{entry.name} in the job's directory is not counted: {entry.why}",
@@ -118,7 +120,7 @@ def doubts(parts: Parts, head: HeadNode) -> list[Doubt]:
     ]
     if more := [entry.name for entry in parts.left_out[_MOST_DOUBTS:]]:
         names = ", ".join(more[:_MOST_DOUBTS])
-        found.append(
+        left_out.append(
             Doubt(
                 code="part-left-out",
                 message=f"{counted(len(more), 'more entry', 'more entries')} of the job's "
@@ -127,11 +129,13 @@ def doubts(parts: Parts, head: HeadNode) -> list[Doubt]:
                 remedy=remedy,
             )
         )
-    return [*found, *_clocks_apart(parts, head)]
+    return [*left_out, *_clocks_apart(parts, head)]
 
 
 def _clocks_apart(parts: Parts, head: HeadNode) -> list[Doubt]:
-    """A doubt for each of the first nodes whose clock is apart; the first says of how many."""
+    """A doubt for each of the first nodes with a clock that is apart; the first doubt states the
+    number of nodes.
+    """
     apart_s = {
         folder: seconds
         for folder, part in parts.by_folder.items()
@@ -154,7 +158,7 @@ def _clocks_apart(parts: Parts, head: HeadNode) -> list[Doubt]:
 
 
 def _entries(directory: Path) -> tuple[list[str], list[LeftOut]]:
-    """Names of the directories of parts, and the files that are not of a job."""
+    """Names of the directories of parts, and files that do not belong to a job."""
     folders: list[str] = []
     left_out: list[LeftOut] = []
     for entry in sorted(directory.iterdir()):
@@ -172,7 +176,7 @@ def _entries(directory: Path) -> tuple[list[str], list[LeftOut]]:
 
 
 def _attached(entry: Path) -> bool:
-    """Whether an entry is a part with a meter attached, beside the part itself."""
+    """Whether an entry is the copy of a part with a meter attached."""
     base = entry.name.removesuffix(ATTACHED)
     return base != entry.name and entry.with_name(base).is_dir()
 
@@ -187,7 +191,7 @@ def _without_end(part: Path) -> str:
 
 
 def _foreign(part: Measurement, head: HeadNode) -> str:
-    """Why a readable part is not of this job; "" if it is."""
+    """Reason why a readable part does not belong to this job; "" if the part belongs."""
     job, own = part.job, head.job
     if job is None or (job.cluster, job.id) != (own.cluster, own.id):
         return f"it is a part of {job.key if job is not None else 'no job'}, not of {own.key}"
@@ -208,7 +212,7 @@ def _boot(host: Host) -> str | None:
 
 
 def _of_other_commands(part: Measurement, repeats: Sequence[Window]) -> str:
-    """Whether the repeats of a part are those of another command of the same job."""
+    """Whether the part's repeats belong to another command of the same job."""
     if part.partial or not repeats or any(window.cut is not None for window in repeats):
         return ""
     if len(part.repeats) > len(repeats):
@@ -225,8 +229,8 @@ def _of_other_commands(part: Measurement, repeats: Sequence[Window]) -> str:
 
 
 def _again(by_folder: dict[str, Measurement], head: HeadNode) -> list[LeftOut]:
-    """Take away second parts of a node, and name them. The part under the node's own name counts,
-    or else the first.
+    """Remove and name second parts of a node. The part under the node's own name counts, else the
+    first part.
     """
     named = {node_folder(node) for node in head.nodes}
     ordered = sorted(by_folder, key=lambda folder: (folder not in named, folder))
@@ -256,8 +260,8 @@ def _again(by_folder: dict[str, Measurement], head: HeadNode) -> list[LeftOut]:
 
 
 def _of_other_nodes(by_folder: dict[str, Measurement], head: HeadNode) -> list[LeftOut]:
-    """Take away parts of nodes that the job did not hold. If none of the names occurs, the names of
-    the job's nodes were not known, and the parts tell them.
+    """Remove parts of nodes outside the job. If none of the names occurs, the names of the job's
+    nodes were unknown, and the parts supply the names.
     """
     named = {node_folder(node) for node in head.nodes}
     if not named & set(by_folder):
@@ -273,9 +277,10 @@ def _of_other_nodes(by_folder: dict[str, Measurement], head: HeadNode) -> list[L
 
 
 def _clocks_apart_s(part: Measurement, head: HeadNode) -> float | None:
-    """How much later the part's first repeat began by its own time of day than by the head node's.
+    """Start of the part's first repeat by the part's time of day, less its start by the head
+    node's.
 
-    None if a time of day is not known, or the first repeats are not both whole.
+    None if a time of day is unknown, or if a first repeat is not whole.
     """
     if part.partial or not part.repeats or not head.repeats:
         return None
@@ -286,7 +291,9 @@ def _clocks_apart_s(part: Measurement, head: HeadNode) -> float | None:
 
 
 def unfinished(directory: Path, folder: str) -> str:
-    """Why a node has no part, from the part that it began; "" if it began none."""
+    """Reason why a node has no part, from the node's unfinished part; "" without an unfinished
+    part.
+    """
     begun = directory / (PARTIAL + folder)
     if not begun.is_dir():
         return ""

@@ -1,4 +1,6 @@
-"""Power over time of a job on the head node's clock: all nodes together, and each of a few."""
+"""Power over time of a job on the head node's clock: all nodes together, and single nodes of a
+small job.
+"""
 
 from __future__ import annotations
 
@@ -20,12 +22,12 @@ from energybench.store.device_power import STEPS, power_series
 from energybench.store.layout import RUN
 from energybench.store.part_files import zero_s
 
-MOST_NODES = 64  # of a job whose samples are read for a chart
+MOST_NODES = 64  # most nodes of a job whose samples are read for a chart
 _LEAST_STEP_S = 0.2  # of the readings of a whole node
 
 
 class _Node(NamedTuple):
-    """Curves of the energies that are summed on one node, and the node's clock less the head's."""
+    """Curves of the summed energies on a node, and the node's clock less the head node's clock."""
 
     share: NodeShare
     curves: tuple[Curve, ...]
@@ -46,8 +48,8 @@ class _Node(NamedTuple):
 
 
 def job_timelines(directory: Path, job: Measurement) -> list[Timeline]:
-    """All nodes together, and, of a few nodes, each alone. Nodes that were not read for all of the
-    time are not in the sum, which says of how many nodes it is.
+    """All nodes together, and single nodes of a small job. Nodes without readings for the whole
+    time are missing in the sum, which states its number of nodes.
 
     Raises BadInput if the job has too many nodes, or no part has samples.
     """
@@ -91,7 +93,9 @@ def _node(directory: Path, job: Measurement, share: NodeShare) -> _Node:
 
 
 def _offset_s(part: Measurement, job: Measurement, path: Path) -> float:
-    """The node's clock less the head node's: the same repeat stands on both. Raises BadInput."""
+    """The node's clock less the head node's clock, from a repeat stated on both clocks. Raises
+    BadInput.
+    """
     if part.repeats and job.repeats:
         return part.repeats[0].start_s - job.repeats[0].start_s
     zeros_s = zero_s(part.host), zero_s(job.host)

@@ -23,7 +23,7 @@ PARTIAL = ".partial-"
 HEADER, WINDOWS, SAMPLES = "header.json", "windows.jsonl", "samples.arrows"
 RUN, PARQUET = "run.json", "samples.parquet"
 JOB = "job.json"  # of a job that was read on all of its nodes: store/job_files.py
-DRAFT = f".{JOB}-"  # begins the name of a draft of that file, by a node of a launch of ranks
+DRAFT = f".{JOB}-"  # beginning of the name of a draft of job.json, by a node of a launch of ranks
 NODE = "node-"  # begins the name of a node's part of a job
 INDEX, RUNS = "study.json", "runs"  # of a study: the index, and the folder of its runs
 ATTACHED = "_attached"  # ends the id of a run with a meter attached
@@ -36,7 +36,9 @@ _RANDOM = re.compile(r"_[0-9a-f]{8}$")  # last part of an id
 
 
 def id_time() -> str:
-    """The present time, as it begins the id of a run. A program may begin several runs a second."""
+    """The present time, in the form at the beginning of a run's id. A program may begin several
+    runs a second.
+    """
     now = datetime.now(UTC)
     return f"{now:%Y-%m-%dT%H-%M-%S}.{now.microsecond // 1000:03}Z"
 
@@ -51,8 +53,8 @@ def new_id(label: str) -> str:
 
 
 def another_id(taken: str) -> str | None:
-    """The same id with another random part; None for an id without a random part, such as that of
-    a run with an attached meter.
+    """The same id with a new random part; None for an id without a random part, such as the id of a
+    run with an attached meter.
     """
     if not _RANDOM.search(taken):
         return None
@@ -67,8 +69,8 @@ def file_word(text: str, most: int = 60) -> str:
 
 
 def is_run(path: Path) -> bool:
-    """Whether a directory has a run.json, also if it is damaged, or is no file: the reader says
-    why it cannot be read.
+    """Whether a directory has a run.json, even if damaged or not a file: the reader then gives the
+    reason.
     """
     return os.path.lexists(path / RUN)
 
@@ -83,7 +85,7 @@ def runs(store: Path) -> list[Path]:
 
 
 def find(name: str, store: Path = STORE) -> Path:
-    """A finished run by directory, run.json, id, part of an id that only one run has, or 'latest'.
+    """A finished run by directory, run.json, id, unique part of an id, or 'latest'.
 
     Raises BadInput if no run fits, or more than one.
     """
@@ -100,7 +102,7 @@ def find(name: str, store: Path = STORE) -> Path:
 
 
 def _at(path: Path, name: str) -> Path:
-    """The run that an existing path names. Raises BadInput that says what the path is instead."""
+    """The run at an existing path. Raises BadInput with the real kind of the path."""
     if path.name == RUN and path.is_file():
         return path.parent
     if is_run(path):
@@ -126,7 +128,7 @@ def _at(path: Path, name: str) -> Path:
 
 
 def _by_id(name: str, store: Path) -> Path:
-    """The run of a store whose id is `name`, or the only run whose id contains it."""
+    """The run of a store with the id `name`, or the only run whose id contains `name`."""
     stored = runs(store)
     if name == "latest" and stored:
         return stored[-1]
@@ -153,5 +155,7 @@ def _by_id(name: str, store: Path) -> Path:
 
 
 def recover_command(directory: Path | str) -> str:
-    """The command that completes an unfinished run, or all of a store, to be copied."""
+    """The command that completes an unfinished run, or all unfinished runs of a store, for
+    copying.
+    """
     return f"energybench recover {shlex.quote(str(directory))}"

@@ -2,7 +2,8 @@
 another host that shares the file system.
 
 The writer holds a lock on the run's header from the first file to the final rename. A process
-number is not asked first: it names another process in another PID namespace or on another host.
+number is not asked first: the number may name a foreign process in another PID namespace or on
+another host.
 """
 
 from __future__ import annotations
@@ -16,16 +17,16 @@ from typing import NamedTuple
 
 from energybench.errors import BadInput, StorageFailed
 
-# A run writes its samples once a second. A file that was written within this time, on a file system
-# whose locks do not reach other hosts, belongs to a run that may be alive.
+# A run writes its samples once a second. If a file system's locks do not reach other hosts, a file
+# written within this time belongs to a run that may be alive.
 QUIET_S = 60.0
-# flock(2) and open(2): no locks on this file system, or none for this file
+# flock(2) and open(2): no locks on this file system, or no lock for this file
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL, errno.EBADF)
 
 
 class Writer(NamedTuple):
     """The process that wrote a header: process number, start in clock ticks since boot, host, and
-    the boot of that host's kernel (None: not known).
+    the boot of the host's kernel (None: unknown).
     """
 
     pid: int
@@ -36,7 +37,7 @@ class Writer(NamedTuple):
 
 class Lock:
     """An exclusive lock on a file, released by `close` or by the end of the process; after
-    `hand_on` by `release` or by the end of all programs that this process started.
+    `hand_on` by `release` or by the end of all programs started by this process.
 
     held  False if another process holds the lock; None if the file system has no locks
     """
@@ -61,11 +62,11 @@ class Lock:
         return cls(os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK))
 
     def hand_on(self) -> None:
-        """From now on each program that this process starts holds the lock too."""
+        """From now on, programs started by this process also hold the lock."""
         os.set_inheritable(self._descriptor, True)
 
     def release(self) -> None:
-        """Give the lock up, whoever else holds it."""
+        """Release the lock for every holder."""
         if self.held and self._descriptor >= 0:
             fcntl.flock(self._descriptor, fcntl.LOCK_UN)
 
@@ -77,7 +78,7 @@ class Lock:
 
 def boot_id() -> str | None:
     """Identity of the running kernel's boot (Linux, random(4)): the same in all containers of a
-    host, different after a restart and on every other host.
+    host, different after a restart and on other hosts.
     """
     try:
         text = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
@@ -98,11 +99,11 @@ def process_started(pid: int) -> int | None:
 def refuse_if_alive(
     name: str, directory: Path, lock: Lock, writer: Writer | None, *, has_ended: bool = False
 ) -> None:
-    """Raise BadInput if the run is written by another process, or may be.
+    """Raise BadInput if another process writes the run, or may write the run.
 
     writer     None if the header cannot be read
-    has_ended  whether the caller knows that the writer has ended: then only a lock that is held
-               says otherwise
+    has_ended  whether the caller knows that the writer has ended: then only a locked header
+               contradicts the caller
     """
     if lock.held is False:
         process = f" by process {writer.pid} on {writer.host}" if writer is not None else ""
@@ -138,7 +139,7 @@ def _runs(writer: Writer) -> bool:
 def quiet_s(directory: Path, *, with_directory: bool = False) -> float:
     """Time since a file of the directory was last written, by the file system's own clock, s.
 
-    with_directory  whether an entry that was made or removed counts as well
+    with_directory  whether a new or removed entry counts as well
     """
     last_ns = os.stat(directory).st_mtime_ns if with_directory else 0
     for folder, _, files in os.walk(directory):

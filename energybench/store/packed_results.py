@@ -1,4 +1,4 @@
-"""Making results again of which a report holds the long numbers apart from the text.
+"""Making results again from a report with the long numbers apart from the text.
 
 `reports/packed_results.py` packs them and describes the fields.
 """
@@ -24,7 +24,7 @@ _PLACE = "\x01"
 
 
 def with_results(value: Any, where: str) -> Any:
-    """The document with `results` in place of `packed`, which a large document has.
+    """The document with `results` in place of `packed`, the form of a large document.
 
     Raises BadInput for packed results that do not fit.
     """
@@ -39,7 +39,7 @@ def with_results(value: Any, where: str) -> Any:
 
 
 def _results(stated: Mapping[str, Any], where: str) -> list[Any]:
-    """Raises an exception of Python, also for parts that are left over."""
+    """Raises an exception of Python, also for superfluous parts."""
     texts = iter(_texts(stated))
     rows = {
         kind: iter([next(texts) for _ in range(_rows(fields))])
@@ -63,7 +63,7 @@ def _rows(fields: Mapping[str, Sequence[int]]) -> int:
 
 
 def _texts(stated: Mapping[str, Any]) -> list[str]:
-    """The JSON of each result, kind by kind; no more of it than a file may have."""
+    """The JSON of each result, kind by kind; at most as much as a file may have."""
     pieces = [text.split(_PLACE) for text in stated["texts"]]
     rows = _numbers(stated)
     texts = []
@@ -89,7 +89,7 @@ def _texts(stated: Mapping[str, Any]) -> list[str]:
 
 
 def _filled(pieces: Sequence[str], numbers: Iterator[str]) -> str:
-    """The text with its numbers. Pieces are those between the places of numbers."""
+    """The text with its numbers. Pieces are the texts between the places of numbers."""
     parts = [pieces[0]]
     for piece in pieces[1:]:
         parts += (next(numbers), piece)
@@ -110,7 +110,7 @@ def _numbers(stated: Mapping[str, Any]) -> Iterator[Iterator[str]]:
         raise ValueError("not all numbers are finite")
     shapes = [_place(shape) for shape in stated["shapes"]]
     results = Counter(shapes)
-    first = []  # where the numbers of the next result of each shape begin
+    first = []  # beginnings of the numbers of the next result of each shape
     end = 0
     for shape, places in enumerate(stated["places"]):
         first.append(end)
@@ -126,7 +126,7 @@ def _numbers(stated: Mapping[str, Any]) -> Iterator[Iterator[str]]:
 
 
 def _doubles(planes: Sequence[str]) -> array.array[float]:
-    """The numbers, from the first bytes of all of them, the second bytes, and so on."""
+    """The numbers, from the first bytes of all numbers, the second bytes, and so on."""
     contents = [base64.b64decode(plane, validate=True) for plane in planes]
     if len(contents) != 8 or len({len(content) for content in contents}) != 1:
         raise ValueError("not eight texts of equal length")

@@ -1,4 +1,4 @@
-"""Reading the parts of a job: the results that the nodes wrote, or their samples analysed again;
+"""Reading the parts of a job: the results written by the nodes, or their samples analysed again;
 and the small files of the head node.
 """
 
@@ -20,7 +20,7 @@ from energybench.process_pool import mapped
 from energybench.store import reader, strict
 from energybench.store.layout import RUN
 
-_CHUNK = 8  # parts that a process takes at once
+_CHUNK = 8  # number of parts that a process takes at once
 
 
 class _Task(NamedTuple):
@@ -29,7 +29,7 @@ class _Task(NamedTuple):
 
 
 class _Answer(NamedTuple):
-    """A part as JSON, or the reason why it cannot be read; and fields that were passed over."""
+    """A part as JSON, or the reason why the part is unreadable; and skipped fields."""
 
     measurement: bytes = b""
     why: str = ""
@@ -39,7 +39,7 @@ class _Answer(NamedTuple):
 def read_all(
     directory: Path, folders: Sequence[str], ranges: Ranges | None, jobs: int
 ) -> Iterator[Measurement | str]:
-    """Each part, or the reason why it cannot be read."""
+    """The parts, with the reasons for unreadable parts."""
     tasks = [_Task(directory / folder, ranges) for folder in folders]
     if jobs == 1 or len(tasks) <= _CHUNK:
         for task in tasks:
@@ -91,7 +91,7 @@ def _part(task: _Task) -> Measurement:
 
 
 def numbers_of(path: Path) -> dict[str, float]:
-    """A file of one number for each node; empty if there is none."""
+    """A file with a number for each node; empty without a file."""
     return {
         node: float(number)
         for node, number in _of_file(path).items()
@@ -100,12 +100,12 @@ def numbers_of(path: Path) -> dict[str, float]:
 
 
 def words_of(path: Path) -> dict[str, str]:
-    """A file of one text for each node; empty if there is none."""
+    """A file with a text for each node; empty without a file."""
     return {node: words for node, words in _of_file(path).items() if isinstance(words, str)}
 
 
 def is_readable(path: Path) -> bool:
-    """Whether a file of the head node is there and whole."""
+    """Whether a file of the head node exists and is whole."""
     return _loaded(path) is not None
 
 
@@ -122,7 +122,7 @@ def _loaded(path: Path) -> Mapping[str, object] | None:
 
 
 def zero_s(host: Host) -> float | None:
-    """Time of day (s since 1970) at which the host's monotonic clock showed 0; None: not known."""
+    """Time of day (s since 1970) at which the host's monotonic clock showed 0; None: unknown."""
     if host.started_utc is None or host.started_s is None:
         return None
     try:

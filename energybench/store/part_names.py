@@ -1,5 +1,6 @@
-"""Ids of the parts of jobs. A part has the name of its folder, "node-cpu1", as its id, and parts of
-two jobs have the same one; beside other results its job stands before it.
+"""Ids of the parts of jobs. The id of a part is the name of its folder, "node-cpu1", and parts of
+two jobs can have the same id; beside other results, the name of the job is put before the part's
+id.
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ _Result = Measurement | Comparison | Projection | Study
 
 
 def is_part(measured: Measurement) -> bool:
-    """Whether a result is that of a node's part, under an id that other parts have as well."""
+    """Whether a result is a node's part, with an id that other parts may have as well."""
     return measured.id.startswith(NODE) and "/" not in measured.id
 
 
 def told_apart(measured: Measurement, directory: Path | None = None) -> Measurement:
-    """A part of a job under an id that no other part has; any other result as it is.
+    """A part of a job with a unique id; any other result unchanged.
 
-    directory  of the part; the folder around it has the name of the job. None, or a folder under
+    directory  of the part; the surrounding folder has the name of the job. None, or a folder with
                another name: label, job and time stand for the job
     """
     if not is_part(measured):
@@ -36,8 +37,8 @@ def told_apart(measured: Measurement, directory: Path | None = None) -> Measurem
 
 
 def all_told_apart(results: Sequence[_Result]) -> tuple[_Result, ...]:
-    """The results of one document, whose other results may name a part by its id: parts have
-    another one only if several have the same.
+    """The results of a document. Other results of the document may refer to a part by its id, so a
+    part gets a new id only if several parts share the id.
     """
     often = Counter(result.id for result in results if isinstance(result, Measurement))
     return tuple(

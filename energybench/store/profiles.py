@@ -1,6 +1,6 @@
-"""Calibration profiles on disk: one JSON file per device, HOST_DEVICE.json, so that hosts may share
-a home directory. The names of the files are for people: a file belongs to the machine whose
-identities it holds.
+"""Calibration profiles on disk: a JSON file for each device, HOST_DEVICE.json, so that hosts may
+share a home directory. The names of the files are for people: a file belongs to the machine with
+the identities in the file.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ def folder(environment: Mapping[str, str] = os.environ) -> Path:
 def read(folder: Path) -> tuple[ChannelProfile, ...]:
     """The profiles of all channels; empty if the folder does not exist.
 
-    Raises BadInput that names the file and its key.
+    Raises BadInput with the file and its key.
     """
     return tuple(channel for path in _files(folder) for channel in read_file(path).channels)
 
 
 def read_sound(folder: Path) -> tuple[tuple[ChannelProfile, ...], tuple[BadInput, ...]]:
-    """Profiles of all readable files, and the mistakes of the broken files: the broken profile of
+    """Profiles of all readable files, and the mistakes of broken files: the broken profile of
     another host must not cost a run here.
     """
     sound: list[ChannelProfile] = []
@@ -87,7 +87,7 @@ def read_limits(folder: Path) -> tuple[DeviceLimits, ...]:
 
 
 def read_file(path: Path) -> Profile:
-    """One file. Raises BadInput."""
+    """A single file. Raises BadInput."""
     profile = unknown_fields.convert(_load(path), Profile, str(path))
     limits = profile.limits
     if limits is not None and _key(limits) != _key(profile):
@@ -109,7 +109,7 @@ def read_file(path: Path) -> Profile:
 
 
 def _key(part: Profile | ChannelProfile | DeviceLimits) -> tuple[str, str, tuple[str, ...]]:
-    """Device and machine, which all parts of a file state alike."""
+    """Device and machine, equal in all parts of a file."""
     return part.device, part.host, part.host_ids
 
 
@@ -126,8 +126,8 @@ def _load(path: Path) -> Any:
 
 
 def save(profiles: Iterable[ChannelProfile], folder: Path) -> tuple[Path, ...]:
-    """Write profiles into the files of their devices; a file's remaining channels stay unchanged.
-    A new timing keeps an older gain, and a new gain an older timing.
+    """Write profiles into the files of their devices; a file's remaining channels stay unchanged. A
+    new timing keeps an older gain, and a new gain an older timing.
 
     Returns the files written. Raises BadInput as `check_replaceable` does, and StorageFailed.
     """
@@ -157,7 +157,7 @@ def save_limits(limits: DeviceLimits, folder: Path) -> Path:
 
 
 def check_replaceable(folder: Path, host: Host) -> None:
-    """Raise BadInput if `save` could not replace a file of this host: the file cannot be read, or
+    """Raise BadInput if `save` could not replace a file of this host: the file is unreadable, or
     `save` would lose fields of a later version.
     """
     boards = [gpu.uuid for gpu in host.gpus]
@@ -183,13 +183,13 @@ def _before(folder: Path, new: ChannelProfile | DeviceLimits) -> tuple[Path, Pro
 
 
 def _of_machine(part: Part, new: ChannelProfile | DeviceLimits) -> Part:
-    """A part of a file under the name and identities that its machine has now."""
+    """A part of a file under the present name and identities of its machine."""
     return msgspec.structs.replace(part, host=new.host, host_ids=new.host_ids)
 
 
 def _path(folder: Path, new: ChannelProfile | DeviceLimits) -> Path:
-    """The file that holds a device already, or the name of a new file. A file that has the name and
-    cannot be read is returned too: reading it is refused, so that nothing overwrites it.
+    """The file of the device, or the name of a new file. An unreadable file with the name is
+    returned too: reading it is refused, so that nothing overwrites the file.
     """
     contents = {path: _sound(path) for path in _files(folder)}
     for path, value in contents.items():
@@ -199,14 +199,14 @@ def _path(folder: Path, new: ChannelProfile | DeviceLimits) -> Path:
     numbers = range(2, len(contents) + 3)
     for path in (folder / f"{word}.json" for word in (name, *(f"{name}.{n}" for n in numbers))):
         value = contents.get(path)
-        # a file of this device that is not ours is of another machine of the same name
+        # a foreign file of this device comes from another machine with the same name
         if value is None or value.get("device") != new.device:
             return path
     raise AssertionError("more names than files")
 
 
 def _sound(path: Path) -> Any:
-    """The JSON value of a file; None if it cannot be read."""
+    """The JSON value of a file; None for an unreadable file."""
     try:
         return _load(path)
     except BadInput:
@@ -214,8 +214,8 @@ def _sound(path: Path) -> Any:
 
 
 def _is_of(value: Mapping[str, Any], device: str, host: str, host_ids: Sequence[str]) -> bool:
-    """Whether a file, as JSON, is of a device of the machine with these identities. A GPU is the
-    same board in whatever machine; the name counts only if nothing identifies either machine.
+    """Whether a file, as JSON, belongs to a device of the machine with these identities. A GPU is
+    the same board in any machine; the name counts only if nothing identifies either machine.
     """
     if value.get("device") != device:
         return False
@@ -240,7 +240,7 @@ def _read_to_replace(path: Path) -> Profile:
 def merged(old: ChannelProfile | None, new: ChannelProfile) -> ChannelProfile:
     """The new profile, completed by the old profile's timing or gain.
 
-    Driver, clocks and date of the profile are those of the timing; the gain states its own.
+    Driver, clocks and date of the profile belong to the timing; the gain states its own.
     """
     if old is None:
         return new
@@ -252,10 +252,10 @@ def merged(old: ChannelProfile | None, new: ChannelProfile) -> ChannelProfile:
 
 
 def _files(folder: Path) -> list[Path]:
-    """The files of profiles; none if the folder does not exist.
+    """The files of profiles; empty if the folder does not exist.
 
-    Raises BadInput if the folder cannot be read: a home directory is not there on every node, nor
-    open to every user.
+    Raises BadInput if the folder is unreadable: a home directory is missing on some nodes, and
+    closed to some users.
     """
     remedy = "ENERGYBENCH_PROFILES=FOLDER names another folder"
     try:

@@ -63,14 +63,14 @@ def measurement(name: str, store: Path = STORE) -> tuple[Path, Measurement]:
 
 
 def read_beside_others(directory: Path) -> Measurement:
-    """The measurement of a finished run directory, for use beside others: the part of a job has an
-    id that no other part has. Raises BadInput.
+    """The measurement of a finished run directory, for use beside other results: the part of a job
+    gets a unique id. Raises BadInput.
     """
     return part_names.told_apart(read_run(directory), directory)
 
 
 def result(path: Path) -> Measurement | Comparison | Projection | Study:
-    """A single result that energybench printed, by its own `kind`. Raises BadInput."""
+    """A single result printed by energybench, by its own `kind`. Raises BadInput."""
     return document_file.result(strict.load(path), str(path))
 
 
@@ -87,10 +87,10 @@ def read_traces(
 
 
 def read_samples(directory: Path) -> tuple[samples.Samples, Header, tuple[RecordLine, ...]]:
-    """The samples of a finished run, with the header and the lines that stand in their file:
-    windows, pauses and doubts.
+    """The samples of a finished run, with the header and the lines in the file of samples: windows,
+    pauses and doubts.
 
-    Raises BadInput, also for samples of another run than the run.json beside them, and for a job,
+    Raises BadInput, also for samples of another run than the neighbouring run.json, and for a job,
     whose samples stand in the parts of its nodes.
     """
     path = directory / PARQUET
@@ -118,7 +118,8 @@ def read_samples(directory: Path) -> tuple[samples.Samples, Header, tuple[Record
 def recover(name: str, ranges: Ranges, *, has_ended: bool = False) -> tuple[Path, Measurement]:
     """Complete a run whose measuring side was killed, from samples and windows on disk.
 
-    has_ended  whether the caller knows that the measuring side has ended, as Slurm knows of a step
+    has_ended  whether the caller knows that the measuring side has ended, as Slurm knows about a
+               step
 
     Raises BadInput if the run is still measured, was finished, or holds no repeat, and
     StorageFailed.
@@ -195,7 +196,7 @@ def _recovery_doubts(header: Header, sampled: SampledLines) -> tuple[Doubt, ...]
 
 
 def _checkpoint(header: Header, lines: Sequence[RecordLine]) -> str:
-    """The file that the run went on from and wrote; empty if there is no such file.
+    """The file that the run went on from and wrote; empty without such a file.
 
     A workload that only reads its checkpoint states no progress.
     """
@@ -212,7 +213,7 @@ def _unfinished(path: Path) -> bool:
 
 
 def partial(path: Path) -> Path:
-    """The only unfinished run or job that a path names. Raises BadInput."""
+    """The only unfinished run or job on a path. Raises BadInput."""
     runs = unfinished(path)
     if len(runs) == 1:
         return runs[0]
@@ -221,7 +222,9 @@ def partial(path: Path) -> Path:
 
 
 def unfinished(path: Path) -> list[Path]:
-    """The unfinished run or job that a path names, or all those of a store. Raises BadInput."""
+    """The unfinished run or job on a path, or all unfinished runs and jobs of a store. Raises
+    BadInput.
+    """
     if _unfinished(path):
         return [path]
     if path.name:  # not "", "." or "/"

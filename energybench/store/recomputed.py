@@ -1,4 +1,4 @@
-"""A finished run of one node, analysed again from its samples; nothing is written.
+"""A finished run of a node, analysed again from its samples; nothing is written.
 
 The file of the samples states channels, windows, limits, pauses and the doubts of the run's course.
 Works, checks and the workload's own record are taken from run.json.
@@ -26,11 +26,11 @@ def recomputed(
     ranges: Ranges,
     windows: tuple[Window, ...] | None = None,
 ) -> Measurement:
-    """The measurement of the run directory of one node, by the analysis that `complete` uses.
+    """The measurement of the run directory of a node, by the analysis in `complete`.
 
     measured  the result in the run's own run.json
-    windows   measure these windows, of a program; None: those of the run
-    Doubts of the run's course, which no analysis makes, stay. Raises as `analysed`.
+    windows   measure these windows, of a program; None: the windows of the run
+    Doubts about the run's course, which no analysis makes, stay. Raises as `analysed`.
     """
     return with_course(analysed(directory, measured, ranges, windows), measured)
 
@@ -48,7 +48,7 @@ def analysed(
     ranges: Ranges,
     windows: tuple[Window, ...] | None = None,
 ) -> Measurement:
-    """The same, with the doubts alone that the analysis makes or that the samples' file records.
+    """The same, with only the doubts from the analysis or from the samples' file.
 
     Raises BadInput, also for a job, and ValueError if no repeat was completed.
     """

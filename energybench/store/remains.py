@@ -1,4 +1,4 @@
-"""What `energybench recover` can make of a job whose results its storage did not take."""
+"""Usable data of a job whose results its storage did not take, for `energybench recover`."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from energybench.store.sampled_lines import SampledLines
 
 
 class Remains(NamedTuple):
-    """What is on disk of a job.
+    """Data of a job on disk.
 
-    nodes  nodes whose samples give the energy of a repeat, or of a part of one
-    times  whether the times of a repeat, or of a part of one, are there
+    nodes  nodes with samples that give the energy of a repeat, or of a part of a repeat
+    times  whether the times of a repeat, or of a part of a repeat, exist
     """
 
     nodes: tuple[str, ...]
@@ -28,8 +28,8 @@ class Remains(NamedTuple):
 
 
 def remains_of(directory: Path, nodes: Iterable[str]) -> Remains:
-    """What is on disk of these nodes, which have no result. Without the head node's word that a
-    repeat began, the nodes' files are of no use.
+    """Data on disk of these nodes, which have no result. Without the head node's record of a
+    started repeat, the nodes' files are useless.
     """
     try:
         read_job(directory)
@@ -49,7 +49,7 @@ def remains_of(directory: Path, nodes: Iterable[str]) -> Remains:
 
 
 def _sampled(part: Path) -> SampledLines | None:
-    """The lines of a part that states a repeat, or a part of one; None: it states none."""
+    """The lines of a part that states a repeat, or a part of a repeat; None without a repeat."""
     try:
         header = read_header(part)
         sampled = sampled_lines.of_run(part, header, samples.read_stream(part / SAMPLES))

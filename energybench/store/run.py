@@ -45,18 +45,18 @@ class Header(Noun, frozen=True, kw_only=True):
     workload: WorkloadRef | None
     command: tuple[str, ...] | None
     boundary: BoundaryName
-    repeats: int | None = None  # number that was asked for; None: until the interval is narrow
+    repeats: int | None = None  # requested number; None: until the interval is narrow
     host: Host
     channels: tuple[Channel, ...]
     pid: int
     session: str | None = None  # shared by interleaved runs
     # clock ticks since boot, from /proc/PID/stat: tells a reused process id from the first use
     pid_started: int | None
-    boot_id: str | None = None  # boot of the kernel on which `pid` is a process number
+    boot_id: str | None = None  # boot of the kernel in which `pid` is a process number
     doubts: tuple[Doubt, ...] = ()
     limits: DeviceLimits | None = None  # limits of the device under work
-    job: Job | None = None  # to which the measuring process belongs
-    case: str | None = None  # the run of a campaign that this is
+    job: Job | None = None  # job of the measuring process
+    case: str | None = None  # the run of a campaign
 
     @property
     def writer(self) -> Writer:
@@ -65,7 +65,7 @@ class Header(Noun, frozen=True, kw_only=True):
 
 
 class Opening(Noun, frozen=True, kw_only=True):
-    """A window has begun. If no Window of the same label follows, the run was cut off inside."""
+    """A window has begun. If no Window with the same label follows, the run was cut off inside."""
 
     label: str
     start_s: float
@@ -73,9 +73,9 @@ class Opening(Noun, frozen=True, kw_only=True):
 
 
 class RecordLine(Noun, frozen=True, kw_only=True):
-    """One line of windows.jsonl: exactly one field is set.
+    """A line of windows.jsonl with exactly one field.
 
-    repeat  beside a work: the repeat that did it; None: the next whole repeat that states no work
+    repeat  beside a work: the repeat of the work; None: the next whole repeat without a work
     """
 
     opening: Opening | None = None
@@ -115,7 +115,7 @@ def read_lines(directory: Path) -> tuple[RecordLine, ...]:
 
 
 def parse_line(text: str, where: str) -> RecordLine:
-    """One line of windows.jsonl. Raises BadInput."""
+    """A line of windows.jsonl. Raises BadInput."""
     return unknown_fields.convert(strict.loads(text, where), RecordLine, where)
 
 
@@ -159,7 +159,7 @@ def record(
 def works_of_whole_repeats(
     lines: Sequence[RecordLine], windows: Sequence[Window]
 ) -> tuple[Work | None, ...]:
-    """The work of each whole repeat, in their order; None: not stated. One place if no repeat is
+    """The works of the whole repeats, in order; None: not stated. A single place if no repeat is
     whole.
     """
     whole = [window for window in windows if window.label == REPEAT and window.cut is None]
@@ -178,7 +178,9 @@ def last_record(lines: Sequence[RecordLine]) -> WorkRecord | None:
 
 
 def workload(header: Header, lines: Sequence[RecordLine]) -> WorkloadRef | None:
-    """The workload with the settings last reported by the set-up, or else as in the header."""
+    """The workload with the settings last reported by the set-up, else the settings in the
+    header.
+    """
     reported = [line.workload for line in lines if line.workload is not None]
     return reported[-1] if reported else header.workload
 
@@ -209,10 +211,10 @@ def _windows(lines: Sequence[RecordLine], last_s: float | None) -> tuple[Window,
 
 
 def _cut_without_work(windows: Sequence[Window], works: int) -> tuple[Window, ...]:
-    """The windows of a workload's run that was killed: a repeat that ended without stating its work
-    counts as a part.
+    """The windows of a workload's killed run: a repeat that ended without a stated work counts as a
+    part.
 
-    works  number of repeats that stated their work, which are the first repeats
+    works  number of repeats with a stated work, always the first repeats
     """
     repeats = [window for window in windows if window.label == REPEAT]
     unstated = {window.repeat for window in repeats[works:]}
@@ -228,8 +230,8 @@ def _worst_checks(lines: Sequence[RecordLine], *, parts_alone: bool) -> tuple[Ve
     """For every quantity, over the repeats: the first failed check, or the check closest to
     failing.
 
-    The check of a repeat that a signal to the run ended says nothing about the whole repeats: the
-    check counts only if no repeat is whole.
+    The check of a repeat that was ended by a signal to the run is no evidence about the whole
+    repeats: the check counts only if no repeat is whole.
     """
     worst: dict[str, Verification] = {}
     cut_by_signal = False
@@ -248,7 +250,7 @@ def _worse(check: Verification, before: Verification) -> bool:
 
 
 def encode(noun: Any) -> bytes:
-    """A noun as one line of JSON."""
+    """A noun as a line of JSON."""
     try:
         return msgspec.json.encode(noun)
     except UnicodeEncodeError:

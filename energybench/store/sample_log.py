@@ -14,8 +14,8 @@ from energybench.store.samples import schema
 
 FLUSH_S = 1.0
 _MOST_ROWS_A_S = 2000  # of a batch, for each second that a batch may last
-_CAUGHT_UP_S = 0.2  # span of the rows from which no further rows are waited for
-# memory for batches while the storage takes none: half an hour of a node at 10 Hz
+_CAUGHT_UP_S = 0.2  # span of the rows from which no further rows are awaited
+# memory for batches during a refusal of the storage: half an hour of a node at 10 Hz
 _MOST_WAITING_BYTES = 16 * 2**20
 # end of an Arrow stream (Arrow columnar format, "IPC Streaming Format")
 _END_OF_STREAM = b"\xff\xff\xff\xff\x00\x00\x00\x00"
@@ -25,7 +25,7 @@ class SampleLog:
     """Collects rows and writes a batch every second, or less often: a kill costs at most the rows
     since the last batch.
 
-    lost  number of rows given up because the storage took none for a long time
+    lost  number of rows given up during a long refusal of the storage
     """
 
     def __init__(self, path: Path, flush_s: float = FLUSH_S) -> None:
@@ -47,7 +47,7 @@ class SampleLog:
         burst: bool,
         missed: int,
     ) -> None:
-        """The readings of one poll."""
+        """The readings of a poll."""
         self._rows += [
             (reading.t_s, reading.channel, reading.raw, late_s, burst, missed)
             for reading in readings
@@ -64,8 +64,8 @@ class SampleLog:
             self._write_batch()
 
     def _write_batch(self) -> None:
-        """Hand the collected rows to the file as one batch, or give them up if the file has not
-        taken much more than that already.
+        """Hand the collected rows to the file as a batch, or give the rows up if too many bytes
+        wait already.
         """
         if not self._rows:
             return
@@ -108,7 +108,7 @@ class SampleLog:
         )
 
     def close(self) -> None:
-        """Close the file; rows that the storage does not take are lost."""
+        """Close the file; rows refused by the storage are lost."""
         self._write_batch()
         self._file.append(_END_OF_STREAM)
         self._file.close()

@@ -1,8 +1,8 @@
-"""The lines of a run as far as its samples reach.
+"""The lines of a run up to its last sample.
 
-A full disk takes short lines when it no longer takes a batch of samples: windows are then stated
-after the last sample on disk. Such a window was not measured, and counts as the window of a reader
-that was killed: up to the last sample.
+A full disk still takes short lines when a batch of samples no longer fits: windows are then stated
+after the last sample on disk. Such a window was not measured, and counts like the window of a
+killed reader: up to the last sample.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from energybench.model import REPEAT, Channel, CutBy, Window
 from energybench.store import samples
 from energybench.store.run import Header, RecordLine, read_lines
 
-# A window that ends after the last sample by no more than two polls and this many seconds is whole:
-# the analysis takes the last power to go on for that time, with the uncertainty of the edge
+# A window that ends at most two polls and this many seconds after the last sample is whole: the
+# analysis lets the last power go on for this time, with the uncertainty of the edge
 # (analysis/energy/window_energy.py).
 _LATE_POLLS, _LATE_S = 2, 0.3
 
@@ -26,8 +26,8 @@ _LATE_POLLS, _LATE_S = 2, 0.3
 class SampledLines(NamedTuple):
     """The lines of a run up to its last sample.
 
-    last_s  time of the last sample; None: nothing was sampled, and the lines are all there are
-    unread  number of repeats that were measured to the end, but for samples of their end
+    last_s  time of the last sample; None: nothing was sampled, and the lines are complete
+    unread  number of repeats that were measured to the end, except for the samples of their end
     """
 
     lines: tuple[RecordLine, ...]
@@ -39,7 +39,7 @@ def of_run(directory: Path, header: Header, table: samples.Samples) -> SampledLi
     """The lines of a run that goes on, or was cut off. Raises BadInput."""
     lines, last_s = read_lines(directory), samples.last_s(table)
     ends_s = [line.window.end_s for line in lines if line.window is not None]
-    # all samples are read for `late_s` only if a window may end after it
+    # all samples are read for `late_s` only if a window may end after the last sample
     if last_s is None or max(ends_s, default=last_s) <= last_s + _LATE_S:
         return SampledLines(lines, last_s, 0)
     sampled = up_to_sample(lines, last_s, late_s(table, header.channels))
@@ -47,7 +47,7 @@ def of_run(directory: Path, header: Header, table: samples.Samples) -> SampledLi
 
 
 def late_s(table: samples.Samples, channels: Sequence[Channel]) -> float:
-    """Time after the last sample for which the last power is taken to go on, s."""
+    """Time after the last sample for which the last power is assumed to go on, s."""
     periods_s = [stats.period_s for stats in samples.sampling(table, channels)]
     return _LATE_POLLS * min((s for s in periods_s if s is not None), default=0.0) + _LATE_S
 
@@ -55,12 +55,12 @@ def late_s(table: samples.Samples, channels: Sequence[Channel]) -> float:
 def up_to_sample(
     lines: Sequence[RecordLine], last_s: float, late_s: float
 ) -> tuple[RecordLine, ...]:
-    """The lines without those that were stated of the time after the last sample.
+    """The lines without the lines about the time after the last sample.
 
     last_s  time of the last sample
     late_s  see `late_s`
-    A repeat that ends later than both together is cut at the last sample, and its work is left out;
-    a window that begins after the last sample is left out with its opening.
+    A repeat that ends later than the sum of both is cut at the last sample, and its work is left
+    out; a window that begins after the last sample is left out with its opening.
     """
     windows = [line.window for line in lines if line.window is not None]
     late = {window for window in windows if window.end_s > last_s + late_s}
@@ -83,8 +83,8 @@ def up_to_sample(
 
 
 def _works_of(lines: Sequence[RecordLine], late: set[Window]) -> set[int]:
-    """Places among the lines of the works of these windows. A work without a number is that of the
-    next whole repeat that states none.
+    """Places of the works of these windows among the lines. A work without a number belongs to the
+    next whole repeat without a work.
     """
     whole = _whole(lines)
     repeats = {window.repeat for window in whole if window in late}

@@ -4,7 +4,8 @@ results/study_sdpa-kernel_cpu_1a2b3c4d/study.json     the index: the plan, and t
     cell measured so far
 results/study_sdpa-kernel_cpu_1a2b3c4d/runs/<id>/     run.json, samples.parquet
 
-The name holds a digest of the plan, so that a command finds its own study again in the same --out.
+The name holds a digest of the plan, so that a repeated command finds its study again in the same
+--out.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def directory_for(store: Path, workload: str, device: str, boundary: str, plan: 
 
 
 def is_study(path: Path) -> bool:
-    """Whether a directory has an index, also if it is damaged, or is no file."""
+    """Whether a directory has an index, even if the index is damaged or not a file."""
     return os.path.lexists(path / INDEX)
 
 
@@ -73,7 +74,7 @@ def _index(path: Path) -> tuple[Path, Any]:
 
 
 class StudyStore:
-    """The directory of one study during its measurement."""
+    """The directory of a study during its measurement."""
 
     def __init__(self, directory: Path) -> None:
         self.directory, self.runs = directory, directory / RUNS
@@ -94,7 +95,7 @@ class StudyStore:
         (directory / _LOCK).write_bytes(msgspec.json.encode(here._asdict()))
 
     def _last_writer(self) -> Writer | None:
-        """The process that measured in the directory last; None if there is none."""
+        """The process that measured in the directory last; None without such a process."""
         try:
             return Writer(**msgspec.json.decode((self.directory / _LOCK).read_bytes(), type=dict))
         except (OSError, msgspec.DecodeError, TypeError):
@@ -102,12 +103,13 @@ class StudyStore:
 
     def close(self) -> None:
         """Let other commands measure in the directory."""
-        # the file stays: another command may hold it open, and a new file would be a second lock
+        # the file stays: another command may hold the file open, and a new file would be a second
+        # lock
         (self.directory / _LOCK).write_bytes(b"")
         self._lock.close()
 
     def earlier(self) -> Study | None:
-        """The study as an earlier call left it. Raises BadInput.
+        """The study from an earlier call. Raises BadInput.
 
         The index will be replaced, so an index with fields of a later version is refused.
         """
@@ -151,7 +153,9 @@ class StudyStore:
             lock.close()
 
     def discard_if_empty(self) -> None:
-        """Remove the directory if no cell was measured; else let other commands measure in it."""
+        """Remove the directory if no cell was measured; else let other commands measure in the
+        directory.
+        """
         self.close()
         if not is_study(self.directory) and not any(self.runs.iterdir()):
             self.runs.rmdir()

@@ -1,8 +1,8 @@
 """The traces of a run, one at a time in memory.
 
-A run of a day has ten million readings of a dozen channels. The analysis looks at one channel after
-the other, but the rows of a file stand in the order of time. The rows are therefore sorted by
-channel once, into a temporary file without a name; a short run's rows stay in memory.
+A run of a day has ten million readings of a dozen channels. The analysis treats the channels in
+turn, but the rows of a file stand in the order of time. The rows are therefore sorted by channel
+once, into a temporary file without a name; a short run's rows stay in memory.
 """
 
 from __future__ import annotations
@@ -22,25 +22,26 @@ from energybench.errors import BadInput
 from energybench.model import Channel, Trace
 from energybench.store.samples import FOREIGN, Samples
 
-# Times of a host's monotonic clock count from its boot: 100 years are more than any run has seen.
+# Times of a host's monotonic clock count from its boot: no run lasts 100 years.
 _MOST_S = 3.2e9
 # Sorted samples up to this size stay in memory: an hour of a dozen channels at 10 Hz.
 _MOST_IN_MEMORY = 8_000_000
 _M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD = -3, -1  # malloc.h of glibc
-_LARGE_ARRAY = 1_048_576  # bytes from which an array gets memory of its own
+_LARGE_ARRAY = 1_048_576  # least size of an array with memory of its own, bytes
 _COLUMNS: dict[str, type[Any]] = {"t_s": np.float64, "raw": np.int64, "ok": np.bool_}
 _ROW = sum(np.dtype(kind).itemsize for kind in _COLUMNS.values())
 
 
 class StoredTraces(Sequence[Trace]):
-    """The traces of a file of samples, in the order of the channels. Each access reads one trace.
+    """The traces of a file of samples, in the order of the channels. An access reads a single
+    trace.
 
-    The samples are read when the object is made, and the file may be removed after that. Raises
+    The samples are read when the object is made, and the file may be removed afterwards. Raises
     BadInput for times that no clock has.
 
     most_in_memory  bytes of sorted samples that need no file
-    one_by_one      whether the reader keeps nothing of a trace when it goes on to the next: freed
-                    arrays are then used again, which saves a third of the time
+    one_by_one      whether the reader keeps nothing of a trace when it goes on to the next trace:
+                    freed arrays are then used again, which saves a third of the time
     sizes           number of samples of each channel
     """
 
@@ -80,12 +81,12 @@ class StoredTraces(Sequence[Trace]):
         return (self[number] for number in range(len(self)))
 
     def in_order(self, number: int, begin: int, end: int) -> Trace:
-        """Samples of one channel from one place to another, in the order of time."""
+        """Samples of a channel between two places, in the order of time."""
         columns = {name: self._read(name, number, begin, end) for name in _COLUMNS}
         return Trace(channel=self.channels[number], **columns)
 
     def _sort(self, table: Samples) -> list[bool]:
-        """Write the samples of each channel one behind the other, column by column; and return
+        """Write the samples of successive channels behind one another, column by column. Returns
         whether the times of each channel ascend.
         """
         filled = [0] * len(self)
@@ -129,7 +130,7 @@ class StoredTraces(Sequence[Trace]):
         return values
 
     def _place(self, name: str, number: int, row: int) -> int:
-        """Where a value of a column stands in the file: all times first, then the counts."""
+        """Place of a column's value in the file: all times first, then the counts."""
         before = 0
         for column, kind in _COLUMNS.items():
             size = np.dtype(kind).itemsize
@@ -140,7 +141,7 @@ class StoredTraces(Sequence[Trace]):
 
 
 def _sizes(table: Samples, count: int) -> list[int]:
-    """How many samples each channel has."""
+    """Number of samples of each channel."""
     sizes = np.zeros(count, dtype=np.int64)
     for block in table.blocks("channel"):
         number = block["channel"]
@@ -171,13 +172,13 @@ def _working_file(beside: Path, size: int, most_in_memory: int) -> IO[bytes]:
 def _return_large_arrays() -> None:
     """Let the C library return each freed array to the system.
 
-    glibc keeps freed arrays of up to 32 MB for later ones (mallopt(3), M_MMAP_THRESHOLD), which
+    glibc keeps freed arrays of up to 32 MB for later arrays (mallopt(3), M_MMAP_THRESHOLD), which
     fit badly into the space: the process grows by half. A C library without mallopt goes on as is.
     """
     try:
         library = ctypes.CDLL(None)
         library.mallopt(_M_MMAP_THRESHOLD, _LARGE_ARRAY)
-        # a threshold that is set stops the other from growing by itself
+        # setting a threshold stops the other threshold from growing by itself
         library.mallopt(_M_TRIM_THRESHOLD, 8 * _LARGE_ARRAY)
     except (AttributeError, OSError):
         return

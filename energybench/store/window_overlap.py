@@ -1,7 +1,8 @@
-"""Whether windows of nodes, each by its own wall clock, can be windows of one launch of ranks.
+"""Whether windows of nodes, by the nodes' own wall clocks, can be windows of the same launch of
+ranks.
 
 A launch starts its ranks on all nodes within seconds. A node may end early, so that its window lies
-inside those of the others; but windows that hardly overlap show that the clocks differ.
+inside the other windows; but windows with little overlap show that the clocks differ.
 """
 
 from __future__ import annotations
@@ -9,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-# Nodes of one launch start this far apart: Python comes from a shared file system, and the ranks
-# wait for the sensors of their node.
+# Nodes of a launch start this far apart: Python comes from a shared file system, and the ranks wait
+# for the sensors of their node.
 _SKEW_S = 2.0
 _LEAST_OVERLAP = 0.5  # of the shorter of two windows
-# Windows that begin and end later by the same time are the same window on another clock, if that
-# time is longer than ranks wait for the sensors of their node.
+# Windows that begin and end later by the same time are the same window on another clock, if the
+# difference is longer than ranks wait for the sensors of their node.
 _LONGEST_START_S = 60.0
 _SAME_SHIFT_REL, _SAME_SHIFT_S = 0.01, 1.0
 
@@ -34,7 +35,7 @@ class Span(NamedTuple):
         return min(self.end_s, other.end_s) - max(self.start_s, other.start_s)
 
     def fits(self, other: Span) -> bool:
-        """Whether both can be windows of one launch."""
+        """Whether both spans can be windows of the same launch."""
         start_s, end_s = other.start_s - self.start_s, other.end_s - self.end_s
         if abs(start_s) <= _SKEW_S:
             return True
@@ -46,10 +47,10 @@ class Span(NamedTuple):
 
 
 class Apart(NamedTuple):
-    """A node whose window does not fit.
+    """A node with a window that does not fit.
 
-    later_s    how much later the window begins than that of `reference`
-    overlap_s  time that the two windows share
+    later_s    start of the window less the start of the window of `reference`
+    overlap_s  common time of the two windows
     shorter_s  duration of the shorter of the two
     """
 
@@ -60,13 +61,13 @@ class Apart(NamedTuple):
 
 
 def windows_apart(spans: Mapping[str, Span], first: str | None) -> dict[str, Apart]:
-    """The nodes whose windows do not fit those of most of the nodes.
+    """The nodes whose windows do not fit the windows of most nodes.
 
-    first  the node that counts as one of the most if as many nodes fit another
+    first  the node that decides if two groups are equally large
     """
     likely = spans.get(first or "") or next(iter(spans.values()), None)
     if likely is None or all(map(likely.fits, spans.values())):
-        return {}  # as a rule; a node that fits all is one of the most
+        return {}  # the usual case: a node that fits all nodes belongs to the majority
     fitting = {
         name: sum(span.fits(other) for other in spans.values()) for name, span in spans.items()
     }

@@ -85,7 +85,7 @@ class RunWriter:
         return self
 
     def _make_directory(self) -> None:
-        """Make the run's directory. An id that is taken gets another random part."""
+        """Make the run's directory. If the id is taken, its random part is drawn again."""
         while True:
             try:
                 self.directory.mkdir(parents=True)
@@ -141,7 +141,7 @@ class RunWriter:
         return self._samples
 
     def _line(self, line: RecordLine, *, waits: bool = False) -> None:
-        """waits: whether the line may wait for the next batch of samples, if they wait long."""
+        """waits: whether the line may wait for a late next batch of samples."""
         if self._windows is None:
             raise RuntimeError("the run is not open")
         now = not waits or self._flush_s <= FLUSH_S
@@ -149,7 +149,7 @@ class RunWriter:
 
     @property
     def lost_rows(self) -> int:
-        """Rows of samples that were given up because the storage did not take them."""
+        """Rows of samples given up because the storage did not take the rows."""
         return self._log().lost
 
     def poll(self, readings: Sequence[Reading], late_s: float, burst: bool, missed: int) -> None:
@@ -166,7 +166,7 @@ class RunWriter:
         self._line(RecordLine(window=window))
 
     def work(self, work: Work, repeat: int | None = None) -> None:
-        """The work of a repeat; None: of the next whole repeat that states no work."""
+        """The work of a repeat; None: of the next whole repeat without a stated work."""
         self._line(RecordLine(work=work, repeat=repeat))
 
     def verification(self, checks: tuple[Verification, ...]) -> None:
@@ -191,7 +191,7 @@ class RunWriter:
         self._line(RecordLine(record=record))
 
     def flush(self) -> None:
-        """Hand everything so far to the operating system."""
+        """Hand all buffered data to the operating system."""
         if self._windows is not None:
             self._windows.flush()
         self._log().flush()
@@ -199,7 +199,7 @@ class RunWriter:
     def so_far(self, ranges: Ranges) -> Measurement:
         """The result of the files so far, up to the last sample.
 
-        Raises ValueError if there is no repeat yet, and OSError.
+        Raises ValueError without a repeat, and OSError.
         """
         table = samples.read_stream(self.directory / SAMPLES)
         sampled = sampled_lines.of_run(self.directory, self._header, table)
@@ -207,7 +207,7 @@ class RunWriter:
         return measure(record_so_far, traces, ranges)
 
     def discard(self) -> None:
-        """Remove the directory of a run in which nothing was measured."""
+        """Remove the directory of a run without measurements."""
         directory = self._directory_now()
         self._close_files()
         if directory is not None:
@@ -219,7 +219,7 @@ class RunWriter:
     def finish(self, ranges: Ranges, *, lossy: bool = False) -> tuple[Path, Measurement]:
         """Analyse, write run.json and samples.parquet, rename into place.
 
-        lossy  whether readings were given up before they reached this writer: a repeat without the
+        lossy  whether readings were given up before reaching this writer: a repeat without the
                samples of its end is then a part
 
         Raises ValueError if no repeat was completed, and StorageFailed.
@@ -235,14 +235,14 @@ class RunWriter:
         sampled = None
         if lossy:
             table = samples.read_stream(directory / SAMPLES)
-            # windows that are open here were given up, and are none
+            # windows still open here were given up, and do not count
             sampled = sampled_lines.of_run(directory, self._header, table)._replace(last_s=None)
         done = complete(directory, self._header, ranges, sampled=sampled)
         self.__exit__(None, None, None)
         return done
 
     def _directory_now(self) -> Path | None:
-        """The run's directory, which may have been renamed; None if it was removed."""
+        """The run's directory, which may have been renamed; None if the directory was removed."""
         if self._folder < 0 or os.fstat(self._folder).st_nlink == 0:
             return None
         try:
@@ -256,7 +256,7 @@ class RunWriter:
 
 
 def _stored(header: Header) -> Header:
-    """The header as it is written: by this process, as text in UTF-8, and without secrets."""
+    """The header for the file: written by this process, as text in UTF-8, and without secrets."""
     return msgspec.structs.replace(
         header,
         label=unicode_text(header.label),
@@ -278,7 +278,7 @@ def _stored_workload(workload: WorkloadRef) -> WorkloadRef:
 
 @contextmanager
 def storage_failure(directory: Path) -> Iterator[None]:
-    """Turn a failed write into StorageFailed, which names the file and the way to complete it."""
+    """Turn a failed write into StorageFailed, with the file and the way to complete the file."""
     try:
         yield
     except OSError as error:
@@ -311,7 +311,7 @@ def complete(
 ) -> tuple[Path, Measurement]:
     """Turn a partial directory into a finished run.
 
-    sampled  of a run without all of its samples; None: the lines are all that are on disk
+    sampled  of a run with missing samples; None: the lines on disk are complete
 
     The files written during the run stay until the result is complete and on the disk. Raises
     ValueError if no repeat was completed, and StorageFailed.

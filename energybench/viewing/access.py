@@ -1,9 +1,9 @@
-"""Who may see the page: whoever opens the printed address first, in the browser that opened it.
+"""Access to the page: for the first browser that opens the printed address.
 
 On a log-in node every user can connect to 127.0.0.1, so that an address without a secret would show
-the store to all of them. The token in the printed address is usable once and is exchanged for a
-cookie. The cookie is for a path that nobody else knows: a browser sends the cookies of a host to
-all of its ports (RFC 6265, 8.5), and another port may be another user's server.
+the store to every user. The token in the printed address is usable once and is exchanged for a
+cookie. The cookie is for a secret path: a browser sends the cookies of a host to all of its ports
+(RFC 6265, 8.5), and another port may be another user's server.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _HOSTS = ("127.0.0.1", "localhost", "[::1]")
 
 
 class Access:
-    """The secrets of one server."""
+    """The secrets of a server."""
 
     def __init__(self) -> None:
         self._token: str | None = secrets.token_urlsafe(_BYTES)
@@ -47,12 +47,12 @@ class Access:
     def knows(self, cookies: str) -> bool:
         """Whether the value of a Cookie header holds the cookie."""
         pairs = (pair.strip().partition("=") for pair in cookies.split(";"))
-        # a cookie of the same name may come from another server beside ours
+        # a cookie with the same name may come from a neighbouring server
         return any(_equal(value, self._cookie) for name, _, value in pairs if name == _COOKIE)
 
 
 def _equal(given: str, secret: str) -> bool:
-    """In a time that does not tell how many characters are right."""
+    """Compare in a time that does not depend on the number of right characters."""
     return hmac.compare_digest(given.encode("utf-8", "replace"), secret.encode())
 
 
@@ -71,9 +71,9 @@ def is_own_site(
 
     fetch_site, origin, referer, host  headers of the request; None: not sent
 
-    Every header that names where the request comes from has to name us; a Referer counts only if
-    neither of the others is there. Our pages send none ("Referrer-Policy: no-referrer"). A browser
-    that sends nothing of all this is not refused: the cookie is there.
+    Every header about the origin of the request has to name us; a Referer counts only without the
+    two other headers. Our pages send no Referer ("Referrer-Policy: no-referrer"). A browser without
+    any of these headers is not refused: the cookie suffices.
     """
     if fetch_site not in (None, "none", "same-origin"):
         return False

@@ -1,7 +1,7 @@
 """The index of a store in the user's cache: rows that need not be made again.
 
-$XDG_CACHE_HOME/energybench/view-DIGEST.msgpack, one file for each store. It can be removed at any
-time; a damaged file, and one of another version, is made anew.
+$XDG_CACHE_HOME/energybench/view-DIGEST.msgpack, a file for each store. The file can be removed at
+any time; a damaged file, or a file of another version, is made anew.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import msgspec
 from energybench import __version__
 from energybench.viewing.rows import Row
 
-_FORMAT = 2  # of the file; another number when `Row` changes its meaning
+_FORMAT = 2  # of the file; raised when `Row` changes its meaning
 _DIGEST_BYTES = 32
 _MOST_BYTES = 512_000_000
 
@@ -30,7 +30,7 @@ class _Stored(msgspec.Struct, array_like=True):
 
 
 class CacheFolder(NamedTuple):
-    """Where the index is kept. path: None if no folder is known (no home)."""
+    """The folder of the index. path: None without a known folder (no home)."""
 
     path: Path | None
 
@@ -50,7 +50,7 @@ class CacheFolder(NamedTuple):
 
 
 def load(file: Path | None, store: bytes) -> list[Row]:
-    """The rows of a store as they were stored; empty if there is no whole file of this version."""
+    """The stored rows of a store; empty without a whole file of this version."""
     try:
         if file is None or file.stat().st_size > _MOST_BYTES:
             return []

@@ -20,8 +20,8 @@ from energybench.viewing.scanning import link_out
 if TYPE_CHECKING:
     from energybench.store.document import Gathered
 
-MOST_TOGETHER = 24  # runs of one report on the screen
-MOST_SAVED = 5000  # runs of one file
+MOST_TOGETHER = 24  # runs of a report on the screen
+MOST_SAVED = 5000  # runs of a file
 _MEDIA_TYPES = {
     ".html": "text/html; charset=utf-8",
     ".json": "application/json",
@@ -47,8 +47,8 @@ def formats() -> tuple[str, ...]:
 
 
 def report(index: Index, rows: Sequence[Row], form: str) -> File:
-    """The report of chosen runs, jobs and studies, as `energybench report` makes it of their names.
-    Raises BadInput, also if one of them cannot be read.
+    """The report of chosen runs, jobs and studies, equal to the output of `energybench report` for
+    their names. Raises BadInput, also for an unreadable run.
     """
     renderer = load("reports", form)
     name = rows[0].name.rpartition("/")[2] if len(rows) == 1 else f"{len(rows)}-runs"
@@ -60,8 +60,8 @@ def report(index: Index, rows: Sequence[Row], form: str) -> File:
 
 
 def report_of_readable(index: Index, rows: Sequence[Row], form: str) -> File:
-    """The report of all runs of a table, as `energybench report` makes it of a store: a run that
-    cannot be read costs a note. Raises BadInput if none can be read.
+    """The report of all runs of a table, equal to the output of `energybench report` for a store:
+    an unreadable run costs a note. Raises BadInput if all runs are unreadable.
     """
     from energybench.store.document import left_out
 
@@ -77,7 +77,7 @@ def report_of_readable(index: Index, rows: Sequence[Row], form: str) -> File:
 
 
 def compared(index: Index, rows: Sequence[Row], margin: float, *, force: bool) -> Comparison:
-    """Two runs compared, as `energybench compare` does it; the first is the baseline.
+    """Two runs compared as in `energybench compare`; the first is the baseline.
 
     Raises BadInput, and Refused if the runs are not comparable and `force` is False.
     """
@@ -96,8 +96,8 @@ def compared(index: Index, rows: Sequence[Row], margin: float, *, force: bool) -
 
 
 def comparison(index: Index, rows: Sequence[Row], form: str, margin: float, *, force: bool) -> File:
-    """The report of a comparison and its two runs, as `energybench report` makes it of the file of
-    `compare --json` and the runs. Raises as `compared`.
+    """The report of a comparison and its two runs, equal to the output of `energybench report` for
+    the file of `compare --json` and the runs. Raises as `compared`.
     """
     result = compared(index, rows, margin, force=force)
     renderer = load("reports", form)
@@ -110,7 +110,7 @@ def comparison(index: Index, rows: Sequence[Row], form: str, margin: float, *, f
 
 
 def _gathered(index: Index, rows: Sequence[Row], renderer: Any) -> tuple[Gathered, list[BadInput]]:
-    """The content of a report of the rows, and why some of them cannot be read."""
+    """The content of a report of the rows, and the reasons for unreadable rows."""
     from energybench.store.document import gather_directories
 
     directories, reasons = [], []
@@ -139,7 +139,7 @@ def _rendered(renderer: Any, form: str, contents: Document, name: str) -> File:
 
 
 def _packed(files: Any) -> bytes:
-    """A format of several files as one file."""
+    """A format of several files as a single file."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in sorted(files.items()):
@@ -148,7 +148,7 @@ def _packed(files: Any) -> bytes:
 
 
 def _timelines(renderer: Any, runs: int) -> int:
-    """Of how many runs to read the samples: none for a format without charts of power."""
+    """Number of runs whose samples are read: 0 for a format without charts of power."""
     return min(runs, MOST_TOGETHER) if getattr(renderer, "timelines", True) else 0
 
 

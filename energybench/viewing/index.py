@@ -22,17 +22,18 @@ from energybench.viewing.scanning import Found, parts, scan
 
 Progress = Callable[[str, float | None], None]
 
-# Runs that are read by several processes: with fewer, their start takes longer than the reading.
+# Least number of runs for reading with several processes: with fewer runs, starting the processes
+# takes longer than reading.
 _MANY = 400
 _MOST_PROCESSES = 8
 _CHUNK = 50
-# Looking through a store takes at most this share of the time, whatever its file system.
+# Looking through a store takes at most this share of the time, on any file system.
 _SHARE = 0.2
 _LEAST_PAUSE_S = 0.5
 
 
 class Snapshot(NamedTuple):
-    """The rows at one time. number: another one whenever a row has changed."""
+    """The rows at a time. number: changes with every change of a row."""
 
     number: int
     rows: tuple[Row, ...]
@@ -40,10 +41,10 @@ class Snapshot(NamedTuple):
 
 
 class Index:
-    """The index of one store. `refresh` may be called from several threads."""
+    """The index of a store. `refresh` may be called from several threads."""
 
     def __init__(self, store: Path, folder: CacheFolder) -> None:
-        """Raises BadInput if the store is not a folder that can be read."""
+        """Raises BadInput if the store is not a readable folder."""
         self.store = os.fsencode(_folder(store))
         self.file = folder.file(self.store)
         self.snapshot = Snapshot(0, (), {})
@@ -53,7 +54,7 @@ class Index:
         self._loaded = False
 
     def refresh(self, progress: Progress = lambda text, fraction: None) -> Snapshot:
-        """The rows of the store as it is now, or as it was a moment ago."""
+        """The rows of the store now, or a moment ago."""
         with self._lock:
             begin_s = time.monotonic()
             if begin_s >= self._next_s:
@@ -91,7 +92,7 @@ class Index:
     def _rows(
         self, places: Sequence[Found], earlier: dict[bytes, Row], progress: Progress
     ) -> list[Row]:
-        """Rows of directories; only those that have changed are read."""
+        """Rows of directories; only changed directories are read."""
         changed = [place for place in places if not _same(place, earlier.get(place.path))]
         read: dict[bytes, Row] = {}
         jobs = 1

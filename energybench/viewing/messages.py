@@ -9,13 +9,13 @@ from urllib.parse import parse_qs, urlsplit
 
 from energybench.errors import BadInput
 
-# Our own pages: style and script from this server, nothing else.
+# Our own pages: style and script only from this server.
 PAGE_POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; "
     "frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-# A report, which has a narrower policy of its own, with its scripts by their hash. The sandbox
-# gives the report another origin, so that no script of the report can send requests to this server.
+# A report, which has a narrower policy, with its scripts by their hash. The sandbox gives the
+# report a different origin, so that no script of the report can send requests to this server.
 REPORT_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
     "img-src data: blob:; font-src data:; form-action 'none'; base-uri 'none'; "
@@ -29,7 +29,7 @@ class Request(NamedTuple):
     """A GET or HEAD request.
 
     parameters                   values by name, in the order of the address
-    fetch_site, origin, referer  headers that name where it comes from; None: not sent
+    fetch_site, origin, referer  headers with the origin of the request; None: not sent
     """
 
     path: str
@@ -42,15 +42,15 @@ class Request(NamedTuple):
     is_head: bool = False
 
     def one(self, name: str) -> str:
-        """The last value of a parameter; empty if there is none."""
+        """The last value of a parameter; empty without a value."""
         return self.parameters.get(name, [""])[-1]
 
 
 class Answer(NamedTuple):
     """An answer to a request.
 
-    to_owner  whether the request showed the secret of the page. A connection whose request did not
-              is closed after the answer
+    to_owner  whether the request showed the secret of the page. A connection without the secret is
+              closed after the answer
     """
 
     status: HTTPStatus

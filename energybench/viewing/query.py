@@ -17,9 +17,9 @@ SIZES = (25, 50, 100, 200)
 NONE = "none"  # of the filter of doubts: runs without doubts
 ANY = "any"
 _DAY = re.compile(r"\d{4}(-\d\d(-\d\d)?)?", re.ASCII)
-_MOST_CHOICES = 300  # of one filter, the most frequent first
+_MOST_CHOICES = 300  # of a filter, the most frequent first
 
-# Texts that a row must have, by parameter.
+# Required texts of a row, by parameter.
 _EQUAL: dict[str, Callable[[Row], str]] = {
     "kind": lambda row: row.kind,
     "workload": lambda row: row.workload,
@@ -34,11 +34,11 @@ def _value(interval: Interval | None) -> float | None:
 
 
 def _per_work(row: Row) -> tuple[str, float] | None:
-    """Energies per work are in the order of size within one unit of work."""
+    """Energies per work are sorted by size within a unit of work."""
     return None if row.per_work_j is None else (row.work_unit, row.per_work_j.value)
 
 
-# Values by which rows are sorted, by column. Rows without a value come last in both directions.
+# Sort values of rows, by column. Rows without a value come last in both directions.
 COLUMNS: dict[str, Callable[[Row], Any]] = {
     "label": lambda row: row.label.casefold() or None,
     "workload": lambda row: row.workload.casefold() or None,
@@ -55,13 +55,13 @@ COLUMNS: dict[str, Callable[[Row], Any]] = {
 
 
 class Query(NamedTuple):
-    """What the table shows.
+    """The choice of rows in the table.
 
-    words         all of them stand in label, workload, program, host or path
-    equal         texts that a row must have, by parameter of `_EQUAL`
-    doubt         a code; "none": without doubts, "any": with doubts; "": all
-    since, until  "2026", "2026-11" or "2026-11-23", the last one included
-    within        key of a study or job, whose runs are shown; else they are not
+    words         words required in label, workload, program, host or path
+    equal         required texts of a row, by parameter of `_EQUAL`
+    doubt         a code; "none": without doubts, "any": with doubts; "": no filter
+    since, until  "2026", "2026-11" or "2026-11-23", including the last
+    within        key of a study or job, to show its runs; else these runs are hidden
     sort          a column of COLUMNS
     page          from 1
     """
@@ -82,7 +82,7 @@ class Query(NamedTuple):
         return bool(self.words or self.equal or self.doubt or self.since or self.until)
 
     def address(self, **changes: Any) -> str:
-        """Query string of this query with changes; parameters at their defaults are left out."""
+        """Query string of this query with changes, without parameters at their defaults."""
         query = self._replace(**changes)
         pairs: list[tuple[str, object]] = [
             ("q", query.words),
@@ -145,7 +145,7 @@ def _whole(given: Mapping[str, str], name: str, default: int) -> int:
 
 
 def select(rows: Sequence[Row], query: Query) -> list[Row]:
-    """The rows that fit, in order; of all pages."""
+    """The matching rows, in order, for all pages."""
     fitting = [row for row in _in_scope(rows, query) if _fits(row, query)]
     value = COLUMNS[query.sort]
     known = [(key, row) for row in fitting if (key := value(row)) is not None]
@@ -154,7 +154,7 @@ def select(rows: Sequence[Row], query: Query) -> list[Row]:
 
 
 def _in_scope(rows: Sequence[Row], query: Query) -> list[Row]:
-    """The runs of a study or job if the query names one, else all that are not inside one."""
+    """The runs of a named study or job, else all runs outside of studies and jobs."""
     if not query.within:
         return [row for row in rows if not row.inside]
     outer = {row.path for row in rows if row.key == query.within}
@@ -179,7 +179,7 @@ def _fits(row: Row, query: Query) -> bool:
 
 
 def choices(rows: Sequence[Row], query: Query) -> dict[str, list[tuple[str, int]]]:
-    """The texts that a filter can have, with the number of rows of each."""
+    """The possible texts of a filter, with their numbers of rows."""
     scope = _in_scope(rows, query)
     counts = {name: Counter(text(row) for row in scope) for name, text in _EQUAL.items()}
     counts["doubt"] = Counter(code for row in scope for code in row.doubts)

@@ -1,4 +1,4 @@
-"""A row of the table of runs, and how it is made from the files of a store."""
+"""A row of the table of runs, made from the files of a store."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Interval(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Row(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
-    """A run, job, study, unfinished run or damaged run. A value that was not measured is None.
+    """A run, job, study, unfinished run or damaged run. Values that were not measured are None.
 
     path, stamp, inside, written_s  as in `Found`
     date       "2026-11-23T10:15:02Z"; empty if not known
@@ -86,7 +86,7 @@ class Row(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
 
     @property
     def readable(self) -> bool:
-        """Whether a report can be made of it."""
+        """Whether a report of the row can be made."""
         return self.kind in ("run", "job", "study")
 
     @property
@@ -99,33 +99,33 @@ def key_of(path: bytes) -> str:
 
 
 def read_row(task: tuple[bytes, Found]) -> Row:
-    """The row of a directory, with the path of the store before it. Damaged files give a row with
-    the reason.
+    """The row of a directory, from (path of the store, entry). Damaged files give a row with the
+    reason.
     """
-    # late: rows that the cache holds need no numpy
+    # late: cached rows need no numpy
     from energybench.store import reader, study
 
-    store, found = task
-    directory = Path(os.fsdecode(os.path.join(store, found.path)))
+    store, entry = task
+    directory = Path(os.fsdecode(os.path.join(store, entry.path)))
     try:
-        out = link_out(store, found.path)
+        out = link_out(store, entry.path)
         if out is not None:
             raise BadInput(
                 os.fsdecode(out), "is a link that leads out of the store, which is not followed"
             )
-        if found.content == "unfinished":
-            return _unfinished(found, directory)
-        if found.content == "study":
-            return _of_study(found, study.read_study(directory))
-        return _of_run(found, reader.read_run(directory))
+        if entry.content == "unfinished":
+            return _unfinished(entry, directory)
+        if entry.content == "study":
+            return _of_study(entry, study.read_study(directory))
+        return _of_run(entry, reader.read_run(directory))
     except (BadInput, OSError, ArithmeticError, ValueError) as why:
         return Row(
-            path=found.path,
-            stamp=found.stamp,
+            path=entry.path,
+            stamp=entry.stamp,
             kind="damaged",
-            inside=found.inside,
-            label=_text(os.path.basename(os.fsdecode(found.path))),
-            date=_date_of_path(found.path),
+            inside=entry.inside,
+            label=_text(os.path.basename(os.fsdecode(entry.path))),
+            date=_date_of_path(entry.path),
             reason=_text(str(_without_the_store(why, store)), 400),
         )
 
@@ -135,7 +135,7 @@ def _without_the_store(why: Exception, store: bytes) -> Exception:
 
 
 def in_the_store(why: BadInput, store: bytes) -> BadInput:
-    """The same mistake, of a path inside the store."""
+    """The same mistake, with a path inside the store."""
     parts = (why.where, why.what, why.remedy)
     return BadInput(*(path_in_the_store(part, store) for part in parts))
 
@@ -232,8 +232,8 @@ def _words(stamps: Sequence[Stamp]) -> tuple[str, ...]:
 
 
 def _date(stated: str | None, run: str) -> str:
-    """The time in the id of a run, else a stated time, in UTC to the second; empty if neither is
-    one.
+    """The time in the id of a run, else a stated time, in UTC to the second; empty without
+    a time.
     """
     if match := _ID_TIME.match(run):
         year, month, day, *clock = match.groups()
@@ -246,8 +246,8 @@ def _date(stated: str | None, run: str) -> str:
 
 
 def _date_of_path(path: bytes) -> str:
-    """The time in the name of a directory, else in that of the nearest folder around it: a node of
-    a job lies in the directory of the job. Empty if no name has a time.
+    """The time in the name of a directory, else in the name of the nearest folder around it: a node
+    of a job lies in the directory of the job. Empty if no name has a time.
     """
     names = (name.removeprefix(PARTIAL) for name in reversed(os.fsdecode(path).split(os.sep)))
     return next((date for name in names if (date := _date("", name))), "")

@@ -1,6 +1,6 @@
 """Finding runs, jobs, studies and unfinished runs in a store, by the states of a few files.
 
-Links are never followed: a store that somebody else can write to could lead out of itself.
+Links are never followed: a store writable by another user could lead out of the store.
 """
 
 from __future__ import annotations
@@ -32,13 +32,12 @@ Content = Literal["run", "study", "unfinished", "link"]
 
 
 class Found(NamedTuple):
-    """A directory of the store that has a row.
+    """A directory of the store with a row.
 
-    path       relative to the store, as the system has it
-    stamp      size and time of modification (ns) of the file that decides the row: a row is made
-               again when the stamp changes
-    inside     path of the study or job to which the run belongs; empty for all others
-    written_s  of an unfinished run: when a file of it was last written, seconds since the epoch
+    path       relative to the store, in the system's bytes
+    stamp      size and time of modification (ns) of the decisive file: a new stamp causes a new row
+    inside     path of the study or job around the run; empty outside
+    written_s  of an unfinished run: time of the last write to its files, seconds since the epoch
     """
 
     path: bytes
@@ -49,9 +48,9 @@ class Found(NamedTuple):
 
 
 def scan(store: bytes, jobs: Collection[bytes] = ()) -> Iterator[Found]:
-    """Everything in a store that has a row, without reading a file.
+    """All directories of a store with a row, without reading a file.
 
-    jobs  paths of the runs that are known to be jobs: the parts of their nodes follow
+    jobs  paths of the runs known to be jobs: the parts of their nodes follow
     A folder that cannot be read is passed over.
     """
     yield from _folder(store, b"", frozenset(jobs), MOST_FOLDERS_DEEP, b"")
@@ -84,7 +83,7 @@ def _folder(
 def _directory(
     store: bytes, path: bytes, jobs: frozenset[bytes], deep: int, inside: bytes
 ) -> Iterator[Found]:
-    """A run, a study with its runs, an unfinished run, or a folder with any of them."""
+    """A run, a study with its runs, an unfinished run, or a folder of such directories."""
     full = os.path.join(store, path)
     stamp = _stamp(os.path.join(full, _RUN))
     if stamp is not None:
@@ -143,7 +142,8 @@ def _leads_out(store: bytes, path: bytes) -> bool:
 
 
 def link_out(store: bytes, path: bytes) -> bytes | None:
-    """A file or folder of a run, study or job that leads out of the store; None: there is none.
+    """A file or folder of a run, study or job that leads out of the store; None without such a
+    file.
 
     path  relative to the store
     Files are read only after this check.

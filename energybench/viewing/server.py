@@ -1,11 +1,11 @@
 """HTTP/1.1 over a listening socket, for GET and HEAD, with a thread for each connection.
 
-No client can hold the others up. A request must arrive within a time, and its answer must be read
-within a time. The connection of a client that did not show the secret of the page is closed after
-one answer, which is short enough for the buffer of a socket: nothing is computed for such a client,
-and no thread waits until it reads. When all connections are taken, the one whose client has kept
-the server waiting longest makes room for a new one, whether for a request or for the reading of an
-answer.
+No client can hold up other clients. A request must arrive within a time, and its answer must be
+read within a time. The connection of a client without the secret of the page is closed after a
+single answer, which is short enough for the buffer of a socket: nothing is computed for such a
+client, and no thread waits for the client to read. When all connections are taken, a new connection
+replaces the connection that has kept the server waiting longest, for a request or for the reading
+of an answer.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Server(ThreadingHTTPServer):
     """Serves until `shutdown`. Connections do not keep the process alive.
 
     respond  the answer to a request; an exception is status 500
-    failed   is told about an exception, in one line
+    failed   receives a line about an exception
     """
 
     daemon_threads = True
@@ -53,8 +53,8 @@ class Server(ThreadingHTTPServer):
         self.socket = listening
         self.respond, self.failed = respond, failed
         self._wait_s, self._most = wait_s, most_connections
-        # connections that wait for their client, each with the time since when, by what they wait
-        # for: a request, or that an answer is read; and all connections
+        # connections that wait for their client, with the start of the wait: for a request, or for
+        # the reading of an answer; and all connections
         self._waiting: dict[socket.socket, float] = {}
         self._sending: dict[socket.socket, float] = {}
         self._open: set[socket.socket] = set()
@@ -79,17 +79,20 @@ class Server(ThreadingHTTPServer):
             return False
         with self._lock:
             if len(self._open) >= self._most:
-                # a client that reads slowly has shown the secret: it comes after the others
-                held = self._waiting or self._sending
-                if not held:
+                # a client that reads slowly has shown the secret, and is ended only after clients
+                # without a request
+                connections = self._waiting or self._sending
+                if not connections:
                     return False
-                self._end(min(held, key=lambda connection: held[connection]))
+                self._end(min(connections, key=lambda connection: connections[connection]))
             self._open.add(request)
             self._waiting[request] = time.monotonic()
         return True
 
     def service_actions(self) -> None:
-        """Called by `serve_forever` between connections: end those that have waited too long."""
+        """Called by `serve_forever` between connections: end connections that have waited
+        too long.
+        """
         limit_s = time.monotonic() - self._wait_s
         with self._lock:
             for connection, since_s in list(self._waiting.items()):
@@ -127,13 +130,13 @@ class Server(ThreadingHTTPServer):
 
     def _end(self, connection: socket.socket) -> None:
         """Wake the thread that reads from or writes to a connection; the thread closes the
-        connection. Its place is free at once.
+        connection. The connection's place is free at once.
         """
         self._forget(connection)
         try:
             connection.shutdown(socket.SHUT_RDWR)
         except OSError:
-            pass  # it ended by itself
+            pass  # the connection ended by itself
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A connection broke: nothing to say."""
@@ -141,7 +144,7 @@ class Server(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """Requests of one connection, one after the other."""
+    """Successive requests of a connection."""
 
     protocol_version = "HTTP/1.1"
     server: Server
@@ -191,7 +194,7 @@ class _Handler(BaseHTTPRequestHandler):
         return self.server.respond(request)
 
     def _header(self, name: str) -> str | None:
-        """The value of a header, of several lines all of them; None if it was not sent."""
+        """The value of a header, joined from several lines; None if the header was not sent."""
         values = self.headers.get_all(name)
         return None if values is None else ", ".join(values)
 
@@ -211,13 +214,13 @@ class _Handler(BaseHTTPRequestHandler):
         ):
             self.send_header(name, value)
         if not answer.to_owner:
-            self.send_header("Connection", "close")  # which http.server then does
+            self.send_header("Connection", "close")  # http.server then closes
         self.end_headers()
         if not is_head:
             self.wfile.write(answer.body)
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """A request that is not HTTP, or has another method than GET and HEAD."""
+        """Answer a request that is not HTTP, or has another method than GET and HEAD."""
         del message, explain
         status = HTTPStatus(code)
         headers: tuple[tuple[str, str], ...] = ()

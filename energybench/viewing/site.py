@@ -1,4 +1,4 @@
-"""The addresses of the page: what is answered to a request."""
+"""The addresses of the page, with the answers to requests."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _SECTIONS = ("power",)  # of a report, at which it can be opened
 
 
 class Site:
-    """All pages of one store."""
+    """The pages of a store."""
 
     def __init__(self, index: Index, entry: Access) -> None:
         self.index, self.access = index, entry
@@ -84,7 +84,7 @@ class Site:
 
     def _go_on(self) -> Answer:
         # A redirection would be part of the navigation of a foreign page, such as a terminal in the
-        # browser, to which a cookie that is SameSite=Strict is not sent. A page of ours is not.
+        # browser, and a SameSite=Strict cookie is not sent then. A page of ours avoids this.
         page = pages.message(HTTPStatus.OK, "Opening the store", "", [_BACK], refresh="./")
         return page._replace(to_owner=True)
 
@@ -95,7 +95,7 @@ class Site:
         return pages.table(self.index, self.index.refresh(), query, documents.formats())
 
     def _state(self, request: Request) -> Answer:
-        """A number that changes with the rows: the page asks for it, to show new runs."""
+        """A number that changes with the rows: the page asks for the number, to show new runs."""
         del request
         number = self.index.refresh().number
         body = msgspec.json.encode({"number": number})
@@ -104,7 +104,7 @@ class Site:
     # -------------------------------------------------- reports
 
     def _frame_of_runs(self, request: Request) -> Answer:
-        """One run, study or job, or several with their power over time together."""
+        """A run, study or job, or several with their power over time together."""
         rows = self._rows(request, documents.MOST_TOGETHER)
         title = rows[0].label if len(rows) == 1 else f"{len(rows)} runs"
         parameters = [("id", row.key) for row in rows]
@@ -146,8 +146,8 @@ class Site:
         return Answer(HTTPStatus.OK, page.content, policy=messages.REPORT_POLICY)
 
     def _save(self, request: Request) -> Answer:
-        """A file in a format of the door of reports: of a pair compared, of chosen runs, or of all
-        runs of the table.
+        """A file in a format of the reports: of a compared pair, of chosen runs, or of all runs of
+        the table.
         """
         form = request.one("format")
         if form not in documents.formats():
@@ -168,7 +168,7 @@ class Site:
     # -------------------------------------------------- parameters
 
     def _rows(self, request: Request, most: int) -> list[Row]:
-        """The rows whose keys the address names, each once. Raises BadInput."""
+        """The rows whose keys the address names, without repetition. Raises BadInput."""
         self.index.refresh()
         keys = list(dict.fromkeys(request.parameters.get("id", ())))
         if not 0 < len(keys) <= most:
@@ -177,7 +177,7 @@ class Site:
         return [self.index.row(key) for key in keys]
 
     def _of_the_table(self, request: Request) -> list[Row]:
-        """The finished rows of the table, also the damaged ones. Raises BadInput."""
+        """The finished rows of the table, including damaged rows. Raises BadInput."""
         rows = select(self.index.refresh().rows, parsed(request.parameters))
         finished = [row for row in rows if row.kind != "unfinished"]
         if not 0 < len(finished) <= documents.MOST_SAVED:

@@ -1,4 +1,4 @@
-"""The socket that the page is served on: 127.0.0.1, or a file that only its owner can open."""
+"""The socket of the page: 127.0.0.1, or a file that only its owner can open."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def on_loopback(port: int) -> socket.socket:
 
 
 def on_file(path: Path) -> socket.socket:
-    """Listens on a new socket file of mode 0600, in a folder that is closed to others; a missing
+    """Listens on a new socket file of mode 0600, in a folder closed to other users; a missing
     folder is made. Raises BadInput.
     """
     where = f"--socket {path}"
@@ -67,7 +67,9 @@ def on_file(path: Path) -> socket.socket:
 
 
 def _private_folder(folder: Path, where: str) -> None:
-    """Make the folder if it is missing. Raises BadInput if others can enter it, and OSError."""
+    """Make the folder if missing. Raises BadInput if other users can enter the folder, and
+    OSError.
+    """
     if not folder.exists():
         folder.mkdir(mode=0o700)
     state = os.stat(folder)
@@ -84,7 +86,7 @@ def _private_folder(folder: Path, where: str) -> None:
 
 
 def identity(path: Path) -> tuple[int, int] | None:
-    """Device and inode of a socket file; None if there is none."""
+    """Device and inode of a socket file; None without a file."""
     try:
         state = os.lstat(path)
     except OSError:
@@ -99,7 +101,7 @@ def remove(path: Path, own: tuple[int, int] | None) -> None:
 
 
 def is_own_user(connection: socket.socket) -> bool:
-    """Whether a process of this user, or of root, is at the other end of a socket file."""
+    """Whether the process at the remote end of a socket file belongs to this user or to root."""
     size = struct.calcsize("3i")
     credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
     _, user, _ = struct.unpack("3i", credentials)  # struct ucred: pid, uid, gid (unix(7))

@@ -39,12 +39,12 @@ def _encodings(runs: Sequence[str], *, alt: Any, **channels: tuple[Any, Any]) ->
 
 
 def colours(alt: Any, names: Sequence[str]) -> Any:
-    """A colour for each name; a colour is taken again after as many as there are."""
+    """A colour for each name; colours repeat after the last colour."""
     return alt.Scale(domain=list(names), range=[TONES[n % len(TONES)] for n in range(len(names))])
 
 
 def shapes(alt: Any, names: Sequence[str]) -> Any:
-    """A shape for each name. A name with the colour of another has another shape."""
+    """A shape for each name. Names with equal colours have different shapes."""
     return alt.Scale(
         domain=list(names),
         range=[_SHAPES[(n + n // len(TONES)) % len(_SHAPES)] for n in range(len(names))],
@@ -52,7 +52,7 @@ def shapes(alt: Any, names: Sequence[str]) -> Any:
 
 
 def dashes(alt: Any, names: Sequence[str]) -> Any:
-    """Dashes for each name. A name with the colour of another has other dashes."""
+    """Dashes for each name. Names with equal colours have different dashes."""
     return alt.Scale(
         domain=list(names),
         range=[_DASHES[n // len(TONES) % len(_DASHES)] for n in range(len(names))],
@@ -63,8 +63,8 @@ def legend(alt: Any, names: Sequence[str]) -> Any:
     """A legend in as many columns as have room. A label is cut only if the chart is narrower than
     the label.
     """
-    # Not the width of the plot: Vega finds that from the height of the legend, and does not set
-    # the legend again.
+    # Not the width of the plot: Vega takes the width from the height of the legend, and does not
+    # set the legend again.
     widest_px = min(max(map(_width_px, names), default=0), _LONGEST_PX) + _BESIDE_PX
     return alt.Legend(
         columns={"expr": f"max(1, floor(({ROOM} - {_AXIS_PX}) / {widest_px}))"},

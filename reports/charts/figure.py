@@ -19,7 +19,7 @@ from energybench_reports.charts.theme import COLOURS, GRID, INK, LIGHT, OTHERS, 
 from energybench_reports.view.layout import Figure
 
 _ON_PAGE = "system-ui, -apple-system, 'Segoe UI', Helvetica, Arial, sans-serif"
-# vl-convert has Liberation Sans inside, whose letters are as wide as those of Arial.
+# vl-convert contains Liberation Sans, whose letters are as wide as Arial's.
 _OUTSIDE = "'Liberation Sans', Arial, Helvetica, sans-serif"
 
 _AXIS = {
@@ -44,9 +44,10 @@ _LEGEND = {
     "labelLimit": 260,
     "columnPadding": 18,
 }
-# Outside a browser: least room for an entry of a legend, and of it for symbol and gaps.
+# Outside a browser: least room for an entry of a legend, and the part of the room for symbol and
+# gaps.
 _LABEL_PX, _BESIDE_LABEL_PX = 200, 55
-# The parts of altair's output that a figure keeps. The rest are options, and addresses on the web.
+# The kept parts of altair's output. The rest are options, and addresses on the web.
 _KEPT = ("layer", "concat", "width", "height", "facet", "spec", "columns", "data")
 _WORDS = ("domain", "sort", "title", "values")  # properties that hold labels, never colours
 _COLOUR = re.compile(r'"(#[0-9a-f]{6}|white)"')
@@ -76,8 +77,8 @@ def finished(
 ) -> Figure:
     """The figure of an altair chart over named data, without altair's themes and options.
 
-    data      rows by the names that the chart uses (`alt.NamedData`)
-    text      what a screen reader says
+    data      rows by the names in the chart (`alt.NamedData`)
+    text      text for a screen reader
     panel_px  width of a panel, for a chart of several panels
     """
     # tests compare every kind of figure with the schema
@@ -88,10 +89,10 @@ def finished(
 
 
 def spec(figure: Figure, theme: Theme = LIGHT, width: int | None = None) -> dict[str, Any]:
-    """The Vega-Lite specification for one output, colours of the theme inside.
+    """The Vega-Lite specification for an output, with the colours of the theme.
 
-    width  px outside a browser; None on the HTML page, where the chart is as wide as its place,
-           has no background, and is in the fonts of the reader's system
+    width  px outside a browser; None on the HTML page, where the chart is as wide as its place, has
+           no background, and uses the fonts of the reader's system
     """
     drawing = dict(figure.drawing)
     font = _ON_PAGE if width is None else _OUTSIDE
@@ -109,9 +110,7 @@ def spec(figure: Figure, theme: Theme = LIGHT, width: int | None = None) -> dict
 
 
 def _room(width: int | None) -> dict[str, Any]:
-    """The parameter ROOM. On the page, its value is computed again whenever the chart has another
-    width.
-    """
+    """The parameter ROOM. On the page, a new width of the chart gives a new value."""
     if width is None:
         return {"name": ROOM, "expr": "containerSize()[0] + 0 * width"}
     return {"name": ROOM, "value": width}
@@ -119,7 +118,7 @@ def _room(width: int | None) -> dict[str, Any]:
 
 def _within(width: int) -> dict[str, Any]:
     """Legends of charts of panels: lines of as many labels as fit, and long labels shortened. Other
-    charts state their legends themselves (`distinction.legend`).
+    charts state their own legends (`distinction.legend`).
     """
     columns = max(width // _LABEL_PX, 1)
     return _LEGEND | {"columns": columns, "labelLimit": width // columns - _BESIDE_LABEL_PX}
@@ -132,7 +131,7 @@ def colours(figures: Iterable[Figure]) -> list[str]:
 
 
 def _recoloured(thing: Any, colours: Mapping[str, str]) -> Any:
-    """The same structure with each colour replaced. Data, which are foreign, are not in it."""
+    """The same structure with replaced colours. Data, which are foreign, are not included."""
     if isinstance(thing, str):
         return colours.get(thing, thing)
     if isinstance(thing, list):

@@ -1,4 +1,4 @@
-"""Power of several runs over time, laid over each other from the beginning of the first repeat."""
+"""Power of several runs over time, overlaid at the beginning of the first repeat."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class _Run(NamedTuple):
 
 
 def overlay(alt: Any, timelines: Sequence[Timeline], names: Mapping[str, str]) -> Figure | None:
-    """One line for each run; None for fewer than two runs with power over time."""
+    """A line for each run; None for fewer than two runs with power over time."""
     first = {timeline.run: timeline for timeline in reversed(timelines)}
     runs = [
         run
@@ -85,7 +85,7 @@ def overlay(alt: Any, timelines: Sequence[Timeline], names: Mapping[str, str]) -
 
 
 def _run(timeline: Timeline, name: str) -> _Run | None:
-    """The sum over the devices; of a job that over its nodes, which is its first series."""
+    """The sum over the devices; for a job, the sum over its nodes, which is its first series."""
     lines = timeline.series[:1] if timeline.of_nodes else _one_for_each_component(timeline.series)
     lines = [line for line in lines if any(watt is not None for watt in line.power_w)]
     if not lines:
@@ -106,8 +106,8 @@ def _run(timeline: Timeline, name: str) -> _Run | None:
 
 
 def _one_for_each_component(series_list: Sequence[PowerSeries]) -> list[PowerSeries]:
-    """The series whose sum is the power of the run: of several devices of a component, the series
-    of all of them together.
+    """The series whose sum is the power of the run: for several devices of a component, the series
+    of all devices together.
     """
     together = {series.component for series in series_list if series.devices > 1}
     return [
@@ -118,7 +118,7 @@ def _one_for_each_component(series_list: Sequence[PowerSeries]) -> list[PowerSer
 
 
 def _columns(run: _Run, second: float, span_s: float) -> dict[str, Any]:
-    """A run as one row of columns, rounded to what a screen shows."""
+    """A run as a row of columns, rounded to the resolution of a screen."""
     places = ticks.places(span_s / second)
     watts = [None if np.isnan(watt) else float(f"{watt:.4g}") for watt in run.power_w]
     return {"run": run.name, "t": (run.t_s / second).round(places).tolist(), "w": watts}

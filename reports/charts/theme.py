@@ -1,7 +1,7 @@
 """Colours of charts, on a light page, on a dark page and on paper.
 
-Charts are made in the colours of the light page. A theme replaces each of them by its own; on the
-HTML page, where the reader's screen decides, the rules of `style` replace them.
+Charts are made in the colours of the light page. A theme replaces these colours by its own colours;
+on the HTML page, where the reader's screen decides, the rules of `style` replace the colours.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ COLOURS = {
 }
 OTHERS = (GREEN, PINK, OCHRE, VIOLET, GREY)
 TONES = (BLUE, VERMILION, GREEN, PINK, ORANGE, SKY)  # of runs and variants
-HATCH = "#010203"  # stands for a hatching, which replaces it in every output
+HATCH = "#010203"  # stands for a hatching in every output
 HATCHING = "hatch"  # id of the hatching's pattern
 BAND, IDLE_BAND = "#e8edf2", "#f3efe6"
 INK, GRID, WHITE = "#4d555e", "#d9dcdf", "white"
-# Share of white in each of the shades of a colour on a light page, or of black if negative; a dark
-# page has its paper in place of white, and white in place of black.
+# Share of white in the shades of a colour on a light page, or of black if negative; a dark page has
+# its paper in place of white, and white in place of black.
 _SHARES = (0.0, 0.35, -0.35, 0.55, -0.55, 0.18, -0.18, 0.68)
 
 _DARK_TONES = {
@@ -56,8 +56,8 @@ class Theme(NamedTuple):
 
 
 def shade(colour: str, number: int, paper: str = "#ffffff", ink: str = "#000000") -> str:
-    """Shade of a colour for one of several alike devices, numbered from 0; the first is the colour
-    itself, and the shades repeat after as many as there are shares.
+    """Shade of a colour for one of several alike devices, numbered from 0; the first shade is the
+    colour itself, and the shades repeat after the last share.
     """
     share = _SHARES[number % len(_SHARES)]
     other = paper if share > 0 else ink
@@ -80,7 +80,7 @@ PRINT = Theme("print", "#ffffff", {INK: "#16191d", GRID: "#b9bec3"})
 
 
 def style(used: Iterable[str]) -> str:
-    """The rules of a page whose charts use the colours: a hatching in place of its colour, and the
+    """The rules of a page with charts in these colours: a hatching in place of its colour, and the
     colours of the dark theme if the screen is dark. Vega writes colours as attributes, which rules
     outrank.
     """

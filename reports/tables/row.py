@@ -1,4 +1,4 @@
-"""One row: a number with its interval, unit and kind, and what it is the number of."""
+"""A row: a number with its interval, unit and kind, and the subject of the number."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ DIMENSIONLESS = "1"
 
 
 class Result(NamedTuple):
-    """What the rows of one result have in common. Texts are foreign text on one line.
+    """Common properties of a result's rows. Texts are foreign text on one line.
 
     result    id of the run or study, ids of both runs of a comparison, name of the scenario
     workload  workload with its size and device, or the program of a command
     problem   fingerprint of the work
-    doubts    codes of the result's doubts, each once
+    doubts    codes of the result's doubts, without repetition
     stamps    codes of the result's stamps
     stamped   the words of the stamps
     """
@@ -43,18 +43,18 @@ class Result(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One row of the table.
+    """A row of the table.
 
     quantity  from a closed list, words joined by "_"
-    of        what the quantity is of: component, region, unit of work, line, claim, cell
+    of        subject of the quantity: component, region, unit of work, line, claim, cell
     variant   variant of a study; side of a comparison
-    value, low, high  None if there is no such number; low <= value <= high otherwise
+    value, low, high  None without such a number; low <= value <= high otherwise
     unit      "1" for a ratio or share; "" for a count, and for a figure without a stated unit
     verdict   verdict of a comparison, claim or check; state of a run of a study
     evidence  how an input of a projection is known
     source    where an input or a published figure comes from
     own_quality  of a figure that may be better known than the energy of the result, such as its
-                 time or one component; "": the result's
+                 time or a component; "": the result's quality
     """
 
     about: Result
@@ -170,7 +170,7 @@ def estimate(
 
 
 def timed(row: Row) -> Row:
-    """A row of times alone: these were measured, whatever is known of the energy."""
+    """A row only of times: times are measured, even if the energy is unknown."""
     return row if row.kind == "missing" else row._replace(own_quality="measured")
 
 
@@ -185,7 +185,7 @@ def exact(
     verdict: str = "",
     source: object = "",
 ) -> Row:
-    """A number that is exact, as a count or a published figure is; missing for None."""
+    """An exact number, such as a count or a published figure; missing for None."""
     row = limits(
         about,
         quantity,

@@ -1,7 +1,8 @@
-"""A font for the characters that the fonts of a PDF lack: each is a box with its code point.
+"""A font for the characters that the fonts of a PDF lack: a character becomes a box with its code
+point.
 
-A box keeps its text: a reader can search for the character, select and copy it, and sees which one
-it is. Without such a font, typst would draw an empty box without any text behind it.
+A box keeps its text: a reader can search for the character, select and copy it, and reads its code
+point. Without such a font, typst would draw an empty box without any text.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from energybench_reports.typesetting.fonts import FILES, FOLDER, font_tools
 
 NAME = "Code Boxes"
 MOST = 4000  # characters; a font has at most 65 535 glyphs
-# In units of the font, 1000 to the em: a frame, and up to three digits in each of two rows.
+# In units of the font, 1000 to the em: a frame, and up to three digits in both rows.
 _EM, _ASCENT, _DESCENT = 1000, 800, -200
 _LEFT, _RIGHT, _BOTTOM, _TOP, _LINE = 60, 940, -120, 760, 40
 _DIGIT_HEIGHT, _DIGIT_STEP = 300, 255
@@ -24,8 +25,8 @@ _DIGITS = "0123456789ABCDEF"
 
 
 def code_boxes(characters: Sequence[str]) -> bytes:
-    """The font as TrueType, with a glyph for each of the first MOST characters. The same characters
-    give the same bytes.
+    """The font as TrueType, with a glyph for each of the first MOST characters. Equal characters
+    give equal bytes.
     """
     library = font_tools()
     from fontTools.fontBuilder import FontBuilder

@@ -1,5 +1,5 @@
-"""Widths of a table's columns, as browsers choose them: a column has room for its longest word, and
-what is left goes to the columns with much text (CSS 2.2, 17.5.2.2, automatic table layout).
+"""Widths of a table's columns, chosen like in browsers: a column has room for its longest word, and
+the rest goes to the columns with much text (CSS 2.2, 17.5.2.2, automatic table layout).
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from energybench_reports.view.wording import TableCell
 
 PADDING_EM = 1.0  # between two columns
 _LONGEST_WORD_EM = 9.0  # a longer word is broken
-_MOST_EM = 250.0  # room that a column asks for, however long its text
+_MOST_EM = 250.0  # largest room requested by a column, for a text of any length
 _AXIS_EM = 15.0
 _NOTE = 0.87  # size of a note against the text above it
 _LONGEST_VALUE = 24  # characters of a value with its unit, or of an interval
-_LONGEST_TEXT = 500  # characters of a cell that are looked at
+_LONGEST_TEXT = 500  # inspected characters of a cell
 
 
 def widths(table: Table, total_em: float) -> tuple[tuple[float, ...], float]:
-    """Relative widths of the columns, the axis as the third if there is one, and the size of type
+    """Relative widths of the columns, with the axis (if any) as the third, and the size of type
     against the size around the table: below 1 for a table that is too wide.
 
     total_em  width of the page
@@ -41,7 +41,8 @@ def widths(table: Table, total_em: float) -> tuple[tuple[float, ...], float]:
         total_em = max(total_em / size, sum(least))
     room = total_em - sum(least)
     asked = [max(wide - narrow, 0.0) for wide, narrow in zip(wanted, least, strict=True)]
-    if sum(asked) <= room:  # every cell has one line: the rest goes to all in proportion
+    # every cell has a single line: the rest goes to the columns in proportion
+    if sum(asked) <= room:
         chosen = [max(pair) for pair in zip(least, wanted, strict=True)]
         return tuple(round(width / sum(chosen), 4) for width in chosen), round(size, 3)
     chosen = [
@@ -53,7 +54,7 @@ def widths(table: Table, total_em: float) -> tuple[tuple[float, ...], float]:
 def _column(
     name: str, cells: Sequence[TableCell], measured: Glyphs, *, whole: bool
 ) -> tuple[float, float]:
-    """(longest word, longest line) of a column, em. A note is set smaller, on a line of its own.
+    """(longest word, longest line) of a column, em. A note is smaller, on a separate line.
 
     whole  whether the cells of the column are numbers, which are not broken
     """

@@ -1,8 +1,7 @@
-"""The fonts of a PDF, which ship with the package: typst uses no others for a report.
+"""The fonts of a PDF, which ship with the package: typst uses no other fonts for a report.
 
-Liberation Sans has Latin, Greek, Cyrillic and Hebrew letters, DejaVu Sans adds Arabic, more
-symbols and arrows. typst is silent about a character that no font has, so that the characters are
-looked up here.
+Liberation Sans has Latin, Greek, Cyrillic and Hebrew letters, DejaVu Sans adds Arabic, more symbols
+and arrows. typst is silent about a missing character, so the characters are looked up here.
 """
 
 from __future__ import annotations
@@ -16,13 +15,13 @@ from typing import Any, NamedTuple
 from energybench.errors import BadInput, NotInstalled
 
 FOLDER = Path(__file__).parent / "fonts"
-# first the font of all text, then those that supply further characters
+# first the font of all text, then fonts for further characters
 FILES = ("LiberationSans-Regular.ttf", "DejaVuSans.ttf")
-_MISSING_EM = 1.0  # width of the box in place of a character that no font has
+_MISSING_EM = 1.0  # width of the box in place of a missing character
 
 
 class _Widths(dict[int, float]):
-    """A code point that no font has counts as a box."""
+    """A code point missing in every font counts as a box."""
 
     def __missing__(self, code: int) -> float:
         return _MISSING_EM
@@ -34,7 +33,7 @@ class Glyphs(NamedTuple):
     widths: dict[int, float]
 
     def width(self, text: str) -> float:
-        """Width of a text on one line, in em."""
+        """Width of a text on a line, in em."""
         return sum(map(self.widths.__getitem__, map(ord, text)))
 
 
@@ -58,17 +57,19 @@ def glyphs() -> Glyphs:
         try:
             font = library.TTFont(FOLDER / name, lazy=True)
             advances, em = font["hmtx"], font["head"].unitsPerEm
-            found = {code: advances[glyph][0] / em for code, glyph in font.getBestCmap().items()}
+            widths_em = {
+                code: advances[glyph][0] / em for code, glyph in font.getBestCmap().items()
+            }
         except (OSError, library.TTLibError) as error:
             raise BadInput(
                 str(FOLDER / name), f"cannot be read: {error}", "install energybench again"
             ) from None
-        widths.update(found)
+        widths.update(widths_em)
     return Glyphs(widths)
 
 
 def missing(texts: Iterable[str]) -> list[str]:
-    """The characters of the texts that no font has, in the order of their code points.
+    """The characters of the texts missing in every font, in the order of their code points.
 
     Characters that are never drawn (white space, joiners, variation selectors) are not listed.
     """

@@ -1,7 +1,7 @@
 """The data of a typst template: texts, numbers and tables, never markup.
 
-A template reads them as JSON from its inputs, and puts each text in as a string: typst evaluates no
-string, so that a label cannot be code.
+A template reads the data as JSON from its inputs, and sets each text as a string: typst evaluates
+no string, so that a label cannot be code.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def texts(thing: Any) -> Iterator[str]:
 
 def date_parts(created_utc: str) -> list[int] | None:
     """[year, month, day, hour, minute, second] of a date in ISO 8601, for the file's own date; None
-    if the document states no date that can be read.
+    without a readable date in the document.
     """
     try:
         moment = datetime.fromisoformat(created_utc.strip())

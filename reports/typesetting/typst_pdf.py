@@ -18,12 +18,12 @@ from energybench_reports.typesetting.code_boxes import MOST, NAME, write_font
 from energybench_reports.typesetting.fonts import FOLDER, missing
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
-_LIBRARIES = ("altair", "typst", "vl-convert-python")  # of which the drawing depends
-_NAMED = 8  # characters without a glyph that a note names
+_LIBRARIES = ("altair", "typst", "vl-convert-python")  # of the drawing
+_NAMED = 8  # characters without a glyph named in a note
 
 
 def library_versions() -> tuple[str, ...]:
-    """Names and versions of the libraries that draw, for the keywords of a PDF."""
+    """Names and versions of the drawing libraries, for the keywords of a PDF."""
     installed = []
     for name in _LIBRARIES:
         try:
@@ -39,10 +39,10 @@ def pdf(
     """The PDF, with a document attached.
 
     template    file name below `reports/templates`
-    form        first keyword of the PDF: which of the forms of a document it is
-    data        what the template reads, as values of JSON
+    form        first keyword of the PDF: the form of the document
+    data        data for the template, as values of JSON
     attachment  JSON of the document
-    foreign     texts of drawings, whose characters are looked up with those of the data
+    foreign     texts of drawings, whose characters are looked up with the characters of the data
 
     Raises BadInput if typst is not installed, or cannot set the page.
     """
@@ -65,7 +65,7 @@ def pdf(
             write_font(Path(folder), without)
             fonts.append(Path(folder))
         try:
-            # typst has no network and reads nothing but the templates and these fonts
+            # typst has no network and reads only the templates and these fonts
             rendered: bytes = typst.compile(
                 TEMPLATES / template,
                 root=TEMPLATES,

@@ -177,7 +177,7 @@ def _verdict_words(comparison: Comparison) -> str:
     if assumed(comparison) or comparison.verdict is None:
         return "The times were measured. The energy of at least one side was only estimated."
     if not comparison.scatter_known:
-        return f"These runs do not decide the question: {SCATTER_UNKNOWN} both sides."
+        return f"These runs do not decide the question: {SCATTER_UNKNOWN} of {_single(comparison)}."
     work = _work(comparison)
     trusted = on_trust(comparison)
     words = {
@@ -194,6 +194,13 @@ def _verdict_words(comparison: Comparison) -> str:
     if has_stamp(comparison.stamps, "replayed"):
         words += " The verdict is that of a recording: nothing was measured here."
     return words
+
+
+def _single(comparison: Comparison) -> str:
+    """The side with a single repeat, in the words of its label; "both sides"."""
+    own = [doubt for doubt in comparison.doubts if not doubt.about]
+    names = [doubt.subject for doubt in own if doubt.code == "scatter-unknown"]
+    return plain(names[0]) if names and names[0] else "both sides"
 
 
 def weaknesses(comparisons: Sequence[Comparison]) -> str:

@@ -1,5 +1,5 @@
-"""Doubts in words: each once, under one heading for its code and remedy, with the results that the
-doubt weakens.
+"""Doubts in words: every doubt once, under a heading for the code and the remedy, with the results
+that the doubt weakens.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from energybench_reports.view.wording import counted, plain
 def weaknesses(document: Document, names: Mapping[str, str]) -> tuple[Weakness, ...]:
     """All doubts of the document, in order.
 
-    A doubt that a comparison or a projection carries from another result stands once, under the
-    label of the result in which it arose. The name of the only result of a document is left out.
+    A comparison or a projection may carry a doubt from an earlier result. The doubt stands once,
+    under the label of the result in which the doubt arose. If a document has only one result, the
+    name of the result is left out.
 
-    names  the name of each measurement, by its id
+    names  name of each measurement, by id
     """
     headings: dict[tuple[str, str], dict[str, list[str]]] = {}
     for result, doubt in _all(document, names):
@@ -45,9 +46,9 @@ def weaknesses(document: Document, names: Mapping[str, str]) -> tuple[Weakness, 
 def _first(
     messages: Mapping[str, Sequence[str]], most: int, only: str
 ) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """The first messages with the names of their first results, and the number of the others.
+    """The first messages with the names of their first results, and the number of further messages.
 
-    only  a name to leave out; ""
+    only  name that is left out; "" if no name is
     """
     shown: list[tuple[str, tuple[str, ...]]] = []
     for message, origins in list(messages.items())[:most]:
@@ -60,13 +61,13 @@ def _first(
 
 
 def _title(code: str) -> str:
-    """The heading of a code. A file of a later version may hold codes that this version lacks."""
+    """The heading of a code. A file of a later version may hold codes unknown to this version."""
     entry = catalogue().get(code)
     return code if entry is None else entry.title
 
 
 def _all(document: Document, names: Mapping[str, str]) -> Iterator[tuple[str, Doubt]]:
-    """Each doubt with the name of the result that holds it."""
+    """Each doubt with the name of the result that holds the doubt."""
     for result, name in zip(document.results, _names(document, names), strict=True):
         for doubt in result.doubts:
             yield name, doubt

@@ -82,15 +82,15 @@ def _compact(books: Sequence[Sequence[_Graded]], stamped: str) -> Section:
     grades = [_grades(graded, "no grade is given") for graded in books]
     legends = dict.fromkeys(plain(entry.book.legend) for graded in books for entry in graded)
     table = Table("", head, rows, " ".join((*(f"{words}." for words in grades), *legends)).strip())
-    said = (f"{_grades(graded, 'no grade')}." for graded in books)
-    brief = tuple(filter(None, (stamped, *said, *legends)))
+    grades_brief = (f"{_grades(graded, 'no grade')}." for graded in books)
+    brief = tuple(filter(None, (stamped, *grades_brief, *legends)))
     return Section("grade", "Rule books", about, (table,), brief=brief)
 
 
 def _grades(graded: Sequence[_Graded], without: str) -> str:
     """'EE HPC WG: level 1 (every aspect passes)'."""
-    said = [(run, f"{book.gives or without} ({plain(book.why)})") for run, book in graded]
-    return f"{plain(graded[0].book.name)}: {_together(said)}"
+    results = [(run, f"{book.gives or without} ({plain(book.why)})") for run, book in graded]
+    return f"{plain(graded[0].book.name)}: {_together(results)}"
 
 
 def _aspect_rows(graded: Sequence[_Graded]) -> Iterator[tuple[TableCell, ...]]:
@@ -170,13 +170,15 @@ def _check_rows(graded: Sequence[_Graded]) -> Iterator[tuple[TableCell, ...]]:
                 if (run, check) not in checks.setdefault(key, []):
                     checks[key].append((run, check))
     for (name, asked), at in levels.items():
-        said = checks[name, asked]
-        results = [(run, check.result) for run, check in said]
+        run_checks = checks[name, asked]
+        results = [(run, check.result) for run, check in run_checks]
         yield (
             TableCell(plain(graded[0].book.name)),
             TableCell(name),
             TableCell(", ".join(at)),
             TableCell(asked),
-            TableCell(_together([(run, plain(check.found)) for run, check in said]), tone="prose"),
+            TableCell(
+                _together([(run, plain(check.found)) for run, check in run_checks]), tone="prose"
+            ),
             TableCell(_together(results), tone=_tone(results)),
         )

@@ -1,4 +1,4 @@
-"""The power of a node: measured, beside what its boards may draw and what its operator provides."""
+"""The measured power of a node, beside the power limits of its boards and the provisioned power."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ABOUT = (
 
 
 class _Side(NamedTuple):
-    """A side of a comparison. measurement: None if the document has the comparison alone."""
+    """A side of a comparison. measurement: None if the document does not hold the run."""
 
     run: str
     label: str
@@ -68,7 +68,7 @@ def _provisioned(stated: float | None, measured: Estimate | None) -> TableCell:
 
 def unused_labels(document: Document) -> str:
     """A sentence about labels for which the publisher states a provisioned power that no table
-    shows; "" if there are none.
+    shows; "" without such labels.
     """
     stated = document.publication.provisioned_w if document.publication else {}
     sides = {side.label for side in _sides(document) if side.power_w is not None}

@@ -1,5 +1,5 @@
-"""Every result of a document in a row: comparisons on one axis with their means, the power of the
-nodes beside its limits, and runs.
+"""Tables with a row for every result of a document: comparisons on one axis with their means, the
+power of the nodes beside the limits of the power, and runs.
 """
 
 from __future__ import annotations
@@ -27,10 +27,12 @@ from energybench_reports.view.node_power import node_power
 from energybench_reports.view.wording import TableCell, Tone, counted, known, or_dash, plain, value
 
 Names = Mapping[str, str]
-_SAME = 0.02  # relative: quotient and mean over repeats in another order
+# Relative difference up to which two means are equal. A quotient of means and a mean of quotients
+# over the repeats differ a little.
+_SAME = 0.02
 _ENERGY_WEIGHTED = "energy-weighted mean"
 _EQUAL_SHARES = "energy-weighted mean, equal node-hours"
-MANY = 3  # rows, above which a column of equal cells is a sentence
+MANY = 3  # number of rows above which a column of equal cells becomes a sentence
 _GEOMETRIC = "The geometric mean is the mean for normalised scores."
 _WEIGHTED = (
     "The energy-weighted mean is total energy over total energy, each application with the same "
@@ -46,7 +48,7 @@ _OTHER_SHARES = (
 def overview(document: Document, names: Names) -> tuple[Table, ...]:
     """The tables of an overview; none for a document with one result to show.
 
-    names  label of each measurement, by its id
+    names  label of each measurement, by id
     """
     comparisons: tuple[Comparison, ...] = document.of(Comparison)
     measurements: tuple[Measurement, ...] = document.of(Measurement)
@@ -127,8 +129,8 @@ def _row(comparison: Comparison, measurements: Mapping[str, Measurement]) -> tup
 def _means(
     comparisons: Sequence[Comparison], projections: Sequence[Projection]
 ) -> list[tuple[str, Estimate]]:
-    """The means by their names. A mean that a projection of the same comparisons states has the
-    value and the interval of the projection, so that a page has one of each.
+    """The means with their names. If a projection of the same comparisons states a mean, the mean
+    has the value and the interval of the projection, so that a page shows one value of a mean.
     """
     averages = means(comparisons)
     if averages is None:
@@ -149,13 +151,13 @@ def _means(
 def _of(
     comparisons: Sequence[Comparison], projections: Sequence[Projection]
 ) -> Iterator[Projection]:
-    """The projections of exactly these comparisons."""
+    """The projections of exactly the given comparisons."""
     pairs = {(comparison.baseline, comparison.candidate) for comparison in comparisons}
     return (projection for projection in projections if {*projection.comparisons} == pairs)
 
 
 def _has_other_shares(comparisons: Sequence[Comparison], projections: Sequence[Projection]) -> bool:
-    """Whether a projection of the comparisons weights the applications by other node-hours."""
+    """Whether a projection of the comparisons weights the applications by unequal node-hours."""
     return any(len(_shares(projection)) > 1 for projection in _of(comparisons, projections))
 
 
@@ -169,15 +171,15 @@ def _shares(projection: Projection) -> set[float]:
 
 
 def _same(stated: Estimate, own: Estimate) -> bool:
-    """Whether two means are of the same ratios: a projection may compute R = S · P_b / P_c, and has
-    a doubt (`ratio-inconsistent`) if that is another ratio.
+    """Whether two means are means of the same ratios. A projection may compute the ratios as
+    R = S · P_b / P_c, and has a doubt (`ratio-inconsistent`) if R differs from the measured ratio.
     """
     return math.isclose(stated.value, own.value, rel_tol=_SAME)
 
 
 def _means_of(projection: Projection) -> dict[str, Estimate]:
-    """The means of a projection by their names; the energy-weighted mean only if all applications
-    have the same share, as in an overview.
+    """The means of a projection by name. The energy-weighted mean is included only if all
+    applications have the same share, as in an overview.
     """
     lines = {line.name: line.value for line in projection.lines}
     names = {"arithmetic mean": ARITHMETIC_MEAN, "geometric mean": GEOMETRIC_MEAN}
@@ -198,7 +200,9 @@ def _name(measurement: Measurement, names: Names) -> TableCell:
 
 
 def _runs(measurements: Sequence[Measurement], names: Names) -> Table:
-    """A row for each run. Of many runs, a column in which all say the same is a sentence below."""
+    """A row for each run. If there are many runs, a column of equal cells becomes a sentence below
+    the table.
+    """
     unit = runs.common_unit(measurements)
     head = (
         "run",
@@ -209,13 +213,13 @@ def _runs(measurements: Sequence[Measurement], names: Names) -> Table:
     alike: list[int] = []
     if len(rows) > MANY:
         alike = [place for place in range(1, len(head)) if len({row[place] for row in rows}) == 1]
-    said = [f"{head[place]} {rows[0][place].line}" for place in alike]
+    alike_words = [f"{head[place]} {rows[0][place].line}" for place in alike]
     shown = [place for place in range(len(head)) if place not in alike]
     return Table(
         f"{counted(len(measurements), 'run')} without a comparison",
         tuple(head[place] for place in shown),
         tuple(tuple(row[place] for place in shown) for row in rows),
-        (f"All {len(rows)} runs: {'; '.join(said)}. " if said else "")
+        (f"All {len(rows)} runs: {'; '.join(alike_words)}. " if alike_words else "")
         + "Gross energy; power is that of one node. For the ratio of two runs of the same work, "
         "with its interval: energybench compare BASELINE CANDIDATE.",
     )

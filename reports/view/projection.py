@@ -66,9 +66,7 @@ def answer(projection: Projection) -> Answer:
     title = heading(projection)
     energy = projection.saved_mwh_per_month
     assumed = has_stamp(projection.stamps, "estimated")
-    name = "energy saved a month"
-    if assumed:
-        name += ", from assumed powers"
+    name = f"energy saved a month{', from assumed powers' if assumed else ''}"
     facts, score = _facts(projection), _score(projection.claims)
     figure, words = None, "not given"
     if energy is not None:
@@ -103,8 +101,7 @@ def _facts(projection: Projection) -> tuple[Fact, ...]:
         facts.append(("money saved a month", _money(projection, projection.saved_cost_per_month)))
     if projection.saved_tco2e_per_month is not None:
         carbon = value(projection.saved_tco2e_per_month, "t CO2e")
-        note = f"{carbon.note} ({carbon_basis(projection)})".strip()
-        facts.append(("carbon saved a month", carbon._replace(note=note)))
+        facts.append(("carbon saved a month", _noted(carbon, carbon_basis(projection))))
     return tuple(facts)
 
 
@@ -112,9 +109,12 @@ def _money(projection: Projection, cost: Estimate) -> TableCell:
     """The saving, with the kind of money: price of electricity, or price of node-hours."""
     cell = value(cost, projection.currency or "")
     kinds = [line.label or line.note for line in projection.lines if line.value == cost]
-    if kinds and kinds[0]:
-        return cell._replace(note=f"{cell.note} ({plain(kinds[0])})")
-    return cell
+    return _noted(cell, plain(kinds[0])) if kinds and kinds[0] else cell
+
+
+def _noted(cell: TableCell, words: str) -> TableCell:
+    """The cell with words behind its note: its interval, which an exact value lacks."""
+    return cell._replace(note=f"{cell.note} ({words})" if cell.note else words)
 
 
 def _direction(projection: Projection) -> str:

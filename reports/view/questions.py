@@ -120,11 +120,13 @@ def _counts(runs: Sequence[Measurement]) -> str:
 
 def _same_work(comparisons: Sequence[Comparison]) -> str:
     """In words, whether the sides of each comparison did the same work, and how that is known."""
-    found = [_SAMENESS[sameness(pair)] for pair in comparisons]
-    different = list(dict.fromkeys(found))
+    sameness_words = [_SAMENESS[sameness(pair)] for pair in comparisons]
+    different = list(dict.fromkeys(sameness_words))
     if len(different) == 1:
         return different[0]
-    counts = [f"{words} ({found.count(words)} of {len(found)})" for words in different]
+    counts = [
+        f"{words} ({sameness_words.count(words)} of {len(sameness_words)})" for words in different
+    ]
     return "; ".join(counts)
 
 

@@ -16,7 +16,7 @@ from energybench.model import (
     Sensitivity,
     Swing,
 )
-from energybench.units import show_value
+from energybench.units import WHOLE, show_value
 from energybench_reports.view.layout import Axis, AxisTick, Mark, Section, Table
 from energybench_reports.view.wording import TableCell, or_dash, plain, published
 
@@ -133,26 +133,37 @@ def _break_evens(title: str, evens: Sequence[BreakEven]) -> Table:
             TableCell(_ANSWERS[even.answer]),
             TableCell(plain(even.label or even.input)),
             _break_even(even),
-            TableCell(_exact(even.current, even.unit)),
-            TableCell(
-                f"{_number(even.searched[0])} to {_exact(even.searched[1], even.unit)}",
-                tone="muted",
-            ),
+            TableCell(_break_even_value(even.current, even.unit)),
+            TableCell(_searched(even), tone="muted"),
         )
         for even in evens
     )
     return Table(title, ("saving", "input", "is 0 at", "now", "searched"), rows)
 
 
+def _searched(even: BreakEven) -> str:
+    low, high = even.searched
+    start = published(low) if even.unit in WHOLE else _number(low)
+    return f"{start} to {_break_even_value(high, even.unit)}"
+
+
 def _break_even(even: BreakEven) -> TableCell:
     if even.value is None:
         return TableCell("no solution in the range", tone="muted")
     notes = []
-    if even.jumps:
+    if even.jumps and even.unit in WHOLE:
+        below, above = published(even.value - 1), _break_even_value(even.value, even.unit)
+        notes.append(f"the saving changes sign between {below} and {above}")
+    elif even.jumps:
         notes.append("the saving jumps over 0 there, for nodes are whole")
     if even.crossings > 1:
         notes.append(f"the first of {even.crossings}")
-    return TableCell(_exact(even.value, even.unit), "; ".join(notes))
+    return TableCell(_break_even_value(even.value, even.unit), "; ".join(notes))
+
+
+def _break_even_value(value: float, unit: str) -> str:
+    """A number of whole things that a person states or that was found among whole numbers."""
+    return published(value, plain(unit)) if unit in WHOLE else _exact(value, unit)
 
 
 def _exact(value: float, unit: str) -> str:

@@ -117,13 +117,13 @@ def _kind(stated: Stated) -> str:
 
 def _figure(stated: Stated) -> tuple[str, TableCell]:
     """(name, value) of the headline."""
-    made = sentences.figure(stated)
-    if made is not None:
+    headline = sentences.figure(stated)
+    if headline is not None:
         unit = "" if stated.comparisons else "J"
-        name = made.name
+        name = headline.name
         if stated.comparisons:
             name += f": {sentences.noun(stated)} of the baseline / that of the candidate"
-        return name, value(made.estimate, unit)
+        return name, value(headline.estimate, unit)
     ratios = sorted(
         (entry.energy_ratio for entry in stated.comparisons if entry.energy_ratio is not None),
         key=lambda ratio: ratio.value,
@@ -263,10 +263,10 @@ def _answers(stated: Stated) -> tuple[tuple[str, str], ...]:
 
 def _budget_words(stated: Stated) -> str:
     """The lines whose removal would shrink the interval of the figure most."""
-    made = sentences.figure(stated)
+    headline = sentences.figure(stated)
     estimates = (
-        [made.estimate]
-        if made is not None
+        [headline.estimate]
+        if headline is not None
         else [entry.energy_ratio for entry in stated.comparisons if entry.energy_ratio is not None]
     )
     ratio = bool(stated.comparisons)

@@ -38,6 +38,6 @@ def _aspects(books: Sequence[RuleBook]) -> str:
     parts = [
         f"{words[result]}: {', '.join(names)}"
         for result in ("fail", "unknown", "pass")
-        if (names := [name for name, found in worst.items() if found == result])
+        if (names := [name for name, worst_result in worst.items() if worst_result == result])
     ]
     return f"{f'level {level}: ' if level else ''}{'; '.join(parts)}"

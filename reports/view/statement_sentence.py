@@ -66,8 +66,8 @@ def long_sentence(stated: Stated) -> str:
     boundary = (
         stated.comparisons[0].boundary if stated.comparisons else stated.runs[0].boundary.name
     )
-    made = f"gross {noun(stated)}, boundary {plain(boundary)}"
-    parts = [f"{_claim(stated, _LONGEST_LABEL)} ({made}; {_confidence(stated)} interval)."]
+    qualifiers = f"gross {noun(stated)}, boundary {plain(boundary)}"
+    parts = [f"{_claim(stated, _LONGEST_LABEL)} ({qualifiers}; {_confidence(stated)} interval)."]
     parts.append(
         f"{_runs_words(stated)}, read by {facts.meters(stated.runs) or 'sensors not known'}."
     )
@@ -110,9 +110,9 @@ def _short(stated: Stated, length: int) -> str:
 
 def _claim(stated: Stated, length: int) -> str:
     if not stated.comparisons:
-        run, made = stated.runs[0], figure(stated)
-        energy = show(made.estimate, "J") if made is not None else "not measured"
-        name = made.name if made is not None else "energy"
+        run, headline = stated.runs[0], figure(stated)
+        energy = show(headline.estimate, "J") if headline is not None else "not measured"
+        name = headline.name if headline is not None else "energy"
         return f"{cut(run.label, length)}: {name} {energy}, one run without a comparison"
     if len(stated.comparisons) == 1:
         only = stated.comparisons[0]
@@ -121,7 +121,7 @@ def _claim(stated: Stated, length: int) -> str:
             f"For {_same(stated)} ({_work(stated)}), {baseline} used {show(only.energy_ratio)} "
             f"times the {noun(stated)} of {candidate}{_decided(only)}"
         )
-    made = figure(stated)
+    headline = figure(stated)
     every = listed(
         f"{' → '.join(cut(label, length) for label in pair(entry))} {show(entry.energy_ratio)}"
         for entry in stated.comparisons
@@ -129,24 +129,24 @@ def _claim(stated: Stated, length: int) -> str:
     number = counted(len(stated.comparisons), "application")
     trusted = "" if _same(stated) == SAME else f"; {_same(stated)}"
     compared = noun(stated)
-    if made is None:
+    if headline is None:
         return (
             f"{compared[0].upper()}{compared[1:]} of the baseline over that of the candidate, "
             f"{number}: {every}; no mean{trusted}"
         )
     return (
-        f"Over {number}, the baseline used {show(made.estimate)} times the {compared} of the "
-        f"candidate as {made.name}: {every}{trusted}"
+        f"Over {number}, the baseline used {show(headline.estimate)} times the {compared} of the "
+        f"candidate as {headline.name}: {every}{trusted}"
     )
 
 
 def _brief_claim(stated: Stated, length: int) -> str:
     if not stated.comparisons:
-        run, made = stated.runs[0], figure(stated)
-        energy = show(made.estimate, "J") if made is not None else "not measured"
+        run, headline = stated.runs[0], figure(stated)
+        energy = show(headline.estimate, "J") if headline is not None else "not measured"
         per = (
             f" per {cut(run.work.unit, length)}"
-            if made and run.work and "per " in made.name
+            if headline and run.work and "per " in headline.name
             else ""
         )
         return f"{cut(run.label, length)}: {energy}{per or ' a repeat'}"
@@ -161,13 +161,13 @@ def _brief_claim(stated: Stated, length: int) -> str:
     sides = " / ".join(cut(label, length) for label in pairs[0])
     if len(pairs) > 1:
         sides += f" and {len(pairs) - 1} more"
-    made = figure(stated)
+    headline = figure(stated)
     number = counted(len(stated.comparisons), "application")
     if _same(stated) != SAME:
         number += f", {_same(stated)}"
     ratio = f"{noun(stated)} ratio" if noun(stated) == ENERGY else f"ratio of {noun(stated)}"
-    if made is not None:
-        return f"{sides}, {number}: {ratio} {show(made.estimate)}, {made.name}"
+    if headline is not None:
+        return f"{sides}, {number}: {ratio} {show(headline.estimate)}, {headline.name}"
     ratios = sorted(
         (entry.energy_ratio for entry in stated.comparisons if entry.energy_ratio is not None),
         key=lambda ratio: ratio.value,
@@ -230,9 +230,9 @@ def _work(stated: Stated) -> str:
 
 
 def _confidence(stated: Stated) -> str:
-    made = figure(stated)
+    headline = figure(stated)
     ratios = [entry.energy_ratio for entry in stated.comparisons]
-    estimate = made.estimate if made is not None else ratios[0]
+    estimate = headline.estimate if headline is not None else ratios[0]
     return f"{100 * estimate.confidence:g} %" if estimate is not None else "no"
 
 

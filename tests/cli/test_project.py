@@ -189,7 +189,7 @@ def test_sensitivity_at_the_command_line(tmp_path: Path) -> None:
     assert "share of the load that moves 0.4 to 0.8: 24.7 to 50.0 MWh" in rows[start + 1]
     assert rows[start + 1].split()[0] == "█" * 24
     assert any("price of electricity: no solution in the range 0.00100 to 10.0" in r for r in rows)
-    assert any(r.startswith("  energy saved a month: baseline nodes: 2.76 nodes (") for r in rows)
+    assert any(r.startswith("  energy saved a month: baseline nodes: 3 nodes (") for r in rows)
     fixed = [row.split(":")[0] for row in rows if row.startswith("  fixed ")]
     assert fixed == ["  fixed nodes", "  fixed budget", "  fixed power", "  fixed performance"]
     document = in_process(*arguments, "--sensitivity", "--json", cwd=tmp_path).json

@@ -70,3 +70,19 @@ def test_a_comparison_without_its_runs_is_refused(store: Path) -> None:
     (store / "alone.json").write_text(text)
     words = ("alone.json", "--store", "away", "--out", "s.pdf")
     assert "is not known: name its folder" in one_line(in_process("statement", *words, cwd=store))
+
+
+def test_a_comparison_that_its_runs_contradict_is_refused(store: Path) -> None:
+    """With the runs of the store, and without them if its own fields contradict each other."""
+    comparison = json.loads((store / "cmp.json").read_text())
+    comparison["energy_ratio"] = comparison["energy_delay_ratio"]
+    (store / "changed.json").write_text(json.dumps(comparison))
+    words = ("statement", "changed.json", "--draft", "--out", "changed.pdf")
+    assert "contradicts its runs: energy_ratio" in one_line(in_process(*words, cwd=store))
+    away = in_process(*words, "--store", "away", cwd=store)
+    assert "contradicts itself: energy_ratio" in one_line(away)
+    comparison = json.loads((store / "cmp.json").read_text())
+    comparison["doubts"] = comparison["doubts"][1:]
+    (store / "changed.json").write_text(json.dumps(comparison))
+    assert "contradicts its runs: doubt" in one_line(in_process(*words, cwd=store))
+    assert not (store / "changed.pdf").exists()

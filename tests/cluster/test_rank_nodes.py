@@ -12,8 +12,8 @@ import msgspec
 import pytest
 
 from energybench.cluster.rank_nodes import (
-    Launches,
     launched_alone,
+    launches_of,
     names_of_nodes,
     nodes_beyond,
 )
@@ -125,9 +125,9 @@ def test_ranks_that_no_part_knows_are_of_missing_nodes(
         )
         for count in here
     ]
-    assert unread_nodes(Job(launcher="openmpi", ranks=ranks), parts) == missing
+    assert len(unread_nodes(Job(launcher="openmpi", ranks=ranks), parts)) == missing
     of_slurm = Job(launcher="slurm", ranks=ranks, nodes=len(parts) + 1)
-    assert unread_nodes(of_slurm, parts) == min(missing, 1)
+    assert len(unread_nodes(of_slurm, parts)) == min(missing, 1)
 
 
 def test_a_program_that_launches_on_other_nodes_is_noticed(tmp_path: Path) -> None:
@@ -136,7 +136,9 @@ def test_a_program_that_launches_on_other_nodes_is_noticed(tmp_path: Path) -> No
     for words, found in ((launcher, {"srun"}), ("sleep", set())):
         program = subprocess.Popen(["bash", "-c", f"{words} 60 & wait"])
         try:
-            launches, now_s = Launches(2), iter(range(1000))
+            launches = launches_of(BATCH, job(BATCH), "bash")
+            assert launches is not None
+            now_s = iter(range(1000))
 
             def started(pid: int = program.pid) -> bool:
                 return bool(Path(f"/proc/{pid}/task/{pid}/children").read_text().strip())

@@ -72,6 +72,40 @@ def test_a_program_of_its_own_is_on_one_node(slurm: Cluster, program: str, doubt
     assert not found & {"node-missing", "node-partial", "counted-again"}
 
 
+OF_TORCH = """
+export RANK=$SLURM_PROCID LOCAL_RANK=$SLURM_LOCALID WORLD_SIZE=$SLURM_NTASKS
+until_() { while [ ! -e $1 ]; do sleep 0.1; done; }
+export -f until_
+case $RANK in
+    0) energybench rank --label B --out store -- bash -c "until_ late.$SLURM_STEP_ID" ;;
+    1) energybench rank --label B --out store -- true; touch over.$SLURM_STEP_ID ;;
+    2) until_ over.$SLURM_STEP_ID
+       energybench rank --label B --out store -- bash -c "touch late.$SLURM_STEP_ID; sleep 2" ;;
+esac
+"""
+
+
+def test_ranks_that_name_themselves_for_torch_are_those_of_their_step(slurm: Cluster) -> None:
+    """One that starts after another has ended belongs to the launch, and a second launch of the
+    same label in the same job is another one.
+    """
+    job = slurm.sbatch(
+        f"cat > ranks.sh <<'EOF'{OF_TORCH}EOF\nexport MASTER_ADDR=cpu1 MASTER_PORT=29500\n"
+        "for launch in 1 2; do srun -n3 bash ranks.sh; done\n"
+        "for folder in store/.partial*; do energybench recover $folder; done",
+        partition="cpu",
+        nodes=1,
+        ntasks=3,
+    ).wait()
+    found = documents(job.folder / "store", f"[!.]*/{RUN}")
+    assert [each["job"]["step"] for each in found] == ["0", "1"], job.output
+    assert "not measured" not in job.output
+    for document in found:
+        assert document["nodes"] == 1
+        assert document["energy_j"]["value"] == pytest.approx(truth_j(slurm, document), rel=0.01)
+        assert not codes(document) & {"ranks-unread", "node-missing", "counted-again"}
+
+
 def test_codes_and_output_are_those_of_the_ranks(slurm: Cluster) -> None:
     script = "srun --ntasks-per-node=2 {} bash -c 'echo out $SLURM_PROCID; exit $SLURM_PROCID'"
     job = slurm.sbatch(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,10 +18,18 @@ from tests.simulators.trees import live_node
 SOCKET = {"intel-rapl:0": {"name": "package-0", "watts": 60}}
 
 
+def results(store: Path) -> list[Any]:
+    return [json.loads(file.read_text()) for file in sorted(store.glob(f"[!.]*/{RUN}"))]
+
+
+def without_launcher() -> dict[str, str]:
+    named = ("SLURM", "OMPI", "PMI", "MPI", "TORCH", "RANK", "LOCAL_", "WORLD_", "MASTER_")
+    return {name: value for name, value in os.environ.items() if not name.startswith(named)}
+
+
 def environment(folder: Path, ranks: int, number: int = 0) -> dict[str, str]:
     """The environment of one rank among several ranks that mpirun started on this node."""
-    named = ("SLURM", "OMPI", "PMI")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(named)}
+    kept = without_launcher()
     own = {"SIZE": ranks, "LOCAL_SIZE": ranks, "RANK": number, "LOCAL_RANK": number}
     mpi = {f"OMPI_COMM_WORLD_{name}": str(value) for name, value in own.items()}
     return kept | mpi | {"PMIX_NAMESPACE": folder.name}
@@ -130,3 +140,111 @@ def test_runs_of_all_ranks_in_turn_need_a_label_each(tmp_path: Path, runs: int) 
     refused = [line for lines in said for line in lines if "not measured" in line]
     assert len(refused) == 2 * (runs - 1), said
     assert all("--label NAME" in line for line in refused), said
+
+
+def test_a_late_rank_of_a_script_is_one_of_its_launch(tmp_path: Path) -> None:
+    """The script says how many ranks there are, and not how many on this node."""
+    ended, late = tmp_path / "ended", tmp_path / "late"
+    own = f"{sys.executable} -m energybench rank --label B --out store"
+    own += f" --root {tmp_path / 'machine'} --"
+
+    def until(flag: Path) -> str:
+        return f"while [ ! -e {flag} ]; do sleep 0.1; done"
+
+    scripts = (
+        f"{own} sh -c '{until(late)}'",
+        f"{own} true; touch {ended}",
+        f"{until(ended)}; {own} sh -c 'touch {late}; exit 7'",
+    )
+    kept = without_launcher()
+    kept |= {"MASTER_ADDR": "localhost", "MASTER_PORT": "29500", "WORLD_SIZE": "3"}
+    with live_node(tmp_path / "machine", SOCKET):
+        ranks = [
+            subprocess.Popen(
+                ["sh", "-c", script],
+                env=kept | {"RANK": str(number), "LOCAL_RANK": str(number)},
+                cwd=tmp_path,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            for number, script in enumerate(scripts)
+        ]
+        said = [rank.communicate(timeout=120)[1] for rank in ranks]
+    assert not [words for words in said if "not measured" in words], said
+    (folder,) = (tmp_path / "store").glob(f"{PARTIAL}*")
+    (part,) = folder.glob(f"node-*/{RUN}")
+    (check,) = json.loads(part.read_text())["verification"]
+    assert check["value"] == 7
+    # whether the three ranks were on one node or on three is not known, and is said
+    launched(tmp_path, 1, "recover", str(folder))
+    (document,) = results(tmp_path / "store")
+    doubts = [each for each in document["doubts"] if each["code"] == "node-missing"]
+    assert len(doubts) == 2
+    assert all("LOCAL_WORLD_SIZE" in each["remedy"] for each in doubts)
+
+
+def test_a_rank_without_a_launcher_has_a_whole_result(tmp_path: Path) -> None:
+    """Nothing is left to be merged, and a second one at the same time is none of its ranks."""
+    own = f"{sys.executable} -m energybench rank --out store --root {tmp_path / 'machine'}"
+    wait = f"touch $0; while [ ! -e {tmp_path}/a -o ! -e {tmp_path}/b ]; do sleep 0.1; done"
+    with live_node(tmp_path / "machine", SOCKET):
+        ranks = [
+            subprocess.Popen(
+                ["sh", "-c", f"{own} --label {name} -- sh -c '{wait}' {tmp_path / name}"],
+                env=without_launcher(),
+                cwd=tmp_path,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            for name in "ab"
+        ]
+        said = [rank.communicate(timeout=120)[1] for rank in ranks]
+    assert all("the result is in" in words and "recover" not in words for words in said), said
+    assert not [*(tmp_path / "store").glob(f"{PARTIAL}*")]
+    found = results(tmp_path / "store")
+    assert sorted(each["label"] for each in found) == ["a", "b"]
+    for document in found:
+        assert document["energy_j"]["value"] > 0
+        assert document.get("job") is None
+
+
+IN_JOB = {
+    "SLURM_JOB_ID": "7",
+    "SLURM_CLUSTER_NAME": "c",
+    "SLURM_JOB_NUM_NODES": "1",
+    "SLURM_JOB_NODELIST": "n1",
+}
+
+
+@pytest.mark.parametrize("is_program", [True, False])
+@pytest.mark.parametrize(
+    ("variables", "doubted"),
+    [
+        ({}, True),  # on a log-in node: srun makes a job of its own
+        (IN_JOB, True),  # the shell of salloc on a log-in node
+        ({**IN_JOB, "SLURMD_NODENAME": "n1"}, False),  # the batch script: srun stays on this node
+    ],
+)
+def test_a_rank_that_starts_work_on_nodes_beyond_is_doubted(
+    tmp_path: Path, variables: dict[str, str], doubted: bool, is_program: bool
+) -> None:
+    srun = shutil.copy("/bin/sleep", tmp_path / "srun")
+    program = [srun, "1"] if is_program else ["sh", "-c", f"{srun} 1; true"]
+    words = ("--root", str(tmp_path / "machine"), "--out", "store", "--label", "B")
+    start = [sys.executable, "-m", "energybench"]
+    with live_node(tmp_path / "machine", SOCKET):
+        done = subprocess.run(
+            [*start, "rank", *words, "--", *program],
+            env=without_launcher() | variables,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+    assert done.returncode == 0, done.stderr
+    for folder in (tmp_path / "store").glob(f"{PARTIAL}*"):
+        launched(tmp_path, 1, "recover", str(folder))
+    (document,) = results(tmp_path / "store")
+    doubts = [each["message"] for each in document["doubts"] if each["code"] == "nodes-unread"]
+    assert len(doubts) == doubted, document["doubts"]
+    assert all("srun" in message and "outside the job" in message for message in doubts)

@@ -10,7 +10,7 @@ from hypothesis import given as over
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from energybench.projecting.crossings import crossings
+from energybench.projecting.crossings import crossings, whole_crossings
 from energybench.projecting.project import project
 from energybench.projecting.scenario_files import parse
 from tests.projecting.scenarios import comparison
@@ -73,7 +73,9 @@ def test_break_even_nodes_and_utilisation() -> None:
     """Few baseline nodes do not fill one candidate node that idles."""
     sensitivity = found(fleet(utilisation_baseline=(0.9, ""), **IDLE))
     # n · (0.9 · 500 + 0.1 · 200) = 600 + 0.09 · n · 900, one candidate node
-    assert even(sensitivity, "nodes_baseline").value == pytest.approx(600 / (470 - 81), rel=1e-6)
+    assert 1 < 600 / (470 - 81) < 2
+    one = even(sensitivity, "nodes_baseline")
+    assert (one.value, one.jumps, one.searched) == (2, True, (1, 12000))
     assert even(sensitivity, "utilisation_baseline").value is None
 
 
@@ -168,3 +170,52 @@ def test_a_function_that_stays_0_crosses_at_the_first_place(edge: float) -> None
     stays = crossings(lambda x: np.where(np.asarray(x) < edge, -5.0, 0.0), 0.1, 10.0)
     assert stays.first == pytest.approx(edge, rel=1e-12)
     assert stays.number == 1
+
+
+# ---------------------------------------------------------------- whole numbers
+
+
+@pytest.mark.parametrize("root", [2.0, 2.25, 3.5, 999.5, 30_000.25, 9_999_999.75, 123.0])
+@pytest.mark.parametrize("slope", [-1.0, 1.0])
+def test_a_change_of_sign_lies_between_two_whole_numbers(root: float, slope: float) -> None:
+    """If the root is a whole number, it is the place itself."""
+    result = whole_crossings(lambda x: slope * (x - root), 1.0, 2e7)
+    assert result.first == math.ceil(root)
+    assert result.jumps == (not root.is_integer())
+    assert result.number == 1
+
+
+def test_a_whole_number_at_which_nothing_is_saved() -> None:
+    """Binary rounding of the function makes no change of sign of it."""
+    result = whole_crossings(lambda x: 0.1 * x + 0.2 - 0.1 * 7 - 0.2, 1.0, 100.0)
+    assert (result.first, result.jumps) == (7, False)
+
+
+def test_whole_numbers_without_a_crossing() -> None:
+    assert whole_crossings(lambda x: 0 * x + 1.0, 1.0, 10.0).first is None
+    assert whole_crossings(lambda x: 0 * x, 1.0, 10.0).everywhere
+    assert whole_crossings(lambda x: x, 1.2, 1.8).first is None
+
+
+@pytest.mark.parametrize("idle", [{}, IDLE])
+@pytest.mark.parametrize("speedup", [1.7, 3.3, 10.0, 41.0])
+def test_break_evens_in_nodes_are_numbers_of_nodes(
+    speedup: float, idle: dict[str, tuple[float, str]]
+) -> None:
+    """Whatever the fleet: with one node fewer, the saving has the other sign."""
+    made = fleet(speedup=(speedup, ""), nodes_baseline=(40, "nodes"), **PRICES, **idle)
+    for one in found(made).break_evens:
+        if one.unit != "nodes":
+            continue
+        assert all(end.is_integer() for end in one.searched)
+        if one.value is None:
+            continue
+        assert one.value.is_integer()
+        signs = []
+        for nodes in (one.value - 1, one.value):
+            text = fleet(speedup=(speedup, ""), nodes_baseline=(nodes, "nodes"), **PRICES, **idle)
+            if nodes:
+                projected = project(parse(text, "f.toml"), (), "f.toml")
+                signs.append(math.copysign(1, getattr(projected, one.answer).value))
+        if one.jumps:
+            assert signs[0] != signs[1]

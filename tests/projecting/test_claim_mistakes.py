@@ -31,6 +31,13 @@ BAD = [
     ("of = 'Alpha'", 'kind = "rumour"', "claims.c.kind: invalid enum value 'rumour'"),
     ("of = 'Alpha'", "circular = 1", "claims.c.circular: expected 'bool'"),
     ('derived = "y"', "circular = true", "claims.c.circular: stands without derived"),
+    (
+        "of = 'Alpha'",
+        "of = 'Alpha'\ntolerance = 5",
+        "claims.c.tolerance: 5 is the whole of the figure, and any figure would fit (a share of "
+        "the figure: 0.05 for 5 %)",
+    ),
+    ("of = 'Alpha'", "of = 'Alpha'\ntolerance = 1", "0.01 for 1 %"),
     ('derived = "y"', 'derived = "x"', "unknowns.u: is used by no claim"),
     ("low = 1", "low = 9", "unknowns.u: has an empty range: low 9 does not lie below high 9"),
     ("low = 1", "low = 10", "unknowns.u: has an empty range"),

@@ -33,7 +33,7 @@ BAD: list[tuple[dict[str, tuple[Any, str] | None], dict[str, Any], str]] = [
     (
         {"utilisation_baseline": (ranged("u", 1, 0.9, 1), "")},
         {},
-        "inputs.idle_power_baseline_w: is missing",
+        "inputs.idle_power_baseline_w: is missing while utilisation_baseline is 1 with low = 0.9",
     ),
     (
         {"efficiency_baseline": (0.8, "")},

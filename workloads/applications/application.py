@@ -1,5 +1,5 @@
-"""An application that is installed on this machine, as a workload: its program runs with a deck of
-ours in a process of its own, and an adapter reads the output.
+"""An installed application as a workload: its program runs with a deck of ours in a separate
+process, and an adapter reads the output.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ class Application:
     def _program(self, stated: str) -> str:
         """The program, as a path. Raises NotHere if it is not installed."""
         name = stated or self._rule.command[0]
-        # an environment that is not activated has its programs beside its Python
+        # an inactive environment has its programs beside its Python
         path = shutil.which(name) or shutil.which(name, path=str(Path(sys.executable).parent))
         if path is None:
             where = f"--set program={stated}" if stated else self.name

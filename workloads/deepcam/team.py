@@ -2,8 +2,8 @@
 on the CPUs.
 
 The worker's process on the first node leads: the other processes of all nodes carry out its
-commands. On every further node the worker makes the same calls, each of which carries out the
-command that the leading process gives at that point.
+commands. On every further node the worker makes the same calls, and each call carries out the
+command given by the leading process at that point.
 """
 
 from __future__ import annotations
@@ -105,15 +105,17 @@ class TrainingTeam(ProcessTeam):
             self.first.meet()
 
     def _told(self, name: str, *arguments: Any) -> tuple[Any, ...]:
-        """Give a command, or receive it where another node leads; its arguments."""
+        """Give a command, or receive the command if another node leads. Returns the arguments of
+        the command.
+        """
         if self._leads:
             self.command(name, *arguments)
             return arguments
-        assert self._group is not None  # a node that does not lead is one of several
+        assert self._group is not None  # a node that does not lead belongs to a group
         received: Command | None = broadcast(self._group, None)
         if received is None or received[0] != name:
-            said = "has ended the run" if received is None else f"is at {received[0]!r}"
-            raise RuntimeError(f"the first node {said}, and this node at {name!r}")
+            state = "has ended the run" if received is None else f"is at {received[0]!r}"
+            raise RuntimeError(f"the first node {state}, and this node at {name!r}")
         return received[1]
 
     def _send(self, command: Command | None) -> None:
@@ -191,7 +193,7 @@ def serve(place: Place, local: int, threads: int) -> None:
         if "Connection" in str(error):  # gloo has no error class for a lost connection
             reason = "the leading process has ended: its run was cut off"
         print(f"deepcam process {rank} on {socket.gethostname()}: {reason}", file=sys.stderr)  # noqa: T201
-        os._exit(1)  # leaving the group in order would wait for the process that has gone
+        os._exit(1)  # leaving the group in order would wait for the missing process
 
 
 def _free_port() -> int:

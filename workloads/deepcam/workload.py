@@ -150,7 +150,7 @@ class Deepcam:
         )
 
     def _open_checkpoint(self, team: TrainingTeam, *, leads: bool) -> None:
-        """Only the first node writes the file, and looks whether there is one."""
+        """Only the first node writes the file, and looks for an existing file."""
         path = self._options.checkpoint
         if leads:
             team.first.file = CheckpointFile(path)
@@ -169,7 +169,7 @@ class Deepcam:
         return 0 < self._options.total <= self._done
 
     def _steps_due(self) -> int:
-        """Steps of the next run. Raises BadInput if all steps of the training are done."""
+        """Steps of the next run. Raises BadInput if the training is complete."""
         options = self._options
         return steps_due(options.steps, options.checkpoint, options.total, self._done)
 
@@ -215,7 +215,7 @@ class Deepcam:
         return trained, len(trained.losses) - first
 
     def meet(self) -> None:
-        """Wait for the other nodes, if there are any."""
+        """Wait for the other nodes, if any."""
         if self._nodes > 1:
             self._ready_team().meet()
 
@@ -278,7 +278,7 @@ class Deepcam:
     def _progress(self, team: TrainingTeam, work_per_step: float) -> Progress | None:
         if not self._options.checkpoint or not self._options.training:
             return None
-        # runs of one training may differ in these settings
+        # runs of a training may differ in these settings
         variable = ("steps", "every", "lr")
         problem = self._options.problem(self._size, self._spec.step_samples)
         shared = {key: value for key, value in problem.items() if key not in variable}

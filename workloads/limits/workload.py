@@ -1,4 +1,4 @@
-"""limits: this machine's memory bandwidth and matrix rates, as reached by real kernels.
+"""limits: this machine's memory bandwidth and matrix rates, reached by real kernels.
 
 `energybench calibrate` stores the rates; `run` measures their energy.
 """
@@ -27,7 +27,7 @@ from energybench_workloads.settings import Scalar, Settings, check_size
 if TYPE_CHECKING:
     import torch
 
-VERSION = 1  # of the kernels: raise it when the meaning of one unit of work has changed
+VERSION = 1  # of the kernels: raise it when the meaning of a unit of work has changed
 SETTINGS = ("kernel", "mib", "n", "threads")
 _SMOKE_N = 256
 FORMAT_BYTES = {"fp64": 8, "fp32": 4, "bf16": 2}
@@ -113,7 +113,9 @@ class Limits:
         return sizes or SIZES[place.type][:1]
 
     def settings(self) -> Mapping[str, Scalar]:
-        """As tuned: the fastest kernel on this device, its size, and its calls in a run."""
+        """The tuned settings: the fastest kernel on this device, its size, and its calls in
+        a run.
+        """
         return dict(self._settings)
 
     def run(self, region: RegionFactory) -> Work:
@@ -164,7 +166,7 @@ def _check_settings(size: str, kind: str, mib: int, n: int) -> None:
 
 def _memory(n: int, element: int, place: torch.device) -> tuple[float, float]:
     """(host, device) bytes of three matrices, of the block that tiles the matrices, and of float64
-    copies of one matrix for the check.
+    copies of a matrix for the check.
     """
     need = (3.5 * element + 8) * n**2 + 16 * MIB
     return (need, need) if place.type == "cpu" else (32.0 * MIB, need)

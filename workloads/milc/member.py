@@ -1,4 +1,4 @@
-"""The part of one process in a solve: a slab of the lattice with the operators, on one device."""
+"""The part of a process in a solve: a slab of the lattice with the operators, on a device."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ ROUGH = 1e-5
 class Spec(NamedTuple):
     """The settings of a solve, equal in all processes of a node.
 
-    lattice, nodes: the lattice that this node holds in memory, and its part of the problem's;
-    high, low: number formats of the true residual and of the iterations; devices, cpus: of every
-    process; threads: CPU threads of a process, 0 for as many as the process has CPUs.
+    lattice, nodes: the lattice that this node holds in memory, and its part of the problem's
+    lattice; high, low: number formats of the true residual and of the iterations; devices, cpus: of
+    every process; threads: CPU threads of a process, 0 for as many as the process has CPUs.
     """
 
     lattice: Lattice
@@ -122,7 +122,7 @@ class Member:
             high = self.operator.to(self.device, spec.high, self.kernels)
             b = high.gather(self.b)
             synchronise(self.device)
-        # The conversion counts as work: a code that keeps both formats has to convert as well
+        # The conversion counts as work: a code with both formats has to convert as well
         low = high.to(self.device, spec.low)
         counts, solutions = self._solutions(high, low, b, max_iterations or spec.max_iterations)
         synchronise(self.device)

@@ -1,5 +1,5 @@
-"""The neighbours of every row of a lattice in lanes: where the sixteen hops read the buffer of a
-vector, and which lanes are blended.
+"""The neighbours of every row of a lattice in lanes: the places of the sixteen hops in the buffer
+of a vector, and the blended lanes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Floats = npt.NDArray[np.float64]
 
 
 class Stencil(NamedTuple):
-    """Where the sixteen neighbours of each row are read from a flat buffer of numbers.
+    """Places of the sixteen neighbours of each row in a flat buffer of numbers.
 
     ahead, back, kinds: [rows, 16]; masks: [kinds, lanes]. With m = masks[kinds[r, k], l], lane l of
     neighbour k of row r is number ahead[r, k] + l of the buffer if m is 1, and number
@@ -49,7 +49,7 @@ def stencil(lanes: Lanes, parity: int) -> Stencil:
         if mu == 3 and lanes.ranks > 1:
             _across_processes(lanes, hop, there, crossed != 0, ahead[:, k], back[:, k])
         if mu == 0 and changes_parity(lanes).any():
-            # the lanes whose sub-lattice begins at an odd site hop from another x
+            # lanes with a sub-lattice that begins at an odd site hop from another x
             other_x = coordinates(lanes, parity ^ 1)[0]
             back[:, k] = _start(lanes, row(sub, (other_x + hop) % sub.x, *here[1:]))
             kinds[:, k] = masks.number((0, 0), changes_parity(lanes) == 0)
@@ -57,7 +57,7 @@ def stencil(lanes: Lanes, parity: int) -> Stencil:
 
 
 class _Masks:
-    """The masks of a stencil, each stored once. Mask 0 reads all lanes ahead."""
+    """The masks of a stencil, stored without repetition. Mask 0 reads all lanes ahead."""
 
     def __init__(self, width: int) -> None:
         self.masks: list[Floats] = [np.ones(width, dtype=np.float64)]
@@ -73,7 +73,7 @@ class _Masks:
 def _across_lanes(
     lanes: Lanes, mu: int, there: Ints, crossed: Ints, masks: _Masks
 ) -> tuple[Ints, Ints, Ints]:
-    """ahead, back and kinds of one hop along mu, periodic in the lattice of this process.
+    """ahead, back and kinds of a hop along mu, periodic in the lattice of this process.
 
     A hop that crosses `steps` sub-lattices moves the lanes by `steps`. Lanes that would move beyond
     the last sub-lattice wrap around, and are read back.
@@ -113,10 +113,10 @@ def _start(lanes: Lanes, there: Ints) -> Ints:
 def _halo_start(lanes: Lanes, there: Ints, hop: int) -> Ints:
     """Where rows of a neighbouring process lie in the buffer.
 
-    Behind the process's own rows lie the first rows of the process after, and behind these the
-    last rows of the process before.
+    Behind the process's own rows lie the first rows of the process after, and then the last rows of
+    the process before.
     """
     if hop > 0:
         return _start(lanes, lanes.rows + there)
-    first = lanes.rows - lanes.halo_rows  # of the rows that the process before sends
+    first = lanes.rows - lanes.halo_rows  # of the rows sent by the process before
     return _start(lanes, lanes.rows + lanes.halo_rows + there - first)

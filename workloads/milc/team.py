@@ -1,6 +1,6 @@
 """The processes of a solve: a process for every GPU, or for every NUMA domain of the CPUs.
 
-Links, source and solution lie in memory that the processes of a node share. A process folds the
+Links, source and solution lie in memory shared by the processes of a node. A process folds the
 links of its slab, and writes the solution on the sites of its slab. On several nodes the worker of
 each node makes the same calls, and commands the processes of its own node.
 """
@@ -35,8 +35,8 @@ IDLE_S = 86_400.0  # between two repeats a node may wait for another up to this 
 
 
 class SolverTeam(ProcessTeam):
-    """The members of one solve. Commands travel through a pipe to every process. The process
-    answers a command with "", or with an error message.
+    """The members of a solve. Commands travel through a pipe to every process. The process answers
+    a command with "", or with an error message.
     """
 
     def __init__(self, spec: Spec, links: Links, b: torch.Tensor, x: torch.Tensor) -> None:
@@ -93,7 +93,7 @@ class SolverTeam(ProcessTeam):
         return difference
 
     def summed(self, values: torch.Tensor) -> torch.Tensor:
-        """The sum over the nodes of the values that each of them passes."""
+        """The sum over the nodes of the passed values."""
         import torch.distributed as dist
 
         if self._nodes is not None:
@@ -101,7 +101,9 @@ class SolverTeam(ProcessTeam):
         return values
 
     def gathered(self, v: torch.Tensor) -> torch.Tensor:
-        """Even-site vectors of the problem, [..., half, 3], from those of each node's own sites."""
+        """Even-site vectors of the problem, [..., half, 3], from the vectors of each node's own
+        sites.
+        """
         import torch
         import torch.distributed as dist
 

@@ -1,9 +1,9 @@
-"""A node's part of the lattice of several nodes: its own time slices, and as many slices around
-them as links and checks of its own slices depend on.
+"""A node's part of the lattice of several nodes: its own time slices, with the surrounding slices
+that links and checks of its own slices depend on.
 
 The window is a lattice by itself. A hop never crosses its ends where a result is used, so that its
-own boundary does not matter; the antiperiodic boundary of the problem, which may lie anywhere in
-it, is a sign of the links that cross it.
+own boundary does not matter; the antiperiodic boundary of the problem, anywhere in the window, is a
+sign of the links across the boundary.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from energybench_workloads.milc.lattice import Lattice
 if TYPE_CHECKING:
     import torch
 
-# Slices before and after a node's own. The check applies D twice, six hops each way, and so reads
-# links from six slices before to two slices after; a fat link reads thin links one slice before and
-# after it, a Naik link two after it. Both numbers are even: the parity of a site stays as it is.
+# Slices before and after a node's own slices. The check applies D twice, six hops each way, and so
+# reads links from six slices before to two slices after; a fat link reads thin links one slice
+# before and after, a Naik link two slices after. Both numbers are even: the parity of a site stays
+# the same.
 BEFORE, AFTER = 8, 6
 
 
@@ -52,7 +53,7 @@ class Window(NamedTuple):
         return tuple((first + i) % self.problem.t for i in range(self.lattice.t))
 
     def with_boundary(self, links: Links) -> Links:
-        """The links, negated where their hop crosses the boundary of the problem in time."""
+        """The links, negated if their hop crosses the boundary of the problem in time."""
         for field, hop in ((links.fat, 1), (links.long, 3)):
             for place, t in enumerate(self.slices):
                 if t + hop >= self.problem.t:

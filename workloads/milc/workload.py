@@ -64,7 +64,7 @@ class Milc:
         self._chosen = read_choices("smoke", {})
         self._problem: Problem | None = None
         self._team: SolverTeam | None = None
-        self._window: Window | None = None  # of this node in the lattice; None: one node
+        self._window: Window | None = None  # of this node in the lattice; None: a single node
         self._counts: Counts | None = None  # of the last solve
 
     def setup(
@@ -123,7 +123,7 @@ class Milc:
         self._counts = None
 
     def _window_of(self, nodes: Nodes) -> Window | None:
-        """This node's window of the lattice; None: there is one node. Raises BadInput."""
+        """This node's window of the lattice; None: a single node. Raises BadInput."""
         if nodes.total == 1:
             return None
         if self._chosen.gauge == "heatbath":
@@ -174,8 +174,8 @@ class Milc:
         return Problem(lattice, links, b, x, plaquette, "")
 
     def _shared(self, problem: Problem, window: Window, team: SolverTeam) -> Problem:
-        """The problem with the plaquette and the fingerprint of all nodes together. The inputs are
-        hashed by the first node alone, in the order in which one node makes them.
+        """The problem with the plaquette and the fingerprint of all nodes together. Only the first
+        node hashes the inputs, in the order in which a single node makes them.
         """
         import torch
 
@@ -269,13 +269,13 @@ class Milc:
 
     def _residuals(self, problem: Problem, team: SolverTeam) -> list[float]:
         """The true residual of each system. On several nodes every node has the whole solution for
-        it, and judges its own sites.
+        the residual, and judges its own sites.
         """
-        window, found = self._window, problem.x
+        window, solutions = self._window, problem.x
         if window is not None:
-            found = window.cut(team.gathered(window.inside(problem.x)))
+            solutions = window.cut(team.gathered(window.inside(problem.x)))
         residuals = []
-        for shift, x in zip(self._chosen.systems() or (0.0,), found, strict=True):
+        for shift, x in zip(self._chosen.systems() or (0.0,), solutions, strict=True):
             mass = (self._chosen.mass**2 + shift / 4) ** 0.5
             squares = checks.squares(
                 problem.lattice,
@@ -290,7 +290,7 @@ class Milc:
         return residuals
 
     def meet(self) -> None:
-        """Wait for the other nodes, if there are any."""
+        """Wait for the other nodes, if any."""
         import torch
 
         self._ready()[1].summed(torch.zeros(1))

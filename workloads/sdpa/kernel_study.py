@@ -38,7 +38,7 @@ _DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
 
 
 class Point(NamedTuple):
-    """One grid point: the settings common to its variants."""
+    """A grid point: the settings common to its variants."""
 
     mode: str
     causal: bool
@@ -66,7 +66,7 @@ CORNER: Mapping[str, Sequence[int]] = {
     "head_dim": (8, 32, 128),
     "heads": (12,),
 }
-# Of one run: some 20 ms at the rates that a CPU or a GPU reaches, so that launching costs little,
+# Of a run: some 20 ms at the rates of a CPU or a GPU, so that launching costs little,
 _TARGET_FLOPS = {"cpu": 2e9, "cuda": 2e12}
 # but limited for a person who waits while other programs occupy the cores
 _MOST_ITERATIONS = {"cpu": 100, "cuda": 1000}
@@ -113,7 +113,7 @@ def _grid(lists: Lists, on_cpu: bool) -> Grid:
     masks = lists.choices("causal", ("true",) if on_cpu else ("true", "false"), ("true", "false"))
     dtypes = lists.choices("dtype", ("fp32",) if on_cpu else ("fp16",), tuple(_DTYPES))
     backends = lists.choices("backend", BACKENDS, BACKENDS)
-    # Eager comes first in any case: the other backends are compared with it
+    # Eager comes first in any case: the other backends are compared with eager
     backends = ("eager", *(backend for backend in backends if backend != "eager"))
     return Grid(extents, modes, masks, dtypes, backends)
 
@@ -211,7 +211,7 @@ def _missing(
 
 
 def _where(point: Point, reason: str) -> str:
-    """The part of the grid that a reason applies to; empty if the reason names the part already."""
+    """The part of the grid affected by a reason; empty if the reason names the part already."""
     return "" if "on a CPU" in reason and "backward" not in reason else point.mode
 
 

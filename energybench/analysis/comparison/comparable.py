@@ -1,4 +1,4 @@
-"""Whether two measurements may be compared, and doubts about their comparison.
+"""Whether two measurements may be compared, and doubts about the comparison.
 
 Source of the doubts about untuned baselines: Lee et al., ISCA 2010.
 """
@@ -14,13 +14,13 @@ from energybench.errors import Refused
 from energybench.model import Doubt, DoubtCode, Host, Measurement
 from energybench.units import counted
 
-# Between-node variance is that of a partition from five nodes of a kind on.
+# The variance between nodes counts as the variance of a partition from five nodes of a kind on.
 _ENOUGH_NODES = 5
 _LIBRARIES = ("torch", "triton", "numpy")
 
 
 class _Reason(NamedTuple):
-    """A reason that forbids a comparison, and the code of its doubt if the comparison is forced."""
+    """A reason against a comparison, and the code of its doubt if the comparison is forced."""
 
     code: DoubtCode
     what: str
@@ -30,8 +30,8 @@ class _Reason(NamedTuple):
 def check(baseline: Measurement, candidate: Measurement, force: bool) -> list[Doubt]:
     """Doubts about the comparison.
 
-    Raises Refused if the two are not comparable; with `force` each reason becomes a doubt, except
-    that a side has no whole repeat: then there is no energy of the work to compare.
+    Raises Refused if the two runs are not comparable. With `force` a reason becomes a doubt, except
+    for a side without a whole repeat: then there is no energy of the work to compare.
     """
     for side in (baseline, candidate):
         _refuse_without_whole_repeat(side, baseline, candidate)
@@ -119,7 +119,7 @@ def _work(baseline: Measurement, candidate: Measurement) -> list[_Reason]:
 
 
 def _shown(fingerprint: str) -> str:
-    """The beginning of a hash, and the words behind it if there are any ("… atoms=4000")."""
+    """The beginning of a hash, and the following words, if any ("… atoms=4000")."""
     digest, _, words = fingerprint.partition(" ")
     return f"{digest[:12]} {words}".strip()
 
@@ -186,7 +186,7 @@ def _pair(baseline: Measurement, candidate: Measurement) -> list[Doubt]:
 
 
 def _side(side: Measurement) -> list[Doubt]:
-    """Doubts about one side, each with the label of the side."""
+    """Doubts about a side, with the label of the side."""
     doubts = []
     if side.work is not None and not side.verification:
         doubts.append(
@@ -213,7 +213,7 @@ def _side(side: Measurement) -> list[Doubt]:
                 remedy="give a CPU-only run the whole node",
             )
         )
-    if side.work is not None:  # of a program nothing is known at all: work-unproven says so
+    if side.work is not None:  # without any knowledge about a program: work-unproven states this
         doubts += roofline.of_side(side)
     return [doubt.carried_from(side.label) for doubt in doubts]
 
@@ -249,7 +249,7 @@ def _hosts(baseline: Measurement, candidate: Measurement) -> list[Doubt]:
 
 
 def _few_nodes(baseline: Measurement, candidate: Measurement) -> list[Doubt]:
-    """A doubt if the sides ran on other nodes, and one of them on too few to stand for a
+    """A doubt if the sides ran on different nodes, and a side on too few nodes to represent a
     partition.
     """
     if same_nodes(baseline, candidate) or min(baseline.nodes, candidate.nodes) >= _ENOUGH_NODES:
@@ -268,7 +268,7 @@ def _few_nodes(baseline: Measurement, candidate: Measurement) -> list[Doubt]:
 
 
 def _lowered_limits(side: Measurement) -> list[Doubt]:
-    """A doubt if accelerators of one side had a power limit below their default."""
+    """A doubt if accelerators of a side had a power limit below the default."""
     limits = [
         (gpu.power_limit_w, gpu.power_limit_default_w)
         for host in side.hosts or (side.host,)

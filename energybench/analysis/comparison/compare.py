@@ -1,10 +1,10 @@
 """Baseline against candidate for the same work: energy ratio, speedup, node-hours, energy-delay
 ratio, verdict.
 
-Effects combine by key, so the gain of one board cancels if both runs used the board. The scatter of
+Effects combine by key, so the gain of a board cancels if both runs used the board. The scatter of
 the repeats enters as Student's t on the logarithms: of pairs if the runs were interleaved, else of
-the repeats of either side. If a side has a single repeat, the run-to-run scatter is not known, and
-there is no verdict. All other effects are combined by Monte Carlo.
+the repeats of either side. If a side has a single repeat, the run-to-run scatter is unknown, and
+there is no verdict. Other effects are combined by Monte Carlo.
 """
 
 from __future__ import annotations
@@ -106,8 +106,8 @@ def compare(
 
 def _verdict(energy: Estimate, margin: float, sides: _Sides) -> Verdict:
     """The verdict on the energy ratio. An interval without the scatter of both sides decides
-    nothing: with one repeat on each side and a scatter of 2 % it holds the true ratio in one case
-    of ten.
+    nothing: with a single repeat on each side and a scatter of 2 %, the interval holds the true
+    ratio in one case of ten.
     """
     if not sides.scatter_known:
         return "inconclusive"
@@ -142,12 +142,12 @@ def _energy(repeat: Repeat) -> float | None:
 
 
 class _Sides(NamedTuple):
-    """The values of one quantity whose scatter enters a ratio.
+    """The values of a quantity whose scatter enters a ratio.
 
     scatter        scatter of the logarithm of the ratio; None if not known
-    factors        mean over the values that count, over the mean of all values, for either side
+    factors        mean over the counted values, over the mean of all values, for either side
     scatter_known  whether the scatter of both sides is known. If only one side was repeated,
-                   `scatter` assumes its scatter on both sides
+                   `scatter` assumes the same scatter on both sides
     """
 
     scatter: LogRatio | None
@@ -158,7 +158,7 @@ class _Sides(NamedTuple):
 def _sides(baseline: Measurement, candidate: Measurement, quantity_of: _QuantityOf) -> _Sides:
     """Scatter over pairs if the runs were interleaved, else over the repeats of either side.
 
-    Of pairs, only the blocks that both sides have count, in the means too.
+    With pairs, only blocks with both sides count, in the means too.
     """
     values = [
         [value for repeat in side.repeats if (value := quantity_of(repeat)) is not None]
@@ -193,7 +193,7 @@ def _ratio(
     baseline: Measurement,
     candidate: Measurement,
 ) -> Estimate:
-    """above/below for equal work, with the scatter of that quantity over the repeats.
+    """above/below for equal work, with the scatter of the quantity over the repeats.
 
     above, below  estimates of the baseline and of the candidate, without their scatter
     """
@@ -223,7 +223,7 @@ def _ratio(
 
 
 def _net(baseline: Measurement, candidate: Measurement) -> Estimate | None:
-    """Ratio of the net energies; None if a side has none, or if an interval reaches 0."""
+    """Ratio of the net energies; None if a side lacks net energy, or if an interval reaches 0."""
     nets = [side.net_energy_j for side in (baseline, candidate)]
     if any(net is None or net.low <= 0 for net in nets):
         return None
@@ -260,7 +260,7 @@ def _energy_delay(baseline: Measurement, candidate: Measurement) -> Estimate | N
 
 
 def _without_idle(baseline: Measurement, candidate: Measurement) -> tuple[RatioLine, ...]:
-    """The ratio without accelerators that had no part in the work.
+    """The ratio without accelerators outside the work.
 
     A second line, never the headline (EE HPC WG).
     """
@@ -280,12 +280,12 @@ def _without_idle(baseline: Measurement, candidate: Measurement) -> tuple[RatioL
 
 
 def _unused(side: Measurement) -> frozenset[str]:
-    """Names of the components that had no part in the work."""
+    """Names of the components outside the work."""
     return frozenset(part.reported_as for part in side.boundary.parts if part.used is False)
 
 
 def _used_energy_of_repeat(repeat: Repeat, unused: frozenset[str]) -> float | None:
-    """Energy without the accelerators that had no part in the work."""
+    """Energy without the accelerators outside the work."""
     if repeat.energy_j is None:
         return None
     return repeat.energy_j - sum(repeat.components_j.get(name, 0.0) for name in sorted(unused))
@@ -345,5 +345,6 @@ def _scatter_unknown(baseline: Measurement, candidate: Measurement, sides: _Side
             code="scatter-unknown",
             message=f"{message}, and there is no verdict",
             remedy="--repeats 8 on both sides",
+            subject=single[0] if len(single) == 1 else "",
         )
     ]

@@ -1,13 +1,14 @@
-"""Whether the energies of two sides are energies of their nodes, each counted once: else no verdict
-stands on their ratio.
+"""Whether the energies of two sides count every node once: otherwise their ratio gives no
+verdict.
 """
 
 from __future__ import annotations
 
 from energybench.model import DoubtCode, Measurement
 
-# Doubts on how often, for whom and until when a node's energy was counted, and on whether it is an
-# energy: the ratio is off by a factor that no interval states, and gives no energy verdict.
+# Doubts about the number of times, the owner and the end of a node's counted energy, and about
+# whether the figure is an energy: the ratio is wrong by a factor that no interval states, and gives
+# no energy verdict.
 _MISCOUNTED: frozenset[DoubtCode] = frozenset(
     {
         "clocks-apart",
@@ -23,14 +24,14 @@ _MISCOUNTED: frozenset[DoubtCode] = frozenset(
         "shared-node",
     }
 )
-_LEAST_COVERED = 0.95  # share of a job's node-seconds that has to be read for a verdict
+_LEAST_COVERED = 0.95  # least read share of a job's node-seconds for a verdict
 
 
 def is_miscounted(side: Measurement) -> bool:
-    """Whether the energy may be that of too few nodes, of a node counted several times, of other
-    jobs as well, of one of several feeds, of another quantity or meter, or of a sensor that shows
-    no possible power; or whether too little of a job was read: nobody knows that the other nodes
-    drew what those that were read drew, for they may be of another kind.
+    """Whether the energy may belong to too few nodes, to a node counted several times, to other
+    jobs as well, to one of several feeds, to another quantity or meter, or to a sensor with an
+    impossible power; or whether too little of a job was read: unread nodes may be of another kind
+    and draw another power.
     """
     window_s = sum(share.window_s for share in side.shares)
     covered_s = sum(share.covered_s for share in side.shares)
@@ -40,7 +41,7 @@ def is_miscounted(side: Measurement) -> bool:
 
 
 def boards_apart(baseline: Measurement, candidate: Measurement) -> bool:
-    """Whether the boundary of one machine holds more boards on one side than on the other."""
+    """Whether the boundary of one machine holds more boards on one side than on the other side."""
     if baseline.nodes != 1 or not same_nodes(baseline, candidate):
         return False
     return boards(baseline) != boards(candidate)
@@ -52,7 +53,7 @@ def boards(side: Measurement) -> int:
 
 
 def same_nodes(baseline: Measurement, candidate: Measurement) -> bool:
-    """Whether both sides ran on the same nodes; jobs by the names of the nodes."""
+    """Whether both sides ran on the same nodes; jobs are compared by the names of their nodes."""
     if baseline.nodes != candidate.nodes:
         return False
     if baseline.nodes == 1:

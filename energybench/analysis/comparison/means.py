@@ -1,4 +1,4 @@
-"""Three means of the energy ratios of several applications, each by its name.
+"""Three named means of the energy ratios of several applications.
 
 Of ratios R and baseline powers P_b, with the same baseline node-hours for every application:
 
@@ -8,8 +8,8 @@ Of ratios R and baseline powers P_b, with the same baseline node-hours for every
     energy-weighted   Σ P_b / Σ (P_b / R): total energy over total energy, which alone gives the
                       energy saved
 
-The effects of all ratios combine by key, so that an error which several ratios share, such as the
-gain of one board, does not average out. They combine to first order on the logarithms (JCGM 100,
+The effects of all ratios combine by key, so that an error shared by several ratios, such as the
+gain of a board, does not average out. They combine to first order on the logarithms (JCGM 100,
 5.1.2): means are positive, and the interval of a ratio is skew.
 """
 
@@ -28,7 +28,7 @@ MOST = 100  # ratios of a mean: every effect of every ratio takes time
 
 
 class Means(NamedTuple):
-    """Means of energy ratios. energy_weighted: None if a baseline's power is not known."""
+    """Means of energy ratios. energy_weighted: None if a baseline's power is unknown."""
 
     arithmetic: Estimate
     geometric: Estimate
@@ -36,7 +36,7 @@ class Means(NamedTuple):
 
 
 def no_mean(comparisons: Sequence[Comparison]) -> str:
-    """Why the energy ratios have no common mean, as a clause; "" if they have means."""
+    """Reason why the energy ratios have no common mean, as a clause; "" if they have means."""
     if len({comparison.boundary for comparison in comparisons}) > 1:
         return "their boundaries differ"
     runs = [run for pair in comparisons for run in (pair.baseline, pair.candidate)]
@@ -61,8 +61,8 @@ def no_mean(comparisons: Sequence[Comparison]) -> str:
 
 
 def _contradict(comparisons: Sequence[Comparison]) -> bool:
-    """Whether of one workload a comparison shows a saving and another one a loss, such as that of
-    the sides exchanged, which would count the application twice.
+    """Whether a comparison of a workload shows a saving and a second comparison of the workload a
+    loss, such as the comparison with exchanged sides, which would count the application twice.
     """
     saved: set[str] = set()
     lost: set[str] = set()

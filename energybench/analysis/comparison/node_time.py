@@ -9,13 +9,13 @@ from energybench.units import S_PER_H
 
 
 def work_amount(side: Measurement) -> float:
-    """Units of work in one repeat; 1 if the run does not state its work."""
+    """Units of work in a repeat; 1 if the run does not state its work."""
     amounts = [repeat.work.amount for repeat in side.repeats if repeat.work is not None]
     return arithmetic_mean(amounts) if amounts else 1.0
 
 
 def node_hours(baseline: Measurement, candidate: Measurement) -> tuple[float, float]:
-    """Node-hours of either side for the work of one repeat of the baseline."""
+    """Node-hours of either side for the work of a repeat of the baseline."""
     equal_work = work_amount(baseline) / work_amount(candidate)
     return (
         baseline.time_s.value * baseline.nodes / S_PER_H,
@@ -25,7 +25,7 @@ def node_hours(baseline: Measurement, candidate: Measurement) -> tuple[float, fl
 
 def node_time_ratio(comparison: Comparison) -> Estimate:
     """T·n of the baseline over T·n of the candidate: the speedup, node for node. Numbers of nodes
-    are exact, so that the interval is that of the speedup.
+    are exact, so that the speedup determines the interval.
     """
     baseline, candidate = comparison.node_hours
     speedup = comparison.speedup

@@ -1,5 +1,5 @@
-"""Interleaved runs as pairs: drifts that both runs share (temperature, other load, the clock) leave
-the ratio of a pair unchanged. Pure.
+"""Interleaved runs as pairs: common drifts of both runs (temperature, foreign load, the clock)
+leave the ratio of a pair unchanged. Pure.
 """
 
 from __future__ import annotations
@@ -15,15 +15,17 @@ from energybench.model import Measurement, Repeat
 
 
 def is_same_run(first: Measurement, second: Measurement) -> bool:
-    """Whether two results are of one run. Parts of two jobs have the same id, that of the node."""
+    """Whether two results belong to the same run. Parts of two jobs can have the same id, the id of
+    the node.
+    """
     keys = [(run.id, run.job, run.host.started_utc) for run in (first, second)]
     return keys[0] == keys[1]
 
 
 def paired(baseline: Measurement, candidate: Measurement) -> tuple[tuple[Repeat, Repeat], ...]:
-    """The repeats of each block that both runs have, in the order of the blocks.
+    """The repeats of the common blocks of both runs, in the order of the blocks.
 
-    Empty if the two runs are not pairs: another session, or fewer than two common blocks.
+    Empty if the two runs are not pairs: different sessions, or fewer than two common blocks.
     """
     if baseline.session is None or baseline.session != candidate.session:
         return ()
@@ -54,9 +56,9 @@ def paired_log(a: Sequence[float], b: Sequence[float]) -> LogRatio | None:
 
 
 def half_width(a: Sequence[float], b: Sequence[float]) -> float | None:
-    """Half-width of the 95 % interval of ln(a/b), which is the relative half-width of the ratio.
+    """Half-width of the 95 % interval of ln(a/b), equal to the relative half-width of the ratio.
 
-    None if there is no interval yet.
+    None without an interval.
     """
     scatter = paired_log(a, b)
     return student_quantile(len(a) - 1) * scatter.u if scatter is not None else None

@@ -1,4 +1,4 @@
-"""Results of the cells of a study: each run for one step, and ratios of comparable runs. Pure."""
+"""Results of the cells of a study: runs for one step, and ratios of comparable runs. Pure."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from energybench.model import (
 
 
 def run_of(cell: Cell, variant: str, measured: Measurement, memory: Memory | None) -> StudyRun:
-    """The measurement of one variant, for one step.
+    """The measurement of a variant, for one step.
 
     A failed check, or a failure in a later repeat, is the state of the run; such a run has no
     ratio. A run without a whole repeat has no time and no energy of a step.
@@ -59,7 +59,7 @@ def run_of(cell: Cell, variant: str, measured: Measurement, memory: Memory | Non
 
 
 def _state(measured: Measurement) -> tuple[State, str]:
-    """The state of a run, and the reason for it."""
+    """The state of a run, and its reason."""
     if measured.failed_checks:
         return "check-failed", f"check failed: {', '.join(measured.failed_checks)}"
     states: tuple[tuple[DoubtCode, State], ...] = (
@@ -74,7 +74,7 @@ def _state(measured: Measurement) -> tuple[State, str]:
 
 
 def _without_effects(estimate: Estimate) -> Estimate:
-    """The estimate without its effects, which the run directory holds: the index of a thousand
+    """The estimate without its effects, which stay in the run directory: the index of a thousand
     cells stays readable.
     """
     return msgspec.structs.replace(estimate, effects=())
@@ -90,7 +90,9 @@ def _flop_rate(measured: Measurement) -> Estimate | None:
 
 
 def ratios_of(runs: Sequence[StudyRun], measured: dict[str, Measurement]) -> tuple[StudyRatio, ...]:
-    """The ratio of each measured variant to the first; none if the first was not measured."""
+    """The ratio of each measured variant to the first variant; empty if the first was not
+    measured.
+    """
     usable = ("measured", "cut")
     first = runs[0]
     if first.state not in usable:
@@ -100,8 +102,8 @@ def ratios_of(runs: Sequence[StudyRun], measured: dict[str, Measurement]) -> tup
 
 
 def _ratio(first: StudyRun, other: StudyRun, measured: dict[str, Measurement]) -> StudyRatio | None:
-    """None if the two did different work, have different boundaries, or failed a check, or if a
-    side has no whole repeat.
+    """None if the two runs did different work, have different boundaries, or failed a check, or if
+    a side has no whole repeat.
     """
     sides = measured[first.variant], measured[other.variant]
     if any(side.partial or not side.repeats for side in sides):

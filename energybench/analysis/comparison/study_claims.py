@@ -2,9 +2,9 @@
 
 A cell agrees with a claim if its interval lies within the claimed range, or if the interval meets
 the range and is narrower than ±10 %. A wide interval that only reaches into the range decides
-nothing; if all intervals are so wide, the claim was not tested. A time or a ratio of variants that
-ran once has no interval that holds its scatter, and is not tested. The rule "every" asks that all
-cells agree, the rule "any" that one cell does. Pure.
+nothing; if all intervals are this wide, the claim was not tested. A time or a ratio of variants
+with a single run has no interval with the scatter, and is not tested. The rule "every" requires
+agreement in all cells, the rule "any" in a single cell. Pure.
 """
 
 from __future__ import annotations
@@ -66,13 +66,13 @@ class _Measured(NamedTuple):
 def against_claims(
     claims: Sequence[Published], cells: Sequence[StudyCell], host: Host, device: str
 ) -> tuple[Tested, ...]:
-    """Each claim beside the study, in the given order."""
+    """Every claim beside the study, in the given order."""
     by_key = {cell.cell.key: cell for cell in cells}
     return tuple(_tested(claim, by_key, _machine(host, device)) for claim in claims)
 
 
 def _machine(host: Host, device: str) -> str:
-    """Name of the processor or of the boards that did the work."""
+    """Name of the processor or of the boards of the work."""
     boards = dict.fromkeys(gpu.name for gpu in host.gpus_of_work if gpu.name)
     name = host.cpu if device == "cpu" else ", ".join(boards)
     return name or device
@@ -165,7 +165,7 @@ def _figure(limit: float | None, expected: Expectation) -> str:
 
 
 def _value(expected: Expectation, cells: Mapping[str, StudyCell]) -> Estimate | None:
-    """The measured value of an expectation; None if it was not measured."""
+    """The measured value of an expectation; None without a measurement."""
     value = _quantity(expected, expected.cell, cells)
     if value is None or expected.over is None:
         return value
@@ -176,7 +176,7 @@ def _value(expected: Expectation, cells: Mapping[str, StudyCell]) -> Estimate | 
 
 
 def _ran_once(expected: Expectation, cells: Mapping[str, StudyCell]) -> bool:
-    """Whether the quantity was measured, and its run-to-run scatter is not known."""
+    """Whether the quantity was measured with an unknown run-to-run scatter."""
     keys = [expected.cell] if expected.over is None else [expected.cell, expected.over]
     measured = [cells[key] for key in keys if key in cells]
     if expected.quantity == "time_s":
@@ -187,7 +187,7 @@ def _ran_once(expected: Expectation, cells: Mapping[str, StudyCell]) -> bool:
 
 
 def _quantity(expected: Expectation, key: str, cells: Mapping[str, StudyCell]) -> Estimate | None:
-    """The expected quantity in one cell; None if it was not measured there."""
+    """The expected quantity in a cell; None without a measurement in the cell."""
     cell = cells.get(key)
     if cell is None:
         return None

@@ -1,8 +1,8 @@
 """The sensors and models behind the energy of a boundary.
 
-compute = every CPU package + all memory + every accelerator of the node, used or idle. A part
-without a sensor is modelled within a stated range, or missing with a range; it is never 0. A sensor
-that contains other parts (a module, the node, psys) is never added to those parts.
+compute = all CPU packages + all memory + all accelerators of the node, used or idle. A part without
+a sensor is modelled within a stated range, or missing with a range; it is never 0. A sensor that
+contains other parts (a module, the node, psys) is never added to those parts.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ CPU, MEMORY, GPU, MODULE, NODE, NODE_AC = (
 )
 _GB = 1e9
 _SOCKET = re.compile(r"package-\d+")
-_UNKNOWN_MEMORY_GB = 1000  # upper limit for memory whose size is not known
-# Power readings of one device, the preferred one first.
+_UNKNOWN_MEMORY_GB = 1000  # upper limit for memory of unknown size
+# Power readings of a device, the preferred reading first.
 _POWER_RANK = ("power_instant", "power_usage", "power", "power_average")
 
 Ranges = Mapping[str, tuple[float, float, str]]  # low, high, source by name
@@ -56,7 +56,7 @@ class Model(NamedTuple):
 
 
 class Cover(NamedTuple):
-    """All parts of a boundary on one host: parts with a sensor, and parts without.
+    """All parts of a boundary on a host: parts with a sensor, and parts without.
 
     inside  of a node boundary, the channels of the parts inside the node, each part once
     """
@@ -154,8 +154,8 @@ def _processors(
 
 
 def _pick(usable: Sequence[Channel], component: str) -> list[Channel]:
-    """The channels of one component from the preferred collector: one for each device, a counter
-    before a power reading.
+    """The channels of a component from the preferred collector: a channel for each device, a
+    counter before a power reading.
     """
     candidates = [channel for channel in usable if channel.component == component]
     if not candidates:
@@ -202,10 +202,11 @@ def _source(channel: Channel, channels: Sequence[Channel]) -> Source:
 def _missing_packages(
     host: Host, packages: Sequence[Channel], memory: Sequence[Channel], ranges: Ranges
 ) -> list[Model]:
-    """Sockets that no counter covers. The counter of a die covers its socket.
+    """Sockets without a counter. The counter of a die covers its socket.
 
-    Sockets that a collector names in its own way are counted, so that no more sockets are missing
-    than the host has beyond them. A socket with a memory counter is a socket of the host.
+    Sockets that a collector names in its own way are counted, so that the number of missing sockets
+    is at most the number of remaining sockets of the host. A socket with a memory counter is a
+    socket of the host.
     """
     if _covers_all_sockets(packages):
         return []
@@ -231,13 +232,15 @@ def _missing_packages(
 
 
 def _covers_all_sockets(counters: Sequence[Channel]) -> bool:
-    """Whether a single sensor or model, which names no socket, stands for all sockets together."""
+    """Whether a single sensor or model without the name of a socket stands for all sockets
+    together.
+    """
     return len(counters) == 1 and not counters[0].socket
 
 
 def _sockets(counters: Sequence[Channel]) -> set[str]:
-    """The sockets of counters of packages or memory. Counters that name no socket are counted by
-    their devices, one socket each.
+    """The sockets of counters of packages or memory. Counters without the name of a socket are
+    counted by their devices, a socket for each device.
     """
     return {_socket(channel) if channel.socket else channel.device for channel in counters}
 
@@ -245,7 +248,7 @@ def _sockets(counters: Sequence[Channel]) -> set[str]:
 def _modelled_memory(
     host: Host, packages: Sequence[Channel], memory: Sequence[Channel], ranges: Ranges
 ) -> list[Model]:
-    """Memory without a counter: modelled for each installed GB.
+    """Memory without a counter: modelled for the installed GB.
 
     If the size of the memory is not known, the memory is missing, with the range of 1 TB.
     """
@@ -302,19 +305,19 @@ def _share_without_counter(
 
 
 def _socket(channel: Channel) -> str:
-    """The socket of a counter, without the die or the zone that a collector left in the name."""
+    """The socket of a counter, without the die or the zone left in the name by a collector."""
     match = _SOCKET.match(channel.socket)
     return match[0] if match else channel.socket
 
 
 def _missing_gpus(host: Host, covered: Sequence[Channel], ranges: Ranges) -> list[Model]:
-    """Accelerators of the node that no channel reads.
+    """Accelerators of the node without a channel.
 
-    Boards that a collector names in its own way are counted, so that no more boards are missing
-    than the host has beyond them.
+    Boards that a collector names in its own way are counted, so that the number of missing boards
+    is at most the number of remaining boards of the host.
     """
     if any(channel.component == GPU and GPU in channel.contains for channel in covered):
-        return []  # a sensor that covers all boards together
+        return []  # a sensor of all boards together
     devices = {channel.device for channel in covered}
     absent = [gpu for gpu in host.gpus if gpu.uuid not in devices]
     own_names = devices - {gpu.uuid for gpu in host.gpus}

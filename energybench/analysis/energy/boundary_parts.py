@@ -21,10 +21,10 @@ from energybench.model import Channel, Distribution, Effect, EffectKind, Part, W
 
 
 class Row(NamedTuple):
-    """One part of the boundary.
+    """A part of the boundary.
 
-    cells      one energy for each window, in the order of the windows
-    scale_rel  errors of the sensor's scale, relative to the energy; none for a part without a
+    cells      an energy for each window, in the order of the windows
+    scale_rel  errors of the sensor's scale, relative to the energy; empty for a part without a
                sensor
     """
 
@@ -53,7 +53,7 @@ class CurveOf(Protocol):
 
 
 def table(cover: Cover, curves: CurveOf, windows: Sequence[Window]) -> tuple[Row, ...]:
-    """One row for each part."""
+    """A row for each part."""
     return tables(cover, curves, [windows])[0]
 
 
@@ -63,9 +63,9 @@ def tables(
     groups: Sequence[Sequence[Window]],
     energies: Energies | None = None,
 ) -> list[tuple[Row, ...]]:
-    """A table for each group of windows. Each sensor's curve is asked for once, for all groups.
+    """A table for each group of windows. A sensor's curve is fetched once, for all groups.
 
-    energies  how a sensor is analysed; None: each window alone
+    energies  analysis of a sensor; None: every window alone
     """
     sensed = [sensor_rows(source, curves, groups, energies) for source in cover.sources]
     return [with_models(cover, [rows[i] for rows in sensed], groups[i]) for i in range(len(groups))]
@@ -84,7 +84,7 @@ def sensor_rows(
 ) -> list[Row]:
     """The row of a sensor in the table of each group of windows.
 
-    A sensor that gave nothing in any window leaves a missing part with a range.
+    A sensor without readings in all windows leaves a missing part with a range.
     """
     rows = []
     energies = energies or _checked(lacks(source, curves))
@@ -97,14 +97,14 @@ def sensor_rows(
 
 
 def lacks(source: Source, curves: CurveOf) -> tuple[Lack, ...]:
-    """Energy that the counter lacks by the power readings of its device."""
+    """Energy missing in the counter, compared with the power readings of its device."""
     counter = curves.get(source.channel.id)
     check = curves.get(source.check.id) if source.check else None
     return counter_jumps.lacks(counter, check) if counter and check else ()
 
 
 def _checked(lacking: Sequence[Lack]) -> Energies:
-    """Energies of each window alone, held against the power readings of the same device."""
+    """Energies of each window alone, checked against the power readings of the same device."""
 
     def energies(
         source: Source, curves: CurveOf, windows: Sequence[Window], /
@@ -128,9 +128,7 @@ def _energies(curve: Curve | None, windows: Sequence[Window]) -> tuple[WindowEne
 def in_place_of_lost(
     counter: Sequence[WindowEnergy], power: Sequence[WindowEnergy]
 ) -> tuple[WindowEnergy, ...]:
-    """The power readings stand in for windows in which the counter was lost, with the doubt that it
-    was.
-    """
+    """Replace windows with a lost counter by the power readings, with a doubt about the loss."""
     return tuple(
         other._replace(doubts=(*mine.doubts, *other.doubts))
         if mine.lost and not other.lost
@@ -151,14 +149,16 @@ def _sensed(source: Source, cells: Sequence[WindowEnergy], windows: Sequence[Win
 
 
 def _down_to_nothing(cell: WindowEnergy, place: Place) -> WindowEnergy:
-    """The energy of a counter that may repeat another counter: it may be no energy beside that."""
+    """The energy of a counter that may repeat another counter: beside the other counter, the energy
+    may be zero.
+    """
     if not cell.energy_j:
         return cell
     return cell._replace(effects=(*cell.effects, bound("same-register", -cell.energy_j, place)))
 
 
 def _scale_rel(channel: Channel) -> tuple[Effect, ...]:
-    """The error of the sensor's own scale, and that of the meter it was calibrated against."""
+    """The error of the sensor's own scale, and the error of the calibrating meter."""
     gain = channel.gain
     own = effect(
         scale_kind(channel),
@@ -205,7 +205,7 @@ def _modelled(model: Model, windows: Sequence[Window]) -> Row:
     if part.state == "missing":
         return Row(part, _upper_bounds("missing", part, place, windows), ())
     # Half of the range's variance belongs to the installed hardware and is the same in every run on
-    # the machine; the other half belongs to the load.
+    # the machine; the rest belongs to the load.
     half_w = (high - low) / 2 / math.sqrt(2.0)
     cells = []
     for window in windows:
@@ -229,7 +229,8 @@ def _upper_bounds(
 def mean_effects(cells: Sequence[WindowEnergy]) -> tuple[Effect, ...]:
     """The common effects of a mean over windows.
 
-    Effects with the same name and key add linearly, for they are the same error in every window.
+    Effects with the same name and key add linearly, because they are the same error in every
+    window.
     """
     means: dict[tuple[str, Distribution, str | None], Effect] = {}
     for cell in cells:

@@ -23,14 +23,14 @@ from energybench.model import Doubt
 _DISAGREE = 0.02
 _SIGMAS = 3.0
 _LEVEL = 0.9973  # of a normal distribution within 3 standard deviations
-# Windows from which on the scatter of the difference decides alone. A load in step that is seen
-# either high or low looks alike in n windows by chance in one case of 2^(n-1), and such loads are
-# rare.
+# Least number of windows with which the scatter of the difference decides alone. A load in step,
+# seen either high or low, looks alike in n windows by chance in one case of 2^(n-1), and such loads
+# are rare.
 _ENOUGH_WINDOWS = 8
 
 
 class _Group(NamedTuple):
-    """Windows that are judged together.
+    """Windows judged together.
 
     joules    shape [n, 2]: energy by the counter and by the power readings
     larger_j  shape [n]: the larger of the two
@@ -90,7 +90,7 @@ def _group(
 def _disagreement_rel(
     group: _Group, counter: Sequence[WindowEnergy], power: Sequence[WindowEnergy]
 ) -> float | None:
-    """(power integral − counter) over the larger of the two; None if the two agree."""
+    """(power integral − counter) over the larger value; None if the two agree."""
     apart_j = group.joules[:, 1] - group.joules[:, 0]
     total_j, n = float(group.larger_j.sum()), len(group.windows)
     counter, power = [counter[i] for i in group.windows], [power[i] for i in group.windows]
@@ -128,7 +128,7 @@ def _u_windows_j(counter: Sequence[WindowEnergy], power: Sequence[WindowEnergy])
 
 
 def _u_common_j(power: Sequence[WindowEnergy]) -> float:
-    """Standard uncertainty from effects that the windows share, which add up linearly, J."""
+    """Standard uncertainty from common effects of the windows, which add up linearly, J."""
     return sum(math.sqrt(sum(effect.u**2 for effect in cell.common)) for cell in power)
 
 

@@ -20,16 +20,17 @@ from energybench.analysis.uncertainty.effects import bound
 from energybench.model import Doubt, Window
 from energybench.units import show_value
 
-# Points on either side whose differences show a step between the two sensors, and how many standard
-# uncertainties a step has to be. Few points show a step between two edges of the load, and their
-# scatter is known badly: with 5 degrees of freedom, 8 are exceeded in one case of 2000.
+# (points, factor): points on either side whose differences show a step between the two sensors, and
+# the least size of a step in standard uncertainties. Few points show a step between two edges of
+# the load, but their scatter is uncertain: with 5 degrees of freedom, 8 is exceeded in one case of
+# 2000.
 _POINTS = ((10, 5.0), (4, 8.0))
-# Most that either sensor may show a step of the load late, s: as `unseen_doubts` tries lags.
+# Longest delay of a step of the load in either sensor, s, like the lags in `unseen_doubts`.
 _LAG_S = 0.15
-# Intervals that are looked at, those that lack most; and the number of steps back from which on the
-# two sensors usually differ so much.
+# Number of examined intervals with the largest lack; and the greatest number of steps back. With
+# more steps, the two sensors usually differ this much.
 _LARGEST, _MOST = 20, 3
-# Less than this share of the energy of a window changes no result.
+# A smaller share of a window's energy changes no result.
 _MATTERS = 2e-3
 
 
@@ -42,8 +43,8 @@ class Lack(NamedTuple):
 
 
 def lacks(counter: Curve, witness: Curve) -> tuple[Lack, ...]:
-    """Intervals of the counter in which it shows less energy than the witness, for good, by more
-    than both differ around them and than steps of the load near by explain.
+    """Intervals with a lasting lack of energy in the counter compared with the witness, larger than
+    the scatter around the interval and than the effect of nearby steps of the load.
     """
     within = (counter.t_s >= witness.t_s[0]) & (counter.t_s <= witness.t_s[-1])
     t_s, counted_j = counter.t_s[within], counter.energy_j[within]
@@ -54,7 +55,7 @@ def lacks(counter: Curve, witness: Curve) -> tuple[Lack, ...]:
     apart_j = np.interp(t_s, witness.t_s, witness.energy_j) - counted_j
     lacking_j = np.diff(apart_j)
     largest = np.argsort(lacking_j)[-_LARGEST:]
-    found: list[Lack] = []
+    jumps: list[Lack] = []
     for i in sorted(largest[lacking_j[largest] > 0].tolist()):
         late_s = float(fuzz_s[i] + fuzz_s[i + 1])
         explained_j = _explained_j(counter, witness, float(t_s[i]), float(t_s[i + 1]), late_s)
@@ -67,8 +68,8 @@ def lacks(counter: Curve, witness: Curve) -> tuple[Lack, ...]:
             and step.joules > times * step.u_j + explained_j
         ]
         if steps_j:
-            found.append(Lack(float(t_s[i]), float(t_s[i + 1]), max(steps_j)))
-    return tuple(found) if len(found) <= _MOST else ()
+            jumps.append(Lack(float(t_s[i]), float(t_s[i + 1]), max(steps_j)))
+    return tuple(jumps) if len(jumps) <= _MOST else ()
 
 
 class _Step(NamedTuple):
@@ -79,8 +80,8 @@ class _Step(NamedTuple):
 
 
 def _step(t_s: Floats, apart_j: Floats, i: int, points: int) -> _Step | None:
-    """The step between points i and i + 1, beside a slope, for the gains of the two may differ;
-    None if there are too few points.
+    """The step between points i and i + 1, beside a slope, because the gains of the two sensors may
+    differ; None if there are too few points.
     """
     low, high = i + 1 - points, i + 1 + points
     if low < 0 or high > t_s.size:
@@ -99,13 +100,13 @@ def _step(t_s: Floats, apart_j: Floats, i: int, points: int) -> _Step | None:
 def _explained_j(
     counter: Curve, witness: Curve, start_s: float, end_s: float, late_s: float
 ) -> float:
-    """Energy by which the two may differ there: a step of the load that they show at different
-    times, updates of the counter at other times than thought, what a part-time sensor does not see
-    of one period, and whole counts.
+    """Energy by which the two sensors may differ there: a step of the load shown at different
+    times, wrong times of the counter's updates, unseen power of a part-time sensor in a period, and
+    whole counts.
 
     late_s  half-width of the error of the time between the two updates
     """
-    # both sensors of one device publish about as often
+    # both sensors of a device publish about equally often
     period_s = witness.period_s + min(witness.late_s, counter.period_s)
     reach_s = period_s + witness.window_s + _LAG_S
     first = max(int(np.searchsorted(witness.t_s, start_s - reach_s)) - 1, 0)
@@ -128,8 +129,8 @@ def widened(
     found: Sequence[Lack],
     place: Place,
 ) -> tuple[WindowEnergy, ...]:
-    """The energies of the windows, each with the energy that the counter lacks as a bound upward
-    and a doubt.
+    """The energies of the windows. The energy that the counter lacks becomes a bound upward and a
+    doubt.
     """
     return tuple(
         _widened(cell, window, found, place) for cell, window in zip(cells, windows, strict=True)

@@ -1,7 +1,7 @@
-"""The effect of a lag that is not known exactly, and the lag that the edges of a window show.
+"""The effect of a lag with an uncertainty, and the lag that the edges of a window show.
 
-A counter that lags by δ shows at t the energy of t − δ. A window from s to e is then off by
-δ·(P(e) − P(s)), with the powers just before the edges for δ > 0 and just after them for δ < 0.
+A counter that lags by δ shows at t the energy of t − δ. A window from s to e is then wrong by
+δ·(P(e) − P(s)), with the powers just before the edges for δ > 0 and just after the edges for δ < 0.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ import numpy as np
 from energybench.analysis.arrays import Floats
 from energybench.analysis.traces.curve import Curve
 
-# Time after an edge in which a late step is looked for, s: the largest lag of a board that was seen
-# is below 0.1 s (calibrating/window_fit.py), and the bursts end 0.22 s after an edge.
+# Time after an edge for the search of a late step, s: the largest lag seen on a board is below 0.1
+# s (calibrating/window_fit.py), and the bursts end 0.22 s after an edge.
 _REACH_S = 0.2
 # The levels before and after a step are flat if they change by less than this share of the step.
 _FLAT = 0.2
-# The load leaves a level by at least this share of the power, or the change is noise or a drift.
+# A smaller change than this share of the power is noise or a drift, not a step.
 _STEP = 0.2
-# Updates on either side whose mean power is a level: two, and of a fast counter as many as last
-# this long, s, because polls every 5 ms place each of its ticks badly.
+# Updates on either side whose mean power is a level: two updates, and for a fast counter the
+# updates within this time, s, because polls every 5 ms place its ticks badly.
 _LEVEL, _LEVEL_S = 2, 0.1
 
 
@@ -34,7 +34,7 @@ def step_between_edges_w(curve: Curve, start_s: float, end_s: float) -> float:
     largest = curve.t_s.size - 2
 
     def beside_w(segment: int, side: int) -> float:
-        """Over half a period at least: ticks that were placed close together tell no power."""
+        """Mean over at least half a period: ticks placed close together give no reliable power."""
         low = min(max(segment + side, 0), largest)
         high = low + 1
         while curve.t_s[high] - curve.t_s[low] < curve.period_s / 2:
@@ -46,7 +46,7 @@ def step_between_edges_w(curve: Curve, start_s: float, end_s: float) -> float:
                 break
         return curve.between_w(low, high)
 
-    # A lag that is too large by δ and one that is too small have opposite signs.
+    # Too large and too small a lag have errors of opposite sign.
     before_w = beside_w(last, -1) - beside_w(first, -1)
     after_w = beside_w(first, 1) - beside_w(last, 1)
     return max(before_w, -after_w, key=abs)
@@ -56,8 +56,8 @@ def lag_u_s(curve: Curve, start_s: float, end_s: float) -> float:
     """Standard uncertainty of the lag of a sensor in this window, s.
 
     The prior is half a period on either side, and grows with a period that is longer than stated. A
-    counter or a part-time sensor that shows both edges of the work late by more than that has a lag
-    that large.
+    counter or a part-time sensor that shows both edges of the work later than the prior allows has
+    a lag of this size.
     """
     channel = curve.channel
     if channel.timing != "prior" or not shows_lag(curve):
@@ -70,9 +70,9 @@ def lag_u_s(curve: Curve, start_s: float, end_s: float) -> float:
 
 
 def longest_period_s(curve: Curve, edges: Sequence[tuple[float, float]]) -> float:
-    """The longest update period that the readings allow, s. If they do not show their period, the
-    delays with which they show steps at the edges of the work limit it, if steps are seen there: a
-    step waits for half a period on average.
+    """The longest update period that the readings allow, s. If the readings do not show their
+    period, the delays of steps at the edges of the work limit the period, because a step waits for
+    half a period on average.
 
     edges  starts and ends of windows
     """
@@ -93,10 +93,10 @@ def shows_lag(curve: Curve) -> bool:
 
 
 def apparent_lag_s(curve: Curve, start_s: float, end_s: float) -> float:
-    """The time by which a sensor shows both edges of the work late, s; 0 if it does not.
+    """The time by which a sensor shows both edges of the work late, s; 0 without such a delay.
 
-    Work may begin some time after its window, and power may last some time beyond it. Only a delay
-    at both edges is a sign of a lag, and the smaller of the two is taken.
+    Work may begin some time after its window, and power may last some time beyond the window. Only
+    a delay at both edges is a sign of a lag, and the smaller delay is taken.
     """
     delays_s = edge_delays_s(curve, start_s, end_s)
     if len(delays_s) < 2:
@@ -107,8 +107,8 @@ def apparent_lag_s(curve: Curve, start_s: float, end_s: float) -> float:
 
 
 def edge_delays_s(curve: Curve, start_s: float, end_s: float) -> tuple[float, ...]:
-    """Times after the edges of the window at which the load stepped, s; of the edges alone whose
-    step is seen.
+    """Delays of the load's steps after the edges of the window, s; only of edges with a visible
+    step.
     """
     half = 1
     if curve.period_s:
@@ -121,7 +121,7 @@ def edge_delays_s(curve: Curve, start_s: float, end_s: float) -> tuple[float, ..
 
 
 def _start_step_s(curve: Curve, start_s: float, half: int) -> float | None:
-    """Time of the step from the level before the work; None if no such step is seen."""
+    """Time of the step from the level before the work; None without a visible step."""
     step_s = _between_levels_s(curve, start_s, half)
     if step_s is None:
         step_s = _departure_s(curve.t_s, curve.energy_j, start_s, start_s + _REACH_S, half)
@@ -129,7 +129,7 @@ def _start_step_s(curve: Curve, start_s: float, half: int) -> float | None:
 
 
 def _end_step_s(curve: Curve, end_s: float, half: int) -> float | None:
-    """Time of the step to the level after the work; None if no such step is seen."""
+    """Time of the step to the level after the work; None without a visible step."""
     step_s = _between_levels_s(curve, end_s, half)
     if step_s is None:
         # Backward in time, the load departs from the level after the work.
@@ -137,17 +137,17 @@ def _end_step_s(curve: Curve, end_s: float, half: int) -> float | None:
         backward_s = _departure_s(times, joules, -end_s - _REACH_S, -end_s, half)
         step_s = None if backward_s is None else -backward_s
     if step_s is None:
-        # The readings may end before they show the level after the work.
+        # The readings may end before the level after the work.
         step_s = _departure_s(curve.t_s, curve.energy_j, end_s, end_s + _REACH_S, half)
     return step_s
 
 
 def _between_levels_s(curve: Curve, edge_s: float, half: int) -> float | None:
-    """Time at which the load stepped from one level to another near an edge; None if no such step
-    is seen.
+    """Time at which the load stepped from one level to another near an edge; None without a visible
+    step.
 
-    The energy between a tick before the edge and a tick beyond the reach is that of the first level
-    up to the step and of the second level from there on.
+    The energy between a tick before the edge and a tick beyond the reach is the energy of the first
+    level up to the step, plus the energy of the second level from the step on.
 
     half  number of updates in each half of a level
     """
@@ -156,7 +156,7 @@ def _between_levels_s(curve: Curve, edge_s: float, half: int) -> float | None:
     high = int(np.searchsorted(times, edge_s + _REACH_S))
     if low < 2 * half or high + 2 * half >= times.size:
         return None
-    # Each level in two halves, which differ by little if the level is flat.
+    # Check each level in two halves, which differ by little if the level is flat.
     before = _mean_powers_w(times, joules, (low - 2 * half, low - half, low))
     after = _mean_powers_w(times, joules, (high, high + half, high + 2 * half))
     before_w, after_w = float(before.mean()), float(after.mean())
@@ -171,8 +171,8 @@ def _between_levels_s(curve: Curve, edge_s: float, half: int) -> float | None:
 def _departure_s(
     times: Floats, joules: Floats, from_s: float, until_s: float, half: int
 ) -> float | None:
-    """Time at which the load left a flat level, between two times; None if it did not, or if the
-    level before is not flat. The load may do anything afterwards.
+    """Time between two limits at which the load left a flat level; None if the load stayed, or if
+    the level before is not flat. The later load is arbitrary.
 
     half  number of updates in each half of the level
     """

@@ -14,20 +14,20 @@ from energybench.model import Doubt, Effect, Estimate, Idle, Window
 
 BEFORE = "before the work, no context held, sensors polled"
 AFTER = "after the work, no context held, sensors polled"
-# A change of idle power that matters for net energy, whatever its cause: meters of the loosest
-# level of EE HPC WG are accurate to 5 %.
+# A change of idle power that matters for net energy, from any cause: meters of the loosest level of
+# EE HPC WG are accurate to 5 %.
 _DRIFTED = 0.05
 # A change of more than this many standard uncertainties is real, and a real change matters from 1 %
-# on, the accuracy that the strictest level of EE HPC WG asks of a meter.
+# on, the accuracy required of a meter by the strictest level of EE HPC WG.
 _CERTAIN = 3.0
 _MATTERS = 0.01
 
 
 class Phase(NamedTuple):
-    """Idle power in one window.
+    """Idle power in a window.
 
     random  effects of this window alone
-    common  effects that other windows share
+    common  effects shared with other windows
     """
 
     window: Window
@@ -41,7 +41,7 @@ class Phase(NamedTuple):
 
 
 def idles(phases: Sequence[Phase]) -> tuple[Idle, ...]:
-    """Each phase with an interval of its own."""
+    """The phases with their own intervals."""
     return tuple(
         Idle(
             state=phase.state,
@@ -56,8 +56,8 @@ def idles(phases: Sequence[Phase]) -> tuple[Idle, ...]:
 def power(phases: Sequence[Phase], session: str | None) -> Estimate | None:
     """Mean power of the phases; None without a phase.
 
-    While the work ran, the idle power was somewhere between the phases. The difference is one
-    effect, the same for every window that uses the idle power. Interleaved runs of one session were
+    While the work ran, the idle power was somewhere between the phases. The difference is a single
+    effect, the same for every window that uses the idle power. Interleaved runs of a session were
     idle at the same times and share the effect.
     """
     if not phases:
@@ -80,7 +80,7 @@ def power(phases: Sequence[Phase], session: str | None) -> Estimate | None:
 
 
 def state(phases: Sequence[Phase]) -> str | None:
-    """In words, the phases from which the mean comes; None without a phase."""
+    """In words, the phases behind the mean; None without a phase."""
     states = list(dict.fromkeys(phase.state for phase in phases))
     if states == [BEFORE, AFTER]:
         return "before and " + AFTER

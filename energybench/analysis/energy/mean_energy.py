@@ -1,4 +1,4 @@
-"""Mean energy of windows as an estimate: their scatter, and the effects that all windows share."""
+"""Mean energy of windows as an estimate: the scatter of the windows, and their common effects."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def gross(rows: Sequence[Row], n: int) -> Estimate | None:
 
 
 def common(rows: Sequence[Row], complete: Sequence[int]) -> tuple[Effect, ...]:
-    """Effects that all windows share: scales, lags, models, bounds.
+    """Effects shared by all windows: scales, lags, models, bounds.
 
-    The number of windows does not shrink them.
+    The number of windows does not shrink these effects.
 
     complete  indices of the windows in which every part was measured
     """
@@ -46,8 +46,9 @@ def common(rows: Sequence[Row], complete: Sequence[int]) -> tuple[Effect, ...]:
 def single(rows: Sequence[Row], complete: Sequence[int]) -> tuple[Effect, ...]:
     """Modelled effects of the mean of a few windows that differ from window to window.
 
-    Of a single window: all of them, for it has no scatter. Of fewer than eight windows: power that
-    a part-time sensor did not see, for their scatter may be small by chance. Of more windows: none.
+    Of a single window: all such effects, because a single window has no scatter. Of fewer than
+    eight windows: power unseen by a part-time sensor, because the scatter may be small by chance.
+    Of more windows: none.
     """
     n = len(complete)
     if n == 1:
@@ -66,9 +67,9 @@ def single(rows: Sequence[Row], complete: Sequence[int]) -> tuple[Effect, ...]:
 def mean(values: Sequence[float], common: Sequence[Effect], single: Sequence[Effect]) -> Estimate:
     """Mean of windows, with their scatter and the common effects.
 
-    single  modelled effects that differ from window to window, as `single` gives them; they stand
-            in for the scatter of a single value, and count beside the scatter of a few values as
-            far as they reach beyond it
+    single  modelled effects that differ from window to window, from `single`. The effects replace
+            the scatter of a single value. Beside the scatter of a few values, they count as far as
+            they reach beyond the scatter
     """
     scatter = scatter_effect(values)
     random = tuple(single)

@@ -1,4 +1,4 @@
-"""Stretches of time without a reading of a sensor that was read before and after."""
+"""Stretches of time without a reading of a sensor that has readings before and after."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HOLE_S, _UPDATES = 0.5, 3
 
 
 def longest_s(curve: Curve) -> float:
-    """The longest stretch between two readings that is no hole, s."""
+    """The longest stretch between two readings that is not a hole, s."""
     return max(HOLE_S, _UPDATES * curve.period_s)
 
 
@@ -32,8 +32,8 @@ def holes(curve: Curve, start_s: float, end_s: float) -> list[tuple[float, float
 
 
 def frozen_readings(curve: Curve) -> list[tuple[float, float]]:
-    """Start and end of each time between readings of a power sensor in which it showed one value
-    only. Of a counter such a time is not a hole.
+    """Start and end of each time between readings of a power sensor in which the sensor showed a
+    single value. For a counter such a time is not a hole.
     """
     if curve.channel.kind != "power":
         return []
@@ -45,8 +45,8 @@ def frozen_readings(curve: Curve) -> list[tuple[float, float]]:
 
 
 def unread_power(curve: Curve, start_s: float, end_s: float) -> tuple[Effect, ...]:
-    """Bounds on the energy of a power sensor in its holes: no reading tells the power, which lies
-    between nothing and the largest power of the device. A counter counts through a hole.
+    """Bounds on the energy of a power sensor in its holes: the unknown power lies between nothing
+    and the largest power of the device. A counter counts through a hole.
     """
     channel = curve.channel
     if channel.kind != "power" or channel.quality != "measured":

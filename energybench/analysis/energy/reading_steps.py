@@ -1,5 +1,5 @@
-"""Power readings in steps: an error that readings of a steady load share, so that it does not
-average out.
+"""Power readings in steps: a common error of the readings of a steady load, which does not average
+out.
 """
 
 from __future__ import annotations
@@ -12,18 +12,19 @@ from energybench.analysis.traces.curve import Curve
 from energybench.analysis.uncertainty.effect_kinds import place_of
 from energybench.analysis.uncertainty.effects import bound, rectangular
 from energybench.model import Channel, Effect
+from energybench.units import short_figure
 
 # Half a step below this share of the power changes no interval visibly.
 _NEGLIGIBLE_REL = 1e-4
 
 
 def rounding(curve: Curve, start_s: float, end_s: float) -> tuple[Effect, ...]:
-    """Energy between two times that the steps of the readings hide.
+    """Energy between two times hidden by the steps of the readings.
 
-    A rounded reading is off by up to half a step (GUM F.2.2.1). All readings of the same value are
-    taken to err alike, readings of different values independently: a load that crosses many steps
-    averages the error. Readings that are cut off are too low by half a step more, on average,
-    whatever the load does. Nothing shows which of the two a sensor does, so that this is a bound.
+    A rounded reading is wrong by up to half a step (GUM F.2.2.1). Readings of the same value are
+    assumed to err alike, readings of different values independently: a load that crosses many steps
+    averages the error. Truncated readings are too low by a further half step, on average, for any
+    load. Nothing shows whether a sensor rounds or truncates, so the error is a bound.
     """
     step_w = reading_step_w(curve.channel)
     mean_w = (curve.at(end_s) - curve.at(start_s)) / (end_s - start_s) if end_s > start_s else 0.0
@@ -38,7 +39,7 @@ def rounding(curve: Curve, start_s: float, end_s: float) -> tuple[Effect, ...]:
         _, counts = np.unique(np.round(watts / step_w), return_counts=True)
         together = math.sqrt(float(np.sum((counts / watts.size) ** 2)))
     half_j = step_w / 2 * (end_s - start_s)
-    place, words = place_of(curve.channel), f"{step_w:.3g} W"
+    place, words = place_of(curve.channel), f"{short_figure(step_w)} W"
     return (
         rectangular("rounding", half_j * together, place, detail=words),
         bound(

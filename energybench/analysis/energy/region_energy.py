@@ -1,4 +1,4 @@
-"""Energy of one channel in each occurrence of a region.
+"""Energy of a channel in each occurrence of a region.
 
 A region may come and go between two readings, many times in a run, and always at the same point of
 the work: the readings at its edges then err alike, and no number of occurrences shrinks the error.
@@ -23,19 +23,19 @@ from energybench.model import Window
 
 Places = npt.NDArray[np.intp]
 
-# Effects of the edges of a window alone, in place of which the limits stand.
+# Effects only of a window's edges, replaced by the limits.
 _OF_EDGES = frozenset({"window-edges", "load-at-edges"})
-# Effects of readings that one occurrence lacks, and the next one may have.
+# Effects of readings missing in an occurrence, but perhaps present in the next occurrence.
 _OF_READINGS = frozenset({"sensor-lost", "gap"})
-# An occurrence of at least this many segments of the curve is analysed as a window of its own, and
-# of very many occurrences this many at least.
+# An occurrence of at least this many segments of the curve is analysed as a separate window. Of
+# very many occurrences at least this number is analysed.
 _SEGMENTS = 2.0
 _MOST_ALONE = 1_000
 
 
 def energies(curve: Curve, windows: Sequence[Window]) -> tuple[WindowEnergy, ...]:
-    """One energy for each occurrence. The mean has the limits of all occurrences together; how the
-    energy is divided among them is interpolated.
+    """An energy for each occurrence. The mean has the limits of all occurrences together; the
+    energies of single occurrences are interpolated.
     """
     starts_s = np.array([window.start_s for window in windows])
     ends_s = np.array([window.end_s for window in windows])
@@ -57,9 +57,9 @@ def _analyse_alone(
     curve: Curve, windows: Sequence[Window], cells: list[WindowEnergy], long: Places, unread: Places
 ) -> None:
     """Give the occurrences the effects of the sensor, which the interpolated energies lack. Of very
-    many occurrences those in between have the effects of the one before.
+    many occurrences, an unanalysed occurrence has the effects of the occurrence before.
 
-    long, unread  places of the occurrences of either kind
+    long, unread  places of the long and of the unread occurrences
     """
     every = max(-(-long.size // _MOST_ALONE), 1)
     for i in {*long[::every].tolist(), *unread.tolist()}:
@@ -87,9 +87,7 @@ def _is_long(curve: Curve, starts_s: Floats, ends_s: Floats) -> Flags:
 
 
 def _is_unread(curve: Curve, starts_s: Floats, ends_s: Floats) -> Flags:
-    """Whether an occurrence lies in a time without readings, or with readings that are not
-    certain.
-    """
+    """Whether an occurrence lies in a time without readings, or with uncertain readings."""
     unread = (starts_s < curve.t_s[0]) | (ends_s > curve.t_s[-1])
     for span in curve.spans:
         unread |= (starts_s < span.end_s) & (ends_s > span.start_s)
@@ -102,15 +100,15 @@ def _without(kinds: Collection[str], cell: WindowEnergy) -> WindowEnergy:
 
 
 def _lost(cell: WindowEnergy) -> bool:
-    """Whether the sensor gave nothing at one end of the occurrence."""
+    """Whether the sensor gave no reading at an end of the occurrence."""
     return cell.energy_j is None or any(effect.kind == "sensor-lost" for effect in cell.effects)
 
 
 def _share(
     curve: Curve, cells: list[WindowEnergy], together: Sequence[int], sum_of: Shared
 ) -> None:
-    """Give the occurrences the energy of all of them together, each in its proportion, and an equal
-    part of the limits.
+    """Distribute the total energy over the occurrences in proportion, and the limits in equal
+    parts.
     """
     place, count = place_of(curve.channel), len(together)
     sum_j = sum(cells[i].energy_j or 0.0 for i in together)

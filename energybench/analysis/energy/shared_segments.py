@@ -1,12 +1,12 @@
 """Energy of many spans of time together, from a sensor with few readings among them.
 
-Between two points of its curve a sensor knows the energy, and not when it was spent. If only a part
-of a segment lies in the spans, they have between nothing and all of its energy, and never more than
-the device can draw: the energy in proportion to the time is a guess, whose limits are stated as
-limits. Spans that follow one another at once have all of the energy between their first edge and
-their last one, however short each of them is. If a whole segment on the inner side of an edge and
-one on the outer side show their powers, these tell how the segment between is divided, up to the
-energy that they do not explain.
+Between two points of its curve a sensor knows the energy, but not its distribution in time. If the
+spans cover a part of a segment, their energy lies between nothing and the energy of the segment,
+and never exceeds the maximum power of the device. The energy in proportion to the time is a guess;
+its limits are stated as limits. Consecutive spans without a gap contain all energy between the
+first and the last edge, however short the spans are. If a whole segment inside an edge and a whole
+segment outside the edge show their powers, these powers divide the segment at the edge, up to the
+energy that neither power explains.
 """
 
 from __future__ import annotations
@@ -19,18 +19,19 @@ from energybench.analysis.arrays import Flags, Floats
 from energybench.analysis.traces.curve import Curve
 from energybench.analysis.traces.plausible import limit_w
 
-# Spans less than this apart follow one another at once, s: leaving a block of a Python program and
-# entering the next one takes some 0.02 ms, and a garbage collection between them about 1 ms.
+# Spans with gaps below this time are consecutive, s: leaving a block of a Python program and
+# entering the next block takes some 0.02 ms, and a garbage collection between the blocks about 1
+# ms.
 _AT_ONCE_S = 1e-3
-# Of spans that overlap in time, at most this many are analysed together with the spans before and
-# after them; each further span is analysed alone.
+# Most layers of overlapping spans that are analysed together with the spans before and after;
+# further spans are analysed alone.
 _MOST_LAYERS = 8
 
 
 class Shared(NamedTuple):
     """Energy of the spans.
 
-    low_j, high_j  limits of the energy, whatever the load did within the segments
+    low_j, high_j  limits of the energy for any load within the segments
     edges_u_j      standard uncertainty from the times of the points, J
     """
 
@@ -49,10 +50,10 @@ class Shared(NamedTuple):
 
 
 def shared(curve: Curve, starts_s: Floats, ends_s: Floats) -> Shared:
-    """Energy of spans of time by the curve. Time that several spans hold counts in each.
+    """Energy of spans of time by the curve. Time in several spans counts in each span.
 
-    starts_s, ends_s  shape [n], not before the first point of the curve and not after the last one
-                      by more than its power there may be taken to go on
+    starts_s, ends_s  shape [n]; not before the first point of the curve, and not after the last
+                      point by more than the time for which the power may be taken to go on
     """
     order = np.argsort(starts_s, kind="stable")
     starts_s, ends_s = starts_s[order], ends_s[order]
@@ -66,7 +67,7 @@ def shared(curve: Curve, starts_s: Floats, ends_s: Floats) -> Shared:
 
 
 def _without_overlap(starts_s: Floats, ends_s: Floats) -> Flags:
-    """The first span, and each later one that begins when the one taken before is over."""
+    """The first span, and later spans that begin after the end of the last chosen span."""
     if (starts_s[1:] >= ends_s[:-1]).all():
         return np.ones(starts_s.size, dtype=np.bool_)
     mine = np.zeros(starts_s.size, dtype=np.bool_)
@@ -78,8 +79,8 @@ def _without_overlap(starts_s: Floats, ends_s: Floats) -> Flags:
 
 
 def _each_alone(curve: Curve, starts_s: Floats, ends_s: Floats) -> Shared:
-    """Energy of spans of which many hold the same time: between that of the segments inside each
-    and that of all segments that it touches.
+    """Energy of spans that overlap in many layers: between the energy of the segments inside a span
+    and the energy of all touched segments.
     """
     times_s, joules, fuzz_s = _points(curve, float(starts_s[0]), float(ends_s.max()))
     early_s = np.maximum.accumulate(times_s - fuzz_s)
@@ -107,7 +108,7 @@ def _each_alone(curve: Curve, starts_s: Floats, ends_s: Floats) -> Shared:
 
 
 def _unseen(curve: Curve) -> float:
-    """Share of each segment that the sensor does not see."""
+    """Unseen share of each segment."""
     return min(max(curve.may_miss, 0.0), 1.0)
 
 
@@ -121,7 +122,7 @@ class _Spans:
 
     @classmethod
     def stretches(cls, starts_s: Floats, ends_s: Floats) -> _Spans:
-        """Spans that follow one another at once as one."""
+        """Consecutive spans without a gap, joined."""
         apart = starts_s[1:] - ends_s[:-1] > _AT_ONCE_S
         return cls(
             starts_s[np.concatenate(([True], apart))], ends_s[np.concatenate((apart, [True]))]
@@ -136,18 +137,17 @@ class _Segments(NamedTuple):
     """Segments of a curve beside the spans; every array has the shape [number of segments].
 
     limit_w           largest power of the device
-    unseen            share of each segment that the sensor does not see
+    unseen            unseen share of each segment
     joules            energy, J
-    slack_j           by which that may be wrong, J
+    slack_j           uncertainty of the energy, J
     low_s, high_s     edges
     fuzz_low_s, fuzz_high_s
-                      by how much an edge may be wrong, s; half of the time over which a power is a
-                      mean counts too
+                      uncertainty of an edge, s; includes half of the averaging time of a power
     inside_s          time in the spans
     inside_most_s, outside_most_s
                       at most, for the edges may be wrong: time in the spans, and outside
-    stretch_s         time in stretches of spans that follow one another at once
-    outer, inner      segments that lie outside of all stretches, and inside of one
+    stretch_s         time in stretches of consecutive spans
+    outer, inner      segments outside of all stretches, and segments inside a stretch
     unread            segments beyond the readings, whose energy is a guess
     """
 
@@ -215,16 +215,16 @@ class _Segments(NamedTuple):
         return Shared(float(value_j.sum()), float(low_j.sum()), float(high_j.sum()), edges_u_j)
 
     def _limits(self) -> tuple[Floats, Floats]:
-        """Least and largest energy of the spans in each segment, whatever the load did."""
+        """Least and largest energy of the spans in each segment, for any load."""
         least_j, most_j = self.joules - self.slack_j, self.joules + self.slack_j
-        # what a part-time sensor does not see may be nothing, or the largest power
+        # unseen power of a part-time sensor may be zero or the largest power
         least_j = least_j * (1 - self.unseen)
         most_j = most_j * (1 - self.unseen) + self.unseen * self.limit_w * self.lengths_s
         least_j = np.where(self.unread, 0.0, least_j)
         most_j = np.where(self.unread, self.limit_w * self.lengths_s, most_j)
         low_j = np.maximum(least_j - self.limit_w * self.outside_most_s, 0.0)
         high_j = np.minimum(most_j, self.limit_w * self.inside_most_s)
-        # inside a stretch all but the time between its spans is theirs
+        # inside a stretch, only the time between its spans is not in a span
         between_s = np.maximum(self.stretch_s - self.inside_s, 0.0)
         low_j = np.where(self.inner, np.maximum(self.joules - self.limit_w * between_s, 0.0), low_j)
         high_j = np.where(self.inner, self.joules, high_j)
@@ -234,7 +234,7 @@ class _Segments(NamedTuple):
 
     def _divided(self, first: int, last: int, low_j: Floats, high_j: Floats) -> Shared | None:
         """Energy of the spans in the segments first ≤ i < last, around a single edge of a stretch,
-        from the powers on either side. None if these are not known.
+        from the powers on either side. None if a power is unknown.
         """
         before, after = first - 1, last
         if before < 0 or after >= self.joules.size or self.unread[first:last].any():
@@ -249,7 +249,7 @@ class _Segments(NamedTuple):
         if count != 1:
             return None
 
-        # What both powers explain, and the rest, which may lie on either side of the edge.
+        # Energy explained by both powers, and the rest, which may lie on either side of the edge.
         inner, outer = (after, before) if rising else (before, after)
         inner_w = self.joules[inner] / self.lengths_s[inner]
         outer_w = self.joules[outer] / self.lengths_s[outer]
@@ -274,7 +274,7 @@ class _Segments(NamedTuple):
 
 def _points(curve: Curve, start_s: float, end_s: float) -> tuple[Floats, Floats, Floats]:
     """Times, energies and fuzziness of the points from two before the first span to two after the
-    last one. Beyond the ends of the curve its last power goes on.
+    last span. Beyond the ends of the curve the last power goes on.
     """
     first = max(int(np.searchsorted(curve.t_s, start_s)) - 3, 0)
     last = int(np.searchsorted(curve.t_s, end_s, side="right")) + 3
@@ -297,7 +297,7 @@ def _points(curve: Curve, start_s: float, end_s: float) -> tuple[Floats, Floats,
 
 
 def _runs(flags: Flags) -> list[tuple[int, int]]:
-    """First place and the place after the last one of each run of True."""
+    """Start and end (exclusive) of each run of True."""
     steps = np.diff(np.concatenate(([0], flags.astype(np.int8), [0])))
     firsts, lasts = np.flatnonzero(steps == 1), np.flatnonzero(steps == -1)
     return list(zip(firsts.tolist(), lasts.tolist(), strict=True))

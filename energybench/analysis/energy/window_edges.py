@@ -1,9 +1,9 @@
 """Energy at the edges of a window, which fall between two updates of the sensor.
 
-The edge of a window is most often the begin or the end of the work, so that the load steps there.
-Linear interpolation would lose up to period·ΔP/4 of the window at either end, always to the same
-side, and no repeat would show the loss. The functions below therefore ask where the load stepped,
-and how large the error is if it stepped elsewhere.
+The edge of a window is most often the begin or the end of the work, so that the load steps at the
+edge. Linear interpolation would lose up to period·ΔP/4 of the window at either end, always to the
+same side, and no repeat would show the loss. The functions below therefore estimate the time of the
+step, and the error for a step at a different time.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from energybench.analysis.energy.edge import PLATEAU, SOFT, Edge, Side
 from energybench.analysis.traces.curve import Curve
 
 # Linear interpolation of a step is wrong by at most period·ΔP/4; as a rectangular distribution,
-# 1/√3 of that.
+# 1/√3 of the maximum.
 _LINEAR = 1 / (4 * math.sqrt(3.0))
-# A wave of root mean square r within one period T changes the energy at an edge by at most r·T/4
-# (a square wave of that period), and by r·T/10 on average. A load in step with the sensor does so
-# alike in each repeat.
+# A wave of root mean square r within a period T changes the energy at an edge by at most r·T/4 (a
+# square wave of period T), and by r·T/10 on average. A load in step with the sensor has the same
+# effect in each repeat.
 _ROUGH = 0.15
-# Two updates that are further apart than this many periods enclose a gap, which may contain more
-# than a single step. Below the second number, one update was missed.
+# Two updates further apart than this many periods enclose a gap, which may contain more than a
+# single step. Below the second number, one update was missed.
 _LONG, _TWO = 1.5, 2.5
-# Fewer updates inside a window than this do not show which powers the load has.
+# Fewer updates inside a window do not show the powers of the load.
 _FEW = 3
 
 
@@ -56,8 +56,8 @@ class _Segment(NamedTuple):
     mean_w, before_w, after_w      mean power of the segment and of its neighbours
     rough_before_w, rough_after_w  change of the mean power beyond each neighbour
     neighbour_before, neighbour_after
-                                   False if the curve has no segment before, or after, this one: the
-                                   power of the segment itself then stands in
+                                   False if the curve has no segment before, or after: the power of
+                                   the segment itself then stands in
     """
 
     low_s: float
@@ -177,21 +177,21 @@ def _interpolated(curve: Curve, segment: _Segment, t: float) -> _Value:
 def _beyond(curve: Curve, segment: _Segment, t: float, inside_w: Floats) -> _Value:
     """Before the first tick or after the last one, the last power goes on.
 
-    The true power of that time may be any power that was seen inside the window or beside the edge.
+    The true power in the time beyond may be any power seen inside the window or beside the edge.
     """
     beyond_s = max(segment.low_s - t, t - segment.high_s)
     powers = np.concatenate((inside_w, [segment.before_w, segment.mean_w, segment.after_w]))
     away_w = float(np.abs(powers - segment.mean_w).max())
     if inside_w.size < _FEW:
-        # Too few updates to show which powers the load has.
+        # Too few updates to show the powers of the load.
         away_w = max(away_w, segment.mean_w)
     shape_j = away_w * beyond_s / math.sqrt(3.0) + segment.swing_w * segment.length_s * _LINEAR
     return _Value(curve.at(t), segment.mean_w, segment.fuzz_s, shape_j)
 
 
 def _in_gap(curve: Curve, segment: _Segment, t: float) -> _Value:
-    """In a gap the energy is known, but not the time at which it was spent. Where one update was
-    missed between two steady powers, a single step is the best guess.
+    """In a gap the energy is known, but not its distribution in time. If a single update was missed
+    between two steady powers, a single step is the best guess.
     """
     share = (t - segment.low_s) / segment.length_s
     shape_j = segment.mean_w * segment.length_s * math.sqrt(share * (1 - share) / 3.0)
@@ -233,9 +233,7 @@ def _steady_beside(segment: _Segment) -> bool:
 
 
 def _peak(segment: _Segment, t: float, side: Side) -> _Value:
-    """A peak on a steady power: the energy of the peak is known, but not on which side of the edge
-    it was spent.
-    """
+    """A peak on a steady power: the energy of the peak is known, but not its side of the edge."""
     level_w = segment.before_w if side == "start" else segment.after_w
     share = (t - segment.low_s) / segment.length_s
     peak_j = (segment.mean_w - level_w) * segment.length_s
@@ -258,7 +256,7 @@ def _stepped(segment: _Segment, t: float, step_s: float) -> _Value:
 
 
 def _single_step(segment: _Segment) -> float | None:
-    """Time of the single step between two plateaus; None if there is no such step."""
+    """Time of the single step between two plateaus; None without such a step."""
     jump_w = segment.after_w - segment.before_w
     rough_w = max(segment.rough_before_w, segment.rough_after_w)
     if not jump_w or rough_w > PLATEAU * abs(jump_w):

@@ -1,9 +1,9 @@
 """Energy of one channel in one window, from the channel's curve, with the effects of the window.
 
-Effects drawn anew in each window (how the edges fell between the sensor's ticks, power that the
-sensor did not see) enter as a model for a single repeat; with several repeats the scatter contains
-them. Effects common to all windows (lag, a lost sensor, a counter and a power reading that
-disagree) change every repeat alike and do not shrink with the number of repeats.
+Effects drawn anew in each window (position of the edges between the sensor's ticks, power unseen by
+the sensor) enter as a model for a single repeat; with several repeats the scatter contains them.
+Effects common to all windows (lag, a lost sensor, a counter that disagrees with a power reading)
+change every repeat alike and do not shrink with the number of repeats.
 """
 
 from __future__ import annotations
@@ -28,18 +28,19 @@ from energybench.analysis.uncertainty.effects import bound, normal, rectangular
 from energybench.model import Channel, Doubt, Effect, EffectKind, Window
 
 # Share of an edge's uncertainty that comes from the shape of the load and is alike at every edge,
-# as `energybench simulate` finds it for loads of one shape.
+# as `energybench simulate` finds for loads of equal shape.
 _ALIKE = 0.75
-# Readings may come up to two updates and this many seconds after an edge: one reading at 10 Hz that
-# is late, and one tick.
+# Readings may come up to two updates and this many seconds after an edge: a late reading at 10 Hz
+# and a tick.
 _LATE_S = 0.3
-# A sensor that published nothing for this many of its periods up to an edge was lost before it.
+# A sensor that published nothing for this many periods before an edge was lost before the edge.
 _UNREAD = 1.2
-# So large a share of a window beyond the last update is a loss too, however long an update lasts;
-# of a window with fewer than `_UPDATES` updates, which do not show the powers of the load, less.
+# A share of the window beyond the last update that counts as a loss, however long an update lasts.
+# The smaller share holds for a window with fewer than `_UPDATES` updates, which do not show the
+# powers of the load.
 _MOSTLY, _MUCH = 0.5, 0.2
-_UPDATES = 3  # of a sensor that a repeat has to hold for an energy
-# Message and remedy of each reason why the energy of a stretch is not certain.
+_UPDATES = 3  # least number of updates for an energy of a repeat
+# Message and remedy for each reason of an uncertain energy.
 _GAPS = {
     "counter-reset": (
         "started again, or was set back, within {seconds:.1f} s",
@@ -61,9 +62,9 @@ _FROZEN = (
 
 
 class WindowEnergy(NamedTuple):
-    """Energy of one channel in one window.
+    """Energy of a channel in a window.
 
-    energy_j  None if the sensor gave no reading at all in the window
+    energy_j  None if the sensor gave no reading in the window
     """
 
     energy_j: float | None
@@ -72,7 +73,7 @@ class WindowEnergy(NamedTuple):
 
     @property
     def lost(self) -> bool:
-        """Whether the sensor gave nothing for the window, or for a part of it."""
+        """Whether the sensor gave no reading for the window, or for a part of the window."""
         if self.energy_j is None:
             return True
         return any(effect.kind in ("sensor-lost", "gap") for effect in self.effects)
@@ -84,7 +85,7 @@ class WindowEnergy(NamedTuple):
 
     @property
     def common(self) -> tuple[Effect, ...]:
-        """Effects that all windows share, and bounds."""
+        """Effects shared by all windows, and bounds."""
         return tuple(effect for effect in self.effects if not KINDS[effect.kind].by_window)
 
 
@@ -101,7 +102,7 @@ def energy(curve: Curve, window: Window) -> WindowEnergy:
         return WindowEnergy(None, doubts=(lost, *gaps))
     start, end = max(window.start_s, covered_from), min(window.end_s, covered_to)
 
-    # The energy between the edges, and the effects of the readings that are there.
+    # The energy between the edges, and the effects of the existing readings.
     opened, closed = edges(curve, start, end)
     value = max(closed.energy_j - opened.energy_j, 0.0)
     effects = [
@@ -136,7 +137,7 @@ def energy(curve: Curve, window: Window) -> WindowEnergy:
         extra_j = span.extra_j
         if extra_j is None:
             extra_j = overlap_s * limit_w(curve.channel)
-        # the bounds of a power sensor in its holes are those of `unread_power`
+        # the bounds of a power sensor in its holes come from `unread_power`
         if curve.channel.kind == "counter":
             effects.append(bound("gap", extra_j, place, detail=f"{overlap_s:.1f} s"))
         doubts.append(_gap(curve, span, overlap_s))
@@ -144,7 +145,9 @@ def energy(curve: Curve, window: Window) -> WindowEnergy:
 
 
 def _overlaps(curve: Curve, window: Window) -> list[tuple[Span, float]]:
-    """The stretches of uncertain energy within a window, and the seconds of each in the window."""
+    """The stretches of uncertain energy within a window, and the seconds of each stretch in the
+    window.
+    """
     overlaps = [
         (span, min(span.end_s, window.end_s) - max(span.start_s, window.start_s))
         for span in curve.spans
@@ -153,14 +156,14 @@ def _overlaps(curve: Curve, window: Window) -> list[tuple[Span, float]]:
 
 
 def _unread_share(curve: Curve, window: Window) -> float:
-    """Share of the window beyond the updates from which the energy of the window is a guess."""
+    """Share of the window beyond the updates above which the energy of the window is a guess."""
     few = curve.means_w(window.start_s, window.end_s).size < _UPDATES
     return _MUCH if few else _MOSTLY
 
 
 def _edge_effects(curve: Curve, opened: Edge, closed: Edge) -> tuple[Effect, ...]:
-    """The uncertainty of both edges in two parts: the part of this window alone, and the part that
-    repeats of the same work share, for they begin and end alike.
+    """The uncertainty of both edges in two parts: the part of this window alone, and the part
+    shared by repeats of the same work, which begin and end alike.
     """
     u = math.hypot(opened.u_j, closed.u_j)
     if not u:
@@ -173,8 +176,8 @@ def _edge_effects(curve: Curve, opened: Edge, closed: Edge) -> tuple[Effect, ...
 
 
 def _edge_times(curve: Curve, window: Window, energy_j: float) -> tuple[Effect, ...]:
-    """Energy of the time by which the start and the end of the work may have been noticed late, at
-    the power at the edge or the mean power of the window, whichever is larger.
+    """Energy during the delay with which the start and the end of the work may have been noticed,
+    at the power at the edge or the mean power of the window, whichever is larger.
     """
     if window.duration_s <= 0:
         return ()
@@ -185,10 +188,10 @@ def _edge_times(curve: Curve, window: Window, energy_j: float) -> tuple[Effect, 
 
 
 def _reading_times(curve: Curve, start: float, end: float) -> tuple[Effect, ...]:
-    """Energy by which the times of the readings of a power average may be wrong within the window.
+    """Uncertainty of the energy from the times of a power average's readings within the window.
 
-    A counter, and readings that are each the mean since the reading before, know their energy
-    whenever they were published.
+    A counter knows its energy at any publishing time. So do readings that are means since the
+    previous reading.
     """
     if curve.power_w is None or curve.part_time or curve.window_s == 0:
         return ()
@@ -197,7 +200,7 @@ def _reading_times(curve: Curve, start: float, end: float) -> tuple[Effect, ...]
 
 
 def _unseen(curve: Curve, start: float, end: float) -> tuple[Effect, ...]:
-    """Energy that a part-time sensor did not see between its samples."""
+    """Energy between the samples of a part-time sensor."""
     if not curve.may_miss:
         return ()
     first, last = int(np.searchsorted(curve.t_s, start)), int(np.searchsorted(curve.t_s, end)) - 1
@@ -211,7 +214,9 @@ def _unseen(curve: Curve, start: float, end: float) -> tuple[Effect, ...]:
 
 
 def _resolution(curve: Curve) -> tuple[Effect, ...]:
-    """A counter shows whole counts at both edges (GUM F.2.2.1); `rounding` is that of power."""
+    """A counter shows whole counts at both edges (GUM F.2.2.1); `rounding` is the rounding of
+    power.
+    """
     if curve.channel.kind != "counter":
         return ()
     half_j = curve.channel.resolution / 2 * math.sqrt(2)
@@ -234,8 +239,8 @@ def _lag(curve: Curve, start: float, end: float) -> tuple[Effect, ...]:
 
 
 def _lag_key(channel: Channel) -> str:
-    """Values with the same key share the error of the lag: those of one meter's clock, of one
-    calibration of a device, or of a device without a calibration.
+    """Values with the same key share the error of the lag: values of the same meter's clock, of the
+    same calibration of a device, or of a device without a calibration.
     """
     if channel.sort == "meter":
         return f"lag:{channel.gain.key}"
@@ -245,7 +250,7 @@ def _lag_key(channel: Channel) -> str:
 
 
 def _above_readings(curve: Curve, start: float, end: float) -> tuple[Effect, ...]:
-    """Power above the value at which the readings stop: a bound upward.
+    """Power above the largest possible reading: a bound upward.
 
     Peaks above a board's limit reach about twice the limit (collectors/nvml_board.py).
     """
@@ -292,7 +297,7 @@ def _unread_edge(curve: Curve, window: Window, seconds: float) -> Doubt:
 
 
 def _between_updates(curve: Curve, seconds: float) -> Doubt:
-    """A window of which most lies between two updates of the sensor."""
+    """A window that lies mostly between two updates of the sensor."""
     name = place_of(curve.channel).words
     return Doubt(
         code="sensor-lost",

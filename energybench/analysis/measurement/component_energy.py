@@ -1,8 +1,8 @@
-"""Energy of some components of one node over any window, from its samples: for figures of others,
-such as Slurm's, that belong to another time than the repeats.
+"""Energy of some components of a node over any window, from its samples: for external figures, such
+as Slurm's, at other times than the repeats.
 
-The part of the window that was read is measured. For the rest the power at the edge is taken to go
-on, within the range of power that the node showed.
+The window is measured where the node was read. In the rest of the window the power at the edge is
+assumed to go on, within the node's range of power.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ from energybench.analysis.traces.plausible import limit_w
 from energybench.analysis.uncertainty.effects import exact, ranged
 from energybench.model import BoundaryName, Estimate, Host, Trace, Window
 
-# Mean power over this time stands for the power at an edge: long enough for a load that swings once
-# a second, and for a sensor that is read every two seconds.
+# Averaging time for the power at an edge: long enough for a load that swings once a second, and for
+# a sensor that is read every two seconds.
 _EDGE_S = 5.0
 
 
 class ComponentEnergy(NamedTuple):
     """Energy of some components of a node over a window.
 
-    read_s     time of the window for which the node was read, s
+    read_s     time of the window with readings of the node, s
     unread_s   time of the window before the first and after the last reading, s
-    energy_j   of the components, in the time that was read. Its interval lacks the gain of the
-               sensors: who reads the same sensors has the same error
-    unread_j   of the components, in the time that was not read
-    others_j   of all other parts of the boundary, in the time that was read
+    energy_j   of the components, in the time with readings. Its interval lacks the gain of the
+               sensors, because another reader of the same sensors has the same error
+    unread_j   of the components, in the time without readings
+    others_j   of all other parts of the boundary, in the time with readings
     edge_w     mean power of the components at the two edges
-    limit_w    power that the components cannot exceed
+    limit_w    largest power of the components
     """
 
     read_s: float
@@ -51,7 +51,7 @@ class ComponentEnergy(NamedTuple):
 
 
 class NodeSamples:
-    """The samples of one node. The clock of the windows is the monotonic clock of the samples."""
+    """The samples of a node. The clock of the windows is the monotonic clock of the samples."""
 
     def __init__(
         self, traces: Sequence[Trace], host: Host, ranges: Ranges, components: Collection[str]
@@ -75,7 +75,7 @@ class NodeSamples:
 
     @property
     def span(self) -> tuple[float, float] | None:
-        """First and last reading of all of the components; None if one of them was not read."""
+        """First and last time with readings of all components; None if a component was not read."""
         curves = self._own_curves()
         if not curves:
             return None
@@ -84,7 +84,7 @@ class NodeSamples:
         return (first, last) if first < last else None
 
     def energy(self, start_s: float, end_s: float) -> ComponentEnergy | None:
-        """Of the window; None if the node was not read in the window."""
+        """Energy of the window; None without readings in the window."""
         span = self.span
         if span is None:
             return None
@@ -111,7 +111,7 @@ class NodeSamples:
             energy_j=energy_j,
             unread_j=ranged(
                 "power outside the samples",
-                min(max(value_j, least_j), most_j),  # rounding may bring it out of the range
+                min(max(value_j, least_j), most_j),  # rounding may bring the value out of the range
                 least_j,
                 most_j,
                 meaning="limits",

@@ -1,5 +1,6 @@
-"""Doubts about a load that keeps step with a power sensor, or with the times at which the sensor is
-read, throughout all windows: each window then misses the same, and their scatter is small.
+"""Doubts about a load that keeps step with a power sensor, or with the times of its reads,
+throughout all windows: every window then misses the same energy, and the scatter of the windows is
+small.
 """
 
 from __future__ import annotations
@@ -20,19 +21,20 @@ from energybench.analysis.uncertainty.effect_kinds import place_of
 from energybench.analysis.uncertainty.repeats import arithmetic_mean, scatter_effect
 from energybench.model import Doubt, Window
 
-# Share of the energy that may hide alike in all windows, above which it is a doubt: one half of the
-# target of `sensor_doubts`.
+# Share of the energy that may hide alike in all windows, above which a doubt is due: one half of
+# the target of `sensor_doubts`.
 _HIDDEN = 0.01
-# A sensor that publishes so many times between two readings is read too seldom to be seen whole.
+# A sensor that publishes this many times between two readings is read too seldom to be seen whole.
 _SELDOM = 1.5
-# Readings no further apart than this many periods of the sensor miss none of its values.
+# Readings at most this many periods apart miss no value of the sensor.
 _CLOSE = 1.5
-# Bursts of close readings, and readings at the common rate, whose mean powers are compared.
+# Least number of bursts of close readings, and of readings at the common rate, for a comparison of
+# mean powers.
 _BURSTS, _READINGS = 3, 8
 # Standard errors by which the two mean powers differ: chance is below 0.3 %.
 _APART = 3.0
-# Peaks that come and go within the bursts. A step at the start or the end of the work does not come
-# back.
+# Least number of peaks that come and go within the bursts. A step at the start or the end of the
+# work does not come back.
 _RETURNS = 3
 
 
@@ -69,7 +71,7 @@ def scatter_rel(curve: Curve, windows: Sequence[Window]) -> float:
 
 
 def _repeats_rel(curve: Curve, windows: Sequence[Window]) -> float:
-    """Half-width of the energy that readings which repeat in step hide alike, relative to the
+    """Half-width of the energy hidden alike by readings that repeat in step, relative to the
     energy.
     """
     joules = sum(curve.at(window.end_s) - curve.at(window.start_s) for window in windows)
@@ -86,10 +88,10 @@ def _points(curve: Curve, window: Window) -> tuple[int, int]:
 
 
 class _Readings(NamedTuple):
-    """Readings within one window.
+    """Readings within a window.
 
-    close   in bursts, in which every value of the sensor is read
-    others  at the common rate, which misses values
+    close   in bursts with every value of the sensor
+    others  at the common rate, with missing values
     """
 
     close: list[Floats]

@@ -1,5 +1,5 @@
-"""Two consecutive parts of one window as a single part: the result of a window that is open for
-hours comes from the results of its parts, each from few samples. Pure.
+"""Two consecutive parts of a window as a single part: the result of a window that is open for hours
+comes from the results of its parts, each from few samples. Pure.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from energybench.model import ChannelStats, Doubt, Effect, Estimate, Measurement
 def joined(first: Measurement, second: Measurement) -> Measurement:
     """The measurement of two parts together, where the second begins at the end of the first.
 
-    Idle phases are those of the first part, conditions and readings of the host those of the
-    second. Regions are left out: a region may lie in both parts.
+    Idle phases come from the first part, conditions and readings of the host from the second part.
+    Regions are left out: a region may lie in both parts.
     """
     time_s = not_negative(combine(first.time_s.value + second.time_s.value, second.time_s.effects))
     energy_j = _sum(first.energy_j, second.energy_j)
@@ -50,7 +50,7 @@ def joined(first: Measurement, second: Measurement) -> Measurement:
 
 
 def _sum(first: Estimate | None, second: Estimate | None) -> Estimate | None:
-    """The sum of two energies; None if one of them is not known."""
+    """The sum of two energies; None if an energy is unknown."""
     if first is None or second is None:
         return None
     together: dict[object, Effect] = {}
@@ -58,7 +58,8 @@ def _sum(first: Estimate | None, second: Estimate | None) -> Estimate | None:
         counts: Counter[object] = Counter()
         for effect in estimate.effects:
             identity = (effect.name, effect.distribution, effect.key)
-            place = (identity, counts[identity])  # two edges of a window have effects of one name
+            # two edges of a window have effects with the same name
+            place = (identity, counts[identity])
             counts[identity] += 1
             earlier = together.get(place)
             u = effect.u if earlier is None else _together(earlier.u, effect)
@@ -70,7 +71,8 @@ def _together(first_u: float, second: Effect) -> float:
     """The uncertainty of two parts together, by how an effect falls with the length of a window."""
     falls = KINDS[second.kind].falls
     if falls == "1/t":
-        # of the edges: the energy at the edge between the parts is the same in both, and cancels
+        # effect of the edges: the energy at the edge between the parts is equal in both parts, and
+        # cancels
         return max(first_u, second.u, key=abs)
     if falls == "1/√t":
         return math.hypot(first_u, second.u)

@@ -84,8 +84,8 @@ def energies_so_far(record: Record, traces: Sequence[Trace], ranges: Ranges) -> 
 def energy_to_solution(
     record: Record, traces: Sequence[Trace], ranges: Ranges
 ) -> tuple[Estimate | None, tuple[Doubt, ...]]:
-    """The gross energy of `measure` and the doubts about it, without the rest of a measurement:
-    for studies of thousands of measurements.
+    """The gross energy of `measure` and the doubts about it, without the rest of a measurement: for
+    studies of thousands of measurements.
     """
     chosen, curves = covered(record, traces, ranges)
     repeats = record.repeats
@@ -95,7 +95,7 @@ def energy_to_solution(
 
 
 def sampling_rel(record: Record, traces: Sequence[Trace], ranges: Ranges) -> float | None:
-    """Relative standard uncertainty of the repeats' mean energy that sampling causes.
+    """Relative standard uncertainty of the repeats' mean energy from sampling.
 
     None if nothing was measured.
     """
@@ -108,7 +108,7 @@ def sampling_rel(record: Record, traces: Sequence[Trace], ranges: Ranges) -> flo
 def measure(record: Record, traces: Sequence[Trace], ranges: Ranges) -> Measurement:
     """The measurement of a record.
 
-    Raises BadInput if the boundary cannot be measured here, ValueError if there is no repeat.
+    Raises BadInput if the boundary cannot be measured here, ValueError without a repeat.
     """
     chosen, curves = covered(record, traces, ranges)
     windows = record.repeats
@@ -199,7 +199,7 @@ def _tables(
     pauses: Sequence[Pause] = (),
 ) -> tuple[list[tuple[Row, ...]], list[Doubt]]:
     """A table for each group of windows, and the doubts about the sensors in the windows of the
-    first group. The curve of one sensor after the other is in memory.
+    first group. Only one sensor's curve is in memory at a time.
     """
     sensed: list[list[Row]] = []
     doubts_of_sensors: list[Doubt] = []
@@ -212,7 +212,7 @@ def _tables(
 
 
 def _record_doubts(record: Record, rows: Sequence[Row]) -> list[Doubt]:
-    """Doubts of the record itself, of its checks, of the workload, and of the quality.
+    """Doubts of the record, of its checks, of the workload, and of the quality.
 
     A collector's doubt about a model of the CPU counts only if the boundary uses the model.
     """
@@ -235,7 +235,7 @@ def _record_doubts(record: Record, rows: Sequence[Row]) -> list[Doubt]:
 
 
 def _regions_of_counted(record: Record) -> list[Window]:
-    """The regions, without the regions of repeats that are left out."""
+    """The regions, without the regions of omitted repeats."""
     left_out = {window.repeat for window in record.left_out}
     return [
         window
@@ -267,7 +267,7 @@ def _idle_windows(windows: Sequence[Window]) -> list[Window]:
 def _idle_phases(
     idle: Sequence[Window], tables: Sequence[Sequence[Row]]
 ) -> tuple[idle_power.Phase, ...]:
-    """Mean power of each idle window that was measured. Each window has a table of its own."""
+    """Mean power of each measured idle window. Every window has its own table."""
     phases = []
     for window, rows in zip(idle, tables, strict=True):
         total = total_j(rows, 0)
@@ -285,7 +285,7 @@ def _idle_phases(
 
 
 def _slowest_update_s(chosen: Cover, curves: Curves) -> float:
-    """Longest update period of the sensors that the energy counts; 0 without a sensor."""
+    """Longest update period of the counted sensors; 0 without a sensor."""
     summed = [curves.findings(source.channel.id) for source in chosen.sources]
     periods_s = [
         energy_curve.period_s
@@ -296,14 +296,14 @@ def _slowest_update_s(chosen: Cover, curves: Curves) -> float:
 
 
 def _dropped(chosen: Cover, curves: Curves) -> int:
-    """Implausible readings that were dropped from the sensors that the energy counts."""
+    """Implausible readings that were dropped from the counted sensors."""
     names = {source.channel.id for source in chosen.sources}
     findings = [curves.findings(name) for name in names]
     return sum(energy_curve.dropped for energy_curve in findings if energy_curve is not None)
 
 
 def _distinct(doubts: Iterable[Doubt]) -> tuple[Doubt, ...]:
-    """The first doubt of each code and subject: later ones of other windows repeat it."""
+    """The first doubt of each code and subject: doubts of later windows are repetitions."""
     first: dict[tuple[str, str], Doubt] = {}
     for doubt in doubts:
         first.setdefault((doubt.code, doubt.subject), doubt)

@@ -1,4 +1,4 @@
-"""How much of a job was read, and the least, mean and most of its nodes. Pure."""
+"""Coverage of a job by readings, and the least, mean and most of its nodes. Pure."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ FEW = 8  # nodes up to which each has a line of its own
 class Coverage(NamedTuple):
     """Nodes and node-seconds of the repeats of a job.
 
-    whole      nodes that were read for all of the time
-    partly     nodes that were read for a part of the time
-    covered_s  node-seconds that were read, out of `window_s`
+    whole      nodes with readings for the whole time
+    partly     nodes with readings for a part of the time
+    covered_s  node-seconds with readings, out of `window_s`
     """
 
     nodes: int
@@ -68,13 +68,13 @@ def coverage(measurement: Measurement) -> Coverage | None:
 
 
 def not_whole(shares: Sequence[NodeShare]) -> list[NodeShare]:
-    """Nodes that were not read, or for a part of the time only."""
+    """Nodes without readings, or with readings for only a part of the time."""
     return [share for share in shares if share.state != "measured"]
 
 
 def extremes(shares: Sequence[NodeShare]) -> list[Extreme]:
-    """The nodes with the least and the most energy, and the mean, of those that were read for all
-    of the time; empty if there is none.
+    """The nodes with the least and the most energy, and the mean, of the nodes with readings for
+    the whole time; empty without such nodes.
     """
     whole = [
         (share.energy_j.value, share)

@@ -1,4 +1,4 @@
-"""Doubts of a job: nodes that were not read, and what the nodes' own results doubt."""
+"""Doubts of a job: unread nodes, and the doubts of the nodes' own results."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from energybench.analysis.measurement.node_table import NodePart, NodeTable
 
 _MOST_NAMES = 8  # of nodes in a message
-# Doubts about the repeats, which are those of the whole job: its own result states them once.
+_REPEAT = "repeat the job"
+# Doubts about the repeats of the whole job: the job's own result states them once.
 _OF_THE_JOB = frozenset(
     {
         "cut-off",
@@ -35,7 +36,7 @@ def of_nodes(
     measured: bool,
 ) -> list[Doubt]:
     """Doubts about missing and partial nodes, then the nodes' own doubts. Equal doubts of several
-    nodes are one doubt.
+    nodes become a single doubt.
 
     measured  whether the energy of some node is known
     """
@@ -72,7 +73,7 @@ def _missing(part: NodePart, share: NodeShare) -> Doubt:
         code="node-missing",
         message=f"node {share.node} gave no {nothing}{why}; its energy is taken from the power of "
         "the other nodes, as if it were of their kind",
-        remedy="repeat the job",
+        remedy=part.remedy or _REPEAT,
         subject=share.node,
     )
 
@@ -84,7 +85,7 @@ def _nothing(part: NodePart, share: NodeShare) -> Doubt:
         code="node-missing",
         message=f"node {share.node} gave no energy{why}; no node did, so that the energy of the "
         "job is not known",
-        remedy="repeat the job",
+        remedy=part.remedy or _REPEAT,
         subject=share.node,
     )
 
@@ -96,7 +97,7 @@ def _partial(part: NodePart, table: NodeTable, share: NodeShare) -> Doubt:
         code="node-partial",
         message=f"node {share.node} was read for {share.covered_s:.3g} of {share.window_s:.3g} "
         f"s{why}; in the rest of the time it is taken to have drawn {filled}",
-        remedy="repeat the job",
+        remedy=_REPEAT,
         subject=share.node,
     )
 
@@ -120,8 +121,8 @@ def _own(nodes: Sequence[NodePart]) -> list[Doubt]:
             place = (doubt.code, doubt.message, doubt.remedy)
             holders.setdefault(place, []).append(part.node)
             first.setdefault(place, doubt)
-    # one doubt of each code and wording; figures differ from node to node, and the code alone
-    # decides beyond a few nodes
+    # a doubt for each code and wording; figures differ from node to node, and only the code decides
+    # beyond a few nodes
     return [
         first[place].carried_from(first_names(names)) for place, names in _thinned(holders, first)
     ]
@@ -130,7 +131,7 @@ def _own(nodes: Sequence[NodePart]) -> list[Doubt]:
 def _thinned(
     holders: dict[tuple[str, str, str], list[str]], first: dict[tuple[str, str, str], Doubt]
 ) -> Iterable[tuple[tuple[str, str, str], list[str]]]:
-    """At most a few wordings of one code; the nodes of the others join the last of them."""
+    """At most a few wordings of a code; the nodes of further wordings join the last wording."""
     by_code: dict[str, list[tuple[str, str, str]]] = {}
     for place in holders:
         by_code.setdefault(place[0], []).append(place)
@@ -148,7 +149,7 @@ def _thinned(
 
 
 def first_names(names: Sequence[str]) -> str:
-    """'cpu1, cpu2', and the number of the others beyond a few."""
+    """'cpu1, cpu2', and the number of further nodes beyond a few."""
     distinct = list(dict.fromkeys(names))
     if len(distinct) <= _MOST_NAMES:
         return ", ".join(distinct)

@@ -1,4 +1,4 @@
-"""What many nodes of a job have in common, stated once: kinds of hosts, parts, channels."""
+"""Properties shared by many nodes of a job, stated once: kinds of hosts, parts, channels."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 
 class Hosts(NamedTuple):
-    """kinds: of nodes; number: which kind each node is."""
+    """kinds: of nodes; number: index of each node's kind."""
 
     kinds: tuple[Host, ...]
     number: dict[str, int]
 
 
 def hosts(read: Sequence[NodePart]) -> Hosts:
-    """Equal nodes as one entry: without what tells one node from another of the same kind."""
+    """Equal nodes as a single entry, without names, identities and serial numbers."""
     kinds: list[Host] = []
     number: dict[str, int] = {}
     for part in read:
@@ -47,7 +47,7 @@ def _kind(host: Host) -> Host:
 
 
 def _rounded(memory_bytes: int | None) -> int | None:
-    """Whole GiB: equal nodes differ by some pages that the firmware keeps."""
+    """Whole GiB: equal nodes differ by some pages kept by the firmware."""
     return None if memory_bytes is None else round(memory_bytes / 2**30) * 2**30
 
 
@@ -65,8 +65,8 @@ def _gpu_kind(gpu: Gpu) -> Gpu:
 
 
 def parts(read: Sequence[NodePart]) -> tuple[Part, ...]:
-    """The parts of the boundary on all nodes: equal parts are one, with their number and the sum of
-    their ranges.
+    """The parts of the boundary on all nodes. Equal parts form a single part, with their number and
+    the sum of their ranges.
     """
     sums: dict[tuple[str, str, bool | None], Part] = {}
     for node in read:
@@ -89,8 +89,8 @@ def _sum(first: float | None, second: float | None) -> float | None:
 
 
 def channels(read: Sequence[NodePart]) -> tuple[ChannelStats, ...]:
-    """The channels of all nodes: those of one collector, component and quantity are one, with the
-    sums of their samples and the worst of their timings.
+    """The channels of all nodes. Channels with the same collector, component and quantity form a
+    single channel, with the sums of samples and the worst timings.
     """
     sums: dict[tuple[str, ...], ChannelStats] = {}
     for node in read:

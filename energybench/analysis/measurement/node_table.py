@@ -19,19 +19,21 @@ COVERED = 0.995
 _SETTLED_S = 2.0
 _LEAST_LOST_S = 1e-6  # shorter times are the rounding of differences of clocks
 # Identical boards under identical work differ by 22 % at most (arXiv 2208.11035, "Not All GPUs Are
-# Created Equal"): by as much a node that was not read may lie outside the range of those that were.
+# Created Equal"). The power of an unread node may lie outside the range of the read nodes by this
+# factor.
 _SPREAD = 1.22
 _LONGER_REL, _LONGER_S = 0.01, 1.0
 
 
 class NodePart(NamedTuple):
-    """One node's part of a job.
+    """A node's part of a job.
 
     node         name of the node
-    directory    name of the part's directory; "" if there is none
-    measurement  the node's own result; None if there is none
-    why          why there is no result, or none of the whole time; "" if that is not known
+    directory    name of the part's directory; "" without a directory
+    measurement  the node's own result; None without a result
+    why          reason for a missing or partial result; "" if unknown
     clock_half_s half-width of the error of the node's clock against the head node's; None: unknown
+    remedy       what to do about a missing result; "": repeat the job
     """
 
     node: str
@@ -39,10 +41,11 @@ class NodePart(NamedTuple):
     measurement: Measurement | None = None
     why: str = ""
     clock_half_s: float | None = None
+    remedy: str = ""
 
 
 class Fill(NamedTuple):
-    """Power of a node in the time without readings, W: what it is taken to be, and its range."""
+    """Power of a node in the time without readings, W: the assumed value, and its range."""
 
     likely_w: float
     least_w: float
@@ -56,8 +59,8 @@ class Fill(NamedTuple):
 
 
 def own_repeats(measurement: Measurement | None, times_s: Sequence[float]) -> list[Repeat | None]:
-    """The node's repeats in the order of the job's; None: the node has no such repeat, or one that
-    is longer than the job's and so holds other energy.
+    """The node's repeats in the order of the job's repeats. None if the node lacks a repeat, or has
+    a longer repeat than the job, which contains other energy.
     """
     own = list(measurement.repeats) if measurement is not None else []
     return [
@@ -67,15 +70,15 @@ def own_repeats(measurement: Measurement | None, times_s: Sequence[float]) -> li
 
 
 def _longest_s(time_s: float) -> float:
-    """Most time that a node may state of a repeat of this length: edges that its own processes saw
-    lie some tenths of a second apart.
+    """Longest duration that a node may state for a repeat of this length: the edges seen by the
+    node's own processes lie some tenths of a second apart.
     """
     return time_s * (1 + _LONGER_REL) + _LONGER_S
 
 
 def fill_of(read: Sequence[NodePart]) -> Fill | None:
-    """The range of power of a node without readings, from the nodes that were read; None: no power
-    is known.
+    """Power range of a node without readings, from the nodes with readings; None if no power is
+    known.
     """
     powers_w = [
         part.measurement.power_w.value
@@ -91,7 +94,7 @@ def has_own_edges(workload: WorkloadRef | None, part: NodePart) -> bool:
 
 
 class NodeTable:
-    """Energy of one node in each repeat of the job, J: as read, and filled up for the time without
+    """Energy of a node in each repeat of the job, J: as read, and filled up for the time without
     readings.
 
     own_edges  whether a repeat has the edges that the node itself saw: the node then read all of
@@ -129,7 +132,7 @@ class NodeTable:
             )
 
     def lost_s(self, i: int) -> float:
-        """Time of a repeat for which the node was not read."""
+        """Time of a repeat without readings of the node."""
         repeat, time_s = self.repeats[i], self._times_s[i]
         if repeat is None or repeat.energy_j is None:
             return time_s
@@ -188,8 +191,8 @@ class NodeTable:
         return repeat.components_j.get(component, 0.0) / repeat.energy_j
 
     def lost_effects(self, node: str) -> list[Effect]:
-        """How far the node's power in the time without readings may be from what it is taken to
-        be, as a mean over the repeats.
+        """Possible difference of the node's real power from the assumed power in the time without
+        readings, as a mean over the repeats.
         """
         return self._effects(node, [self.lost_s(i) for i in range(len(self._times_s))])
 

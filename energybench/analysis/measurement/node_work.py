@@ -1,4 +1,4 @@
-"""The work of a program on all nodes of a job, from the repeats of the job as a whole."""
+"""The work of a program on all nodes of a job, from the repeats of the whole job."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from energybench.model import Effect, Estimate, Window, Work
 
 
 def of_all(works: Sequence[Work | None], windows: Sequence[Window]) -> list[Work] | None:
-    """The work of each repeat; None: a repeat does not state its work."""
+    """The works of the repeats; None: a repeat does not state its work."""
     stated = [work for work in works[: len(windows)] if work is not None]
     return stated if stated and len(stated) == len(windows) else None
 

@@ -1,10 +1,10 @@
-"""The nodes of a job → one measurement: energies are summed repeat by repeat, and a node that was
-not read, or not for all of the time, enters with a range.
+"""The nodes of a job → a measurement: energies are summed repeat by repeat. A node that was not
+read, or not for the whole time, enters with a range.
 
 Two merges are kept apart. A workload over several nodes states its repeats on every node, and
-repeats of the same number belong together. A program has one window on the clock of the head node;
-every node's reader moves that window to its own clock before it takes the energy, so that here,
-too, repeats of the same number belong together.
+repeats with the same number belong together. A program has a single window on the clock of the head
+node; every node's reader moves the window to its own clock before taking the energy, so that
+repeats with the same number belong together here, too.
 """
 
 from __future__ import annotations
@@ -50,13 +50,13 @@ from energybench.model import (
 
 
 class JobRecord(NamedTuple):
-    """What the head node knows of a job's run.
+    """The head node's record of a job's run.
 
     windows  windows of the head node's clock, idle phases and repeats
     host     the head node
     works    work of each whole repeat, on all nodes together; None: not stated
-    kept     record of what the program stated
-    case     the run of a campaign that this is; None: as its nodes say
+    kept     record of the program's statements
+    case     the run of a campaign; None: as stated by its nodes
     workload the workload of all nodes; None: a program
     """
 
@@ -80,7 +80,7 @@ def merge(
 ) -> Measurement:
     """The measurement of all nodes together.
 
-    times_alone  whether the head node's times are a result if no node gave one
+    times_alone  whether the head node's times are a result if every node lacks a result
     Raises ValueError if no repeat was completed, or no node gave a result.
     """
     windows = sorted(counted_repeats(record.windows), key=lambda window: window.start_s)
@@ -170,7 +170,7 @@ def merge(
 def _energy(
     nodes: Sequence[NodePart], tables: Sequence[NodeTable], totals_j: Sequence[float]
 ) -> Estimate:
-    """Energy of one repeat on all nodes."""
+    """Energy of a repeat on all nodes."""
     of_nodes_j = [
         uncombined(
             table.mean_j,
@@ -188,7 +188,7 @@ def _idle_state(read: Sequence[NodePart]) -> str | None:
 
 
 def _cases(read: Sequence[NodePart]) -> list[str]:
-    """The runs of a campaign that the nodes name."""
+    """The runs of a campaign named by the nodes."""
     cases = (part.measurement.case for part in read if part.measurement is not None)
     return [case for case in cases if case is not None]
 

@@ -1,8 +1,8 @@
 """Doubts about powers that no part can draw, over the time of whole repeats.
 
-A sensor whose unit or scale is wrong, or whose register is fed with something else, gives readings
-that look like a power and are none. Single readings are dropped elsewhere (traces/plausible.py);
-here it is the mean over the repeats that cannot be.
+A sensor with a wrong unit or scale, or with a register fed from another source, gives readings that
+look like a power but are not a power. Single readings are dropped elsewhere (traces/plausible.py);
+here the mean over the repeats is impossible.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ from energybench.analysis.energy.boundary_parts import CurveOf, Row
 from energybench.analysis.energy.window_energy import energy
 from energybench.analysis.uncertainty.effect_kinds import place_of
 from energybench.model import Channel, Doubt, Window
+from energybench.units import short_figure
 
-# Watts that a part which is switched on draws at least. A mobile package in its deepest state draws
-# some tenths of a watt, a board some watts, and a node without load more than a watt.
+# Least power of a switched-on part, W. A mobile package in its deepest state draws some tenths of a
+# watt, a board some watts, and a node without load more than a watt.
 _LEAST_W = {"cpu.package": 0.1, "gpu.board": 1.0, "module": 0.5, "node": 1.0, "node.ac": 1.0}
 # A board keeps its power limit on average over a second; the tolerance of its own sensor is 5 %.
 _ABOVE_LIMIT = 1.25
-_LEAST_S = 1.0  # time of the repeats for which a mean power counts
-# A node draws at least what its parts draw; gains of both, as at an attached meter.
+_LEAST_S = 1.0  # least time of the repeats for a mean power
+# A node draws at least the power of its parts; gains of both, as at an attached meter.
 _LEAST_OF_PARTS = 0.8
 
 
@@ -30,7 +31,7 @@ def of_sensors(
 ) -> list[Doubt]:
     """Doubts about sensors whose mean power over the repeats is too low or too high for their part.
 
-    rows  one for each source, in the same order; further rows have no sensor
+    rows  a row for each source, in the same order; further rows have no sensor
     """
     doubts = []
     for source, row in zip(sources, rows, strict=False):
@@ -48,8 +49,8 @@ def of_sensors(
         doubts.append(
             Doubt(
                 code="power-implausible",
-                message=f"{name} shows {watts:.3g} W on average over the repeats, {why}: unit or "
-                "scale of the sensor may be wrong",
+                message=f"{name} shows {short_figure(watts)} W on average over the repeats, {why}: "
+                "unit or scale of the sensor may be wrong",
                 remedy="calibrate shows the sensor beside a known load; update driver or firmware",
                 subject=name,
             )
@@ -62,7 +63,7 @@ def of_node(
 ) -> list[Doubt]:
     """A doubt about a node meter that shows less than the sensors of the parts inside.
 
-    inside  channels of these parts, each part once
+    inside  channels of the parts inside, each part once
     """
     doubts = []
     for row in rows:
@@ -86,7 +87,7 @@ def of_node(
 
 
 def _mean_w(row: Row, windows: Sequence[Window]) -> float | None:
-    """Mean power over the repeats that have an energy; None for too short a time."""
+    """Mean power over the repeats with an energy; None for too short a time."""
     known = [
         (cell.energy_j, window.duration_s)
         for cell, window in zip(row.cells, windows, strict=True)

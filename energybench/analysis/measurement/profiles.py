@@ -1,7 +1,6 @@
 """Results of a calibration on this machine as it is now: profiles of channels, limits of devices.
 
-A profile or a limit holds for the device, driver, clocks and threads with which it was measured.
-Pure.
+A profile or a limit holds for the device, driver, clocks and threads of its calibration. Pure.
 """
 
 from __future__ import annotations
@@ -24,14 +23,14 @@ from energybench.model import (
 )
 
 CPU = "cpu"  # device name of all CPUs of a host together
-BOARD = "GPU-"  # begins the names of devices that are unique
+BOARD = "GPU-"  # begins the names of unique devices
 _UNIDENTIFIED = "made by an older version, which did not identify its machine: calibrate again"
 _WITHOUT_METER = (
     "made by an older version, which did not record the meter's part of the uncertainty: "
     "calibrate again"
 )
 # Age of a calibration that is worth a doubt: half a year holds two or three updates of drivers and
-# firmware in a centre, which a version string need not show.
+# firmware in a centre, often without a new version string.
 OLD_DAYS = 180
 AGAIN = "energybench calibrate"
 AGAINST_AGAIN = "energybench attach, then energybench calibrate --against"
@@ -44,12 +43,12 @@ LIMITS_AGAIN = "energybench calibrate --limits-only, on an idle machine"
 def apply(
     profiles: Iterable[ChannelProfile], channels: Sequence[Channel], host: Host, now_utc: str
 ) -> tuple[tuple[Channel, ...], tuple[Doubt, ...]]:
-    """The channels with the profiles applied, and a doubt for each device whose timing or gain is
-    refused or old.
+    """Apply the profiles to the channels. Add a doubt for each device with an old or refused timing
+    or gain.
 
-    Timing and gain have a date and conditions each, and are judged apart. A profile of another
-    device, or of another host's socket, is passed over. Of several profiles of a channel the newest
-    is used.
+    Timing and gain have separate dates and conditions, and are judged apart. A profile of another
+    device, or of another host's socket, is passed over. If a channel has several profiles, the
+    newest profile is used.
     """
     by_channel = {
         profile.channel: profile
@@ -71,8 +70,8 @@ def apply(
 def usable_parts(
     profile: ChannelProfile, host: Host, now_utc: str
 ) -> tuple[ChannelProfile, tuple[Doubt, ...]]:
-    """The profile without the timing or the gain that does not hold now, and a doubt for each of
-    the two that is refused or old.
+    """The profile without a timing or gain that does not hold now, and a doubt for a refused or old
+    part.
     """
     doubts: list[Doubt] = []
     usable = profile
@@ -104,9 +103,9 @@ def _judged(
     now_utc: str,
     remedy: str,
 ) -> tuple[bool, tuple[Doubt, ...]]:
-    """Whether a part of a profile is refused, and the doubt if it is refused or old.
+    """Whether a part of a profile is refused, and a doubt about a refused or old part.
 
-    reason  why the part does not hold under the present conditions; None if it holds
+    reason  reason why the part does not hold under the present conditions; None if the part holds
     """
     days = age_days(made_utc, now_utc)
     if reason is None and days is None:
@@ -133,7 +132,7 @@ def belongs(found: ChannelProfile | DeviceLimits, host: Host) -> bool:
     """Whether a profile or limits are of a device of this host.
 
     The UUID of a GPU names the board on any host; "package-0" exists on every host. A profile of an
-    older version names its host only: it belongs here if it may, and `refusal` says so.
+    older version names only its host: the profile may belong here, and `refusal` reports the gap.
     """
     if any(gpu.uuid == found.device for gpu in host.gpus):
         return True
@@ -145,18 +144,19 @@ def belongs(found: ChannelProfile | DeviceLimits, host: Host) -> bool:
 
 
 def refusal(profile: ChannelProfile, host: Host) -> str | None:
-    """The reason why the timing of a profile of this host does not hold now; None if it holds.
+    """The reason why the timing of a profile of this host does not hold now; None if the timing
+    holds.
 
-    A condition that the profile does not state is not tested.
+    Conditions missing from the profile are not tested.
     """
     return _other_conditions(profile, profile.driver, profile.clocks, host)
 
 
 def gain_refusal(profile: ChannelProfile, host: Host) -> str | None:
-    """The reason why the gain of a profile of this host does not hold now; None if it holds, or if
-    the profile has no gain.
+    """The reason why the gain of a profile of this host does not hold now; None if the gain holds
+    or is missing.
 
-    A condition that the gain does not state is not tested.
+    Conditions missing from the gain are not tested.
     """
     gain = profile.gain
     if gain is None:
@@ -180,7 +180,7 @@ def _other_conditions(
 
 
 def state(device: str, host: Host) -> tuple[str | None, str | None]:
-    """(driver, clock settings in words) on which the timing of a sensor depends.
+    """(driver, clock settings in words), on which the timing of a sensor depends.
 
     For a GPU: its driver, power limit and clocks; else the kernel and the governor.
     """
@@ -199,7 +199,7 @@ def age_days(made_utc: str, now_utc: str) -> float | None:
             datetime.fromisoformat(text.replace("Z", "+00:00")) for text in (made_utc, now_utc)
         )
         return (now - then).total_seconds() / 86400
-    except (ValueError, TypeError):  # not a date, or one date with a zone and one without
+    except (ValueError, TypeError):  # not a date, or only one of two dates has a zone
         return None
 
 
@@ -213,9 +213,7 @@ def _clocks(gpu: Gpu) -> str | None:
 
 
 def _with_profile(channel: Channel, profile: ChannelProfile) -> Channel:
-    """The channel with the profile's findings; a quantity that the calibration could not determine
-    stays as it is.
-    """
+    """The channel with the profile's findings. Quantities without a finding stay unchanged."""
     timing = {
         "update_period_s": profile.update_period_s,
         "window_s": profile.window_s,
@@ -256,10 +254,10 @@ def devices_of(device: str, host: Host) -> tuple[str, ...]:
 def usable_limits(
     stored: Iterable[DeviceLimits], device: str, host: Host, now_utc: str
 ) -> tuple[DeviceLimits | None, tuple[Doubt, ...]]:
-    """The limits of the devices that a workload was given, those of several boards added up; and a
-    doubt for each device whose limits are refused or old.
+    """The limits of the devices that a workload was given, added up over several boards; and a
+    doubt for each device with refused or old limits.
 
-    None if a device has no limits that hold.
+    None if a device has no valid limits.
     """
     newest = {
         limits.device: limits
@@ -315,9 +313,9 @@ def _together(boards: Sequence[DeviceLimits]) -> DeviceLimits:
 
 
 def limits_refusal(limits: DeviceLimits, host: Host) -> str | None:
-    """The reason why limits do not hold for the device as it is now; None if they hold.
+    """The reason why limits do not hold for the present device; None if the limits hold.
 
-    A condition that the limits do not state is not tested.
+    Conditions missing from the limits are not tested.
     """
     if limits.device == CPU and not limits.host_ids:
         return _UNIDENTIFIED

@@ -24,17 +24,18 @@ from energybench.model import (
     Work,
     quality_of,
 )
+from energybench.units import short_figure
 
-# Half-width of the error of the time of the work, s: a program is loaded after its start, and its
-# memory given back before its end. The effect enters only if no scatter contains it.
+# Half-width of the error of the time of the work, s: a program is loaded after its start, and
+# returns its memory before its end. The effect enters only if no scatter contains the effect.
 _TIME_HALF_WIDTH_S = 1e-3
 
 
 class Repeats(NamedTuple):
-    """The repeats of a run, with the energy of each.
+    """The repeats of a run, with their energies.
 
-    rows    one row for each part of the boundary, with one cell for each repeat
-    works   work of each repeat, as far as the record states it
+    rows    a row for each part of the boundary, with a cell for each repeat
+    works   work of each repeat, as far as recorded
     totals  energy of each repeat, J; None if a part was not measured in the repeat
     """
 
@@ -73,7 +74,7 @@ class Repeats(NamedTuple):
         return [total for total in self.totals if total is not None]
 
     def all_works(self) -> list[Work] | None:
-        """The work of every repeat; None if the work of a repeat is not known."""
+        """The work of every repeat; None if the work of a repeat is unknown."""
         works = [work for work in self.works[: len(self.windows)] if work is not None]
         return works if len(works) == len(self.windows) else None
 
@@ -87,7 +88,7 @@ def time(repeats: Repeats) -> Estimate:
 def power(repeats: Repeats) -> Estimate:
     """Mean power: energy over time, so that R = S · P_baseline / P_candidate holds exactly.
 
-    The scatter is that of the powers of the repeats.
+    The scatter is the scatter of the repeats' powers.
     """
     energies_j = repeats.energies_j
     times_s = [repeats.times_s[i] for i in repeats.complete]
@@ -129,7 +130,7 @@ def net(
 ) -> tuple[Estimate | None, tuple[Doubt, ...]]:
     """Gross energy less idle energy; refused with a doubt if its interval contains 0.
 
-    The uncertainty of the idle power is common to all windows that use it.
+    The uncertainty of the idle power is common to all windows with this idle power.
     """
     if energy is None or idle is None:
         return None, ()
@@ -138,15 +139,15 @@ def net(
         return difference, ()
     doubt = Doubt(
         code="net-refused",
-        message=f"net energy (gross less idle) is not given: its interval [{difference.low:.3g}, "
-        f"{difference.high:.3g}] J holds 0",
+        message="net energy (gross less idle) is not given: its interval "
+        f"[{short_figure(difference.low)}, {short_figure(difference.high)}] J holds 0",
         remedy="a longer idle phase, or work that draws more above idle",
     )
     return None, (doubt,)
 
 
 def mean_work(works: Sequence[Work | None]) -> Work | None:
-    """The work of one repeat; the mean if the repeats differ (batches drawn at random)."""
+    """The work of a repeat; the mean if the repeats differ (batches drawn at random)."""
     stated = [work for work in works if work is not None]
     if not stated:
         return None
@@ -159,7 +160,7 @@ def mean_work(works: Sequence[Work | None]) -> Work | None:
 
 
 def _mean_of_all(numbers: Sequence[float | None]) -> float | None:
-    """None if one of the numbers is not known."""
+    """None if a number is unknown."""
     stated = [number for number in numbers if number is not None]
     return math.fsum(stated) / len(stated) if len(stated) == len(numbers) else None
 
@@ -167,7 +168,7 @@ def _mean_of_all(numbers: Sequence[float | None]) -> float | None:
 def energy_per(
     repeats: Repeats, energy: Estimate | None, amount_of: Callable[[Work], float | None]
 ) -> Estimate | None:
-    """Energy for one unit of the amount; None if a repeat does not state the amount."""
+    """Energy for one unit of the amount; None if a repeat lacks the amount."""
     if energy is None or not repeats.works:
         return None
     complete = repeats.complete
@@ -188,7 +189,7 @@ def energy_per(
 
 
 def work_rate(repeats: Repeats) -> Estimate | None:
-    """Units of work for each second; None if the work of a repeat is not known."""
+    """Units of work for each second; None if the work of a repeat is unknown."""
     works = repeats.all_works()
     if works is None:
         return None
@@ -197,7 +198,7 @@ def work_rate(repeats: Repeats) -> Estimate | None:
 
 
 def rate_of(works: Sequence[Work], times_s: Sequence[float], half_s: float) -> Estimate:
-    """Units of work for each second: all work over all time, with the scatter of the rates.
+    """Units of work for each second: total work over total time, with the scatter of the rates.
 
     half_s  half-width of the sum of the times
     """
@@ -212,7 +213,7 @@ def rate_of(works: Sequence[Work], times_s: Sequence[float], half_s: float) -> E
 def run_roofline(
     limits: DeviceLimits | None, repeats: Repeats, energy: Estimate | None
 ) -> Roofline | None:
-    """The run beside the limits of its device; None if the work of a repeat is not known."""
+    """The run compared with the limits of its device; None if the work of a repeat is unknown."""
     works = repeats.all_works()
     if works is None:
         return None

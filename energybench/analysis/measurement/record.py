@@ -1,4 +1,4 @@
-"""The record of a run, from which the analysis makes a measurement."""
+"""The record of a run, the input of the analysis."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from energybench.model import (
 class Record(NamedTuple):
     """The record of a run, without its traces.
 
-    windows  all windows, cut repeats too
+    windows  all windows, including cut repeats
     works    work of each of `repeats`
     pauses   when the measuring side did not run
-    limits   limits of the device that the work was given
+    limits   limits of the work's device
     kept     the workload's own record of its last repeat
-    session  shared by runs that were interleaved
-    job      to which the measuring process belonged; None: no job
-    case     the run of a campaign that this is; None: not of a campaign
+    session  shared by interleaved runs
+    job      job of the measuring process; None: no job
+    case     the run of a campaign; None: not of a campaign
     """
 
     id: str
@@ -59,12 +59,12 @@ class Record(NamedTuple):
 
     @property
     def repeats(self) -> list[Window]:
-        """The windows of the repeats that count."""
+        """The windows of the counted repeats."""
         return counted_repeats(self.windows)
 
     @property
     def left_out(self) -> list[Window]:
-        """The parts of repeats that are not among `repeats`."""
+        """The parts of repeats outside `repeats`."""
         return parts_left_out(self.windows)
 
     @property

@@ -29,17 +29,17 @@ from energybench.model import IDLE, REPEAT, ChannelStats, Doubt, Estimate, Regio
 from energybench.units import show, show_value
 
 _NOT_REGIONS = frozenset({IDLE, REPEAT})
-# Share of a region's energy that may belong to the work around it, above which that is a doubt.
+# Share of a region's energy that may belong to the surrounding work, above which a doubt is due.
 _SHARED = 0.1
-_NAMED = 3  # regions that the doubt names
+_NAMED = 3  # regions named in the doubt
 
 
 class SamplingStats(NamedTuple):
-    """How one collector was polled.
+    """Polling statistics of a collector.
 
     period_s  measured base period
     jitter_s  standard deviation against the schedule
-    missed    scheduled samples that were not taken
+    missed    omitted scheduled samples
     """
 
     collector: str
@@ -53,7 +53,7 @@ def regions(
 ) -> tuple[Region, ...]:
     """Mean time and energy of each region, in the order of first appearance.
 
-    of_repeats  the rows of the repeats, whose counters were held against power readings
+    of_repeats  the rows of the repeats, with counters checked against power readings
     """
     occurrences: dict[tuple[str, bool], list[Window]] = {}
     for window in windows:
@@ -79,7 +79,7 @@ def regions(
 def _together(
     source: Source, curves: CurveOf, windows: Sequence[Window], /
 ) -> tuple[WindowEnergy, ...]:
-    """Energies of the occurrences of one region; power readings stand in for a lost counter."""
+    """Energies of a region's occurrences; power readings replace a lost counter."""
     curve = curves.get(source.channel.id)
     if curve is None:
         return (WindowEnergy(None),) * len(windows)
@@ -96,7 +96,7 @@ def _together(
 
 def _disagreeing(row: Row, of_repeats: Row) -> Row:
     """The row of a region with the share by which counter and power readings of the same device
-    disagree in the repeats: within a short region both err too much to tell.
+    disagree in the repeats: within a short region both have too large errors for a comparison.
     """
     apart = [
         effect
@@ -127,7 +127,9 @@ def _mean_energy(rows: Sequence[Row], spans: Sequence[Window]) -> Estimate | Non
 
 
 def of_regions(found: Sequence[Region], stats: Sequence[ChannelStats]) -> list[Doubt]:
-    """A doubt if the readings do not tell the energy of regions from that of the work around."""
+    """A doubt if the readings cannot separate the energy of regions from the energy of the
+    surrounding work.
+    """
     limits = {
         region.label: region.energy_j
         for region in found
@@ -156,7 +158,7 @@ def of_regions(found: Sequence[Region], stats: Sequence[ChannelStats]) -> list[D
 
 
 def _shared_j(energy_j: Estimate) -> float:
-    """Energy that may belong to the work around, J, if it is a large share; else 0."""
+    """Energy that may belong to the surrounding work, J, if the share is large; else 0."""
     reach_j = math.fsum(
         abs(effect.u) * BOUND_SPAN for effect in energy_j.effects if effect.kind == "region-share"
     )
@@ -170,7 +172,7 @@ def channel_stats(
 ) -> tuple[ChannelStats, ...]:
     """How each channel was read, in the order of the traces.
 
-    findings  the curve of a channel by its id, which needs no points
+    findings  the curve of a channel by its id; the curve needs no points
     """
     by_collector = {entry.collector: entry for entry in sampling}
     return tuple(

@@ -34,11 +34,11 @@ from energybench.model import (
 
 READ = "read"  # name of the limit of the memory bandwidth
 RATES = ("fp64", "fp32", "bf16")  # names of the limits of matrix rates
-# Share of its limit below which tuning one side alone could change a ratio by more than a factor
-# of two.
+# Share of its limit below which tuning only one side could change a ratio by more than a factor of
+# two.
 LOW = 0.5
-# Share of its limit above which the limit cannot be right: two calibrations of a quiet machine
-# differ by less.
+# Share of its limit above which the limit is wrong: two calibrations of a quiet machine differ by
+# less.
 _ABOVE = 1.05
 _UNSTEADY = 0.9  # median of the tries of a limit over the best try
 _THERE = "energybench calibrate --limits-only there, then run again"
@@ -67,7 +67,7 @@ def roofline(limits: DeviceLimits | None, counted: Counted) -> Roofline | None:
         return None
     intensity = sum(flops) / sum(moved) if achieved and traffic else None
 
-    # The limits of the device, and the one that binds.
+    # The limits of the device, and the binding limit.
     arithmetic = counted.works[0].arithmetic
     read = rate = None
     if limits is not None:
@@ -125,7 +125,7 @@ def _rate(amounts: Sequence[float], counted: Counted) -> Estimate | None:
 def _estimate(limits: DeviceLimits, limit: Limit | None) -> Estimate | None:
     """A limit: its best try, with the median of the tries as the lower end.
 
-    Two runs beside one calibration share the error.
+    Two runs beside the same calibration share the error.
     """
     if limit is None:
         return None
@@ -140,9 +140,9 @@ def _bound(
     read: Estimate | None,
     rate: Estimate | None,
 ) -> tuple[Binding | None, Estimate | None]:
-    """The limit that binds, and the attainable flop/s.
+    """The binding limit, and the attainable flop/s.
 
-    If the format of the arithmetic is not known, bandwidth binds if it binds for every format.
+    If the format of the arithmetic is unknown, bandwidth binds if it binds for every format.
     """
     if limits is None or intensity is None or read is None:
         return None, None
@@ -168,8 +168,8 @@ def _share(achieved: Estimate | None, limit: Estimate | None) -> Estimate | None
 
 
 def doubts(run: Roofline | None, limits: DeviceLimits | None) -> list[Doubt]:
-    """Doubts about the limits of one run: faster than a limit, a limit that was not steady, and a
-    limit that was measured beside other programs.
+    """Doubts about the limits of a run: faster than a limit, an unsteady limit, or a limit measured
+    beside foreign programs.
     """
     if run is None or limits is None:
         return []
@@ -185,7 +185,7 @@ def doubts(run: Roofline | None, limits: DeviceLimits | None) -> list[Doubt]:
 
 
 def _disturbed(limits: DeviceLimits, binding: Limit | None) -> list[Doubt]:
-    """A doubt with the note of the limit that binds, or else with the first note."""
+    """A doubt with the note of the binding limit, else with the first note."""
     note = binding.note if binding is not None else ""
     if not note and not limits.notes:
         return []
@@ -225,8 +225,8 @@ def _unsteady(limits: DeviceLimits, limit: Limit | None) -> list[Doubt]:
 
 
 def of_side(side: Measurement) -> list[Doubt]:
-    """A doubt about one side of a comparison if its share of its machine's limit is not known, or
-    low (Lee et al., ISCA 2010: untuned baselines).
+    """A doubt about a side of a comparison if its share of its machine's limit is unknown or low
+    (Lee et al., ISCA 2010: untuned baselines).
     """
     run = side.roofline
     if run is None or run.share is None:

@@ -17,8 +17,8 @@ from energybench.analysis.uncertainty.effect_kinds import KINDS, place_of
 from energybench.model import Doubt, Pause, Window
 from energybench.units import counted
 
-# Half-width of the 95 % interval that sampling may take, relative to the energy. The same figure as
-# the scatter at which `run` stops by default.
+# Half-width of the 95 % interval that sampling may take, relative to the energy. Equal to the
+# scatter at which `run` stops by default.
 TARGET_REL = 0.02
 # A window shorter than this many averaging windows shows mostly power from outside the window.
 _SMEARED = 0.9
@@ -27,12 +27,12 @@ _READINGS = 9
 # Updates of a counter that may only add up samples. With fewer updates an edge is a large part of
 # the counter's energy.
 _UPDATES = 5
-# Updates within one repeat. With fewer, most readings of a part-time sensor lie across an edge.
+# Updates within a repeat. With fewer, most readings of a part-time sensor lie across an edge.
 _BRIEF = 3
 
 
 class Sampling(NamedTuple):
-    """Relative standard uncertainty of the mean energy that sampling causes.
+    """Relative standard uncertainty of the mean energy from sampling.
 
     edges_rel   the part that falls as 1/length of a repeat
     unseen_rel  the part that falls as 1/√length
@@ -103,10 +103,10 @@ def of_sensors(
     windows: Sequence[Window],
     pauses: Sequence[Pause] = (),
 ) -> list[Doubt]:
-    """Doubts about sensors that cannot tell the energy of work as short as these windows, about
+    """Doubts about sensors that cannot resolve the energy of work as short as these windows, about
     counters that only add up samples, and about stretches without a reading.
 
-    pauses  of the measuring side, which are a doubt of their own
+    pauses  pauses of the measuring side, with their own doubt
     """
     doubts: list[Doubt] = []
     for source in sources:
@@ -114,7 +114,8 @@ def of_sensors(
         if source.may_repeat:
             doubts.append(_register_unclear(source))
         if curve is None and source.check is not None:
-            # The counter gave nothing, and the power readings of the device stand in for it.
+            # The counter gave no readings, and the power readings of the device replace the
+            # counter.
             curve = curves.get(source.check.id)
         if curve is not None and windows:
             doubts += _sampling_counter(curve)
@@ -240,7 +241,7 @@ def _hole(curve: Curve, windows: Sequence[Window], pauses: Sequence[Pause]) -> l
     A counter goes on counting through the stretch; an edge inside the stretch is interpolated.
     """
     name = place_of(curve.channel).words
-    frozen = frozen_readings(curve)  # a doubt of their own
+    frozen = frozen_readings(curve)  # with a separate doubt
     remedy = "repeat the run: the power of that time is interpolated"
     if curve.channel.kind == "counter":
         remedy = "leave a core to the sampler; repeat the run"

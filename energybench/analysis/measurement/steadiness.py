@@ -1,6 +1,6 @@
-"""Whether the machine was in the same state in every repeat, and without other load.
+"""Whether the machine was in the same state in every repeat, and without foreign load.
 
-Throttling, drifts of clocks and temperatures, and programs of other people. Pure.
+Throttling, drifts of clocks and temperatures, and programs of other users. Pure.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from energybench.analysis.uncertainty.repeats import arithmetic_mean
 from energybench.model import Condition, Doubt, OtherLoad, Window
 from energybench.units import counted
 
-# States that are not throttling: an idle board, no limit at all, or a clock that somebody chose
+# States without throttling: an idle board, no limit at all, or a deliberately chosen clock
 # (applications clocks, nvmlClocksThrottleReasons in nvml.h).
 _NO_THROTTLE = frozenset({"none", "gpu-idle", "applications-clocks"})
 _IDLE = "gpu-idle"
-_POWER_CAP = "sw-power-cap"  # the board's power limit, at which a capped board works all the time
+_POWER_CAP = "sw-power-cap"  # the board's power limit, the usual state of a capped board
 # Drift of a clock that is worth a doubt. Dynamic power goes as f·V², and V rises with f, so that
 # the same work costs 1-2 % more energy for 1 % more clock: 2 % of clock is as much as the scatter
 # for which a run is repeated (2 %). A judgement.
@@ -32,15 +32,15 @@ _TEMPERATURE_C = 5.0
 # A drift of clocks must exceed the standard error from the scatter within each third of the repeats
 # by this factor. Readings are few, so no quantile is meant.
 _SIGMAS = 3.0
-# Largest number of changes of a device's throttle reasons that a result keeps.
+# Largest number of kept changes of a device's throttle reasons.
 _MOST_CHANGES = 50
-_NAMED = 4  # devices or programs that one sentence names
+_NAMED = 4  # devices or programs in a sentence
 
 _ByRepeat = Mapping[str, Sequence[Sequence[Condition]]]  # device → readings in each repeat
 
 
 def keep(conditions: Sequence[Condition]) -> tuple[Condition, ...]:
-    """The readings that a result keeps: the first and last of each device, and every change of its
+    """The readings kept in a result: the first and last of each device, and every change of its
     throttle reasons (the first fifty), in the order of time.
     """
     selected: list[Condition] = []
@@ -61,7 +61,7 @@ def of_conditions(
     """Doubts about throttling in a repeat, and about clocks and temperatures that drift over the
     repeats.
 
-    energies  energy of each repeat, J: the message says how the energy changed meanwhile
+    energies  energy of each repeat, J, for the change of the energy in the message
     """
     by_repeat = {
         device: _in_repeats(readings, repeats)
@@ -74,11 +74,11 @@ def of_conditions(
     ]
 
 
-# ---------------------------------------------------------------- other load
+# ---------------------------------------------------------------- foreign load
 
 
 class _Program(NamedTuple):
-    """A program at work on one device; loads by repeat."""
+    """A program at work on a device; loads by repeat."""
 
     name: str
     device: str
@@ -90,7 +90,7 @@ class _Program(NamedTuple):
 
 
 def of_others(others: Sequence[OtherLoad], repeats: Sequence[Window]) -> list[Doubt]:
-    """A doubt about other load in the repeats, by program, the busiest program first."""
+    """A doubt about foreign load in the repeats, by program, the busiest program first."""
     during: dict[tuple[str, str], dict[int, list[OtherLoad]]] = defaultdict(
         lambda: defaultdict(list)
     )
@@ -163,7 +163,7 @@ def _reasons(reading: Condition) -> list[str]:
 
 
 def _throttled(by_repeat: _ByRepeat, repeats: int) -> list[Doubt]:
-    """One doubt about power limits, and one about all other reasons."""
+    """A doubt about power limits, and a doubt about all other reasons."""
     capped, slowed = [], []
     for device, readings in by_repeat.items():
         counts = _repeats_by_reason(readings)
@@ -200,7 +200,7 @@ def _throttled(by_repeat: _ByRepeat, repeats: int) -> list[Doubt]:
 
 
 def _repeats_by_reason(readings: Sequence[Sequence[Condition]]) -> dict[str, int]:
-    """In how many repeats each reason was read."""
+    """Number of repeats with a reading of each reason."""
     counts: dict[str, int] = defaultdict(int)
     for in_repeat in readings:
         for reason in {reason for reading in in_repeat for reason in _reasons(reading)}:
@@ -212,7 +212,7 @@ def _repeats_by_reason(readings: Sequence[Sequence[Condition]]) -> dict[str, int
 
 
 class _Drift(NamedTuple):
-    """Mean of a quantity of one device at the beginning and at the end of the repeats."""
+    """Mean of a device's quantity at the beginning and at the end of the repeats."""
 
     device: str
     first: float
@@ -226,7 +226,7 @@ class _Drift(NamedTuple):
 def _values(
     readings: Sequence[Sequence[Condition]], value_of: Callable[[Condition], float | None]
 ) -> list[list[float]]:
-    """The values in each repeat that has values."""
+    """The values of repeats with values."""
     repeats = [
         [value for reading in in_repeat if (value := value_of(reading)) is not None]
         for in_repeat in readings
@@ -315,8 +315,8 @@ def _list(entries: Sequence[str]) -> str:
 
 
 def _scatter(first: Sequence[float], last: Sequence[float]) -> float:
-    """Standard error of the difference of two means, from the scatter within each group; 0 if each
-    group has a single value.
+    """Standard error of the difference of two means, from the scatter within each group; 0 for
+    groups of a single value.
     """
     dof = len(first) + len(last) - 2
     if not dof:

@@ -1,5 +1,5 @@
-"""Doubts about sensors that showed one value in all of their readings: stuck sensors, and counters
-that update too seldom for as short a run.
+"""Doubts about sensors with a single value in all readings: stuck sensors, and counters that update
+too seldom for a short run.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from energybench.analysis.uncertainty.effect_kinds import place_of
 from energybench.model import Doubt, Trace
 
 _STUCK = 20  # readings without any change; the last digits of a real sensor change
-_UPDATES = 3  # that a repeat has to hold for an energy
+_UPDATES = 3  # least number in a repeat for an energy
 
 
 def of_still(traces: Sequence[Trace], counted: Collection[str]) -> list[Doubt]:
     """Doubts about sensors whose value never changed, zero included.
 
-    counted  ids of the channels that the energy counts
+    counted  ids of the counted channels
     """
     doubts = []
     for trace in traces:

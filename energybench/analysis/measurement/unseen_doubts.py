@@ -1,5 +1,5 @@
-"""Doubts about power that no reading shows: loads in step with a sensor, waves that an average
-hides, and readings that do not show how often they come.
+"""Doubts about power that no reading shows: loads in step with a sensor, waves hidden by an
+average, and readings with an unknown publishing period.
 """
 
 from __future__ import annotations
@@ -26,30 +26,32 @@ from energybench.analysis.uncertainty.effect_kinds import place_of
 from energybench.model import Doubt, Window
 from energybench.units import counted
 
-# Share of each period that a counter may miss, above which the interval is mostly that.
+# Possibly missed share of each period above which the miss dominates the interval.
 _MATTERS = 0.1
-# The same share if the counter is as likely as not to add up samples of a quarter of each period.
+# The same share for a counter that adds up samples of a quarter of each period with a probability
+# of one half.
 _LIKELY = 0.5
-# Windows from which on their scatter shows a load in step: of fewer, all may agree by chance.
+# Least number of windows whose scatter shows a load in step: fewer windows may agree by chance.
 _SEVERAL = 4
-# Readings of a part-time sensor that show a peak of the power which fills a thirtieth of the time:
-# (1 - 1/30)^100 = 3 %.
+# Readings of a part-time sensor that show a peak of power with a duty of one thirtieth: (1 -
+# 1/30)^100 = 3 %.
 _MANY = 100
-# Peaks that fill 3/n of the time are missed by all of n readings in 5 % of the cases: (1 - 3/n)^n
-# (the rule of three). Peaks of twice the power are then 3/n of the energy.
+# Peaks with a duty of 3/n are missed by all n readings in 5 % of the cases: (1 - 3/n)^n (the rule
+# of three). Peaks of twice the power are then 3/n of the energy.
 _RULE_OF_THREE = 3.0
-# Readings in all windows from which on the scatter of several windows shows a load in step.
+# Least number of readings in all windows with which the scatter of several windows shows a load in
+# step.
 _SCATTERED = 50
-# A load looks constant if four fifths of the updates differ by no more than this share of them.
+# A load looks constant if four fifths of the updates differ by at most this share.
 _CONSTANT = 0.1
-# Share of the energy of a window that readings may hide at its edges, above which it is a doubt:
-# one half of the target of `sensor_doubts`.
+# Share of a window's energy that readings may hide at the edges, above which a doubt is due: one
+# half of the target of `sensor_doubts`.
 _HIDDEN = 0.01
-# The same for a lag, which is judged by itself: a quarter of that target, for a counter of a long
-# window is known so well.
+# The same for a lag, which is judged by itself: a quarter of that target, because a counter over a
+# long window is this accurate.
 _SHIFTED = 0.005
-# Lags for which the energy is tried, s. The longest lag of a board that was seen is below 0.1 s
-# (calibrating/window_fit.py); half as much again is plausible for a board that nobody calibrated.
+# Tried lags, s. The longest lag seen on a board is below 0.1 s (calibrating/window_fit.py); half as
+# much again is plausible for a board without a calibration.
 _LAGS_S = (0.05, 0.1, 0.15)
 
 
@@ -93,9 +95,9 @@ def _few_windows(curve: Curve, windows: Sequence[Window]) -> list[Doubt]:
         ]
     if curve.classified or curve.may_add_up < _MATTERS:
         return []
-    # The scatter of several windows shows what a counter of samples misses of a moving load. If the
-    # counter is as likely as not to add up samples, two or three windows may miss the same share of
-    # a load in step, however many updates they hold.
+    # The scatter of several windows shows the energy of a moving load that a counter of samples
+    # misses. If the counter is as likely as not to add up samples, two or three windows may miss
+    # the same share of a load in step, however many updates the windows hold.
     few = len(windows) < _SEVERAL and curve.may_add_up > _LIKELY
     if not few and not _may_look_alike(curve, windows, updates):
         return []
@@ -112,8 +114,8 @@ def _few_windows(curve: Curve, windows: Sequence[Window]) -> list[Doubt]:
 
 
 def _may_look_alike(curve: Curve, windows: Sequence[Window], readings: float) -> bool:
-    """Whether a load in step with a part-time sensor may look alike in all of these windows, or all
-    readings may miss rare peaks of a load that looks constant.
+    """Whether a load in step with a part-time sensor may look alike in all windows, or all readings
+    may miss rare peaks of a load that looks constant.
     """
     if len(windows) == 1:
         return True
@@ -132,7 +134,7 @@ def _looks_constant(curve: Curve, windows: Sequence[Window]) -> bool:
     if curve.power_w is not None:
         values, from_s, to_s = curve.power_w, curve.t_s, curve.t_s
     else:
-        # The times of the updates are known badly, and their number is known well.
+        # The times of the updates are uncertain, but the number of updates is certain.
         updates = np.maximum(np.round(np.diff(curve.t_s) / curve.period_s), 1.0)
         values = np.asarray(np.diff(curve.energy_j) / updates)
         from_s, to_s = curve.t_s[:-1], curve.t_s[1:]
@@ -146,8 +148,8 @@ def _looks_constant(curve: Curve, windows: Sequence[Window]) -> bool:
 
 
 def _period_unknown(curve: Curve, windows: Sequence[Window]) -> list[Doubt]:
-    """Readings of a part-time sensor that change too seldom to show how often it publishes, where
-    the difference matters.
+    """Readings of a part-time sensor that change too seldom to show the publishing period, if the
+    period matters.
     """
     if not (curve.part_time and curve.late_s) or curve.power_w is None:
         return []
@@ -168,7 +170,9 @@ def _period_unknown(curve: Curve, windows: Sequence[Window]) -> list[Doubt]:
 
 
 def _lag_unseen(curve: Curve, windows: Sequence[Window]) -> list[Doubt]:
-    """A lag that no step of the load shows, if a long lag matters more than the interval says."""
+    """A lag without a step of the load to show the lag, if a long lag matters more than the
+    interval says.
+    """
     channel = curve.channel
     if channel.timing != "prior" or not channel.lag_u_s or channel.sort == "meter":
         return []
@@ -207,8 +211,8 @@ def _phase_unseen(curve: Curve, windows: Sequence[Window]) -> bool:
     """Whether a wave of the load that a power average hides may matter at the edges.
 
     A wave between 0 and twice the mean power P, as slow as the averaging time W, changes the energy
-    at an edge by up to P·W/4. The edges of several windows fall anywhere in the wave, but their
-    scatter does not show it, for each window reads as if the load were constant.
+    at an edge by up to P·W/4. The edges of several windows fall anywhere in the wave, but the
+    scatter of the windows does not show the wave: every window reads as if the load were constant.
     """
     if curve.power_w is None or curve.part_time or curve.window_s == 0:
         return False

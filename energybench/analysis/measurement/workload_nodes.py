@@ -22,12 +22,12 @@ from energybench.model import (
     WorkRecord,
 )
 
-# Doubts of the head node's own result that are about the work of all nodes.
+# Doubts of the head node's own result about the work of all nodes.
 _OF_ALL_NODES = frozenset({"interrupted"})
 
 
 class Statement(NamedTuple):
-    """What the head node's own result says of the work of all nodes."""
+    """The head node's own statements about the work of all nodes."""
 
     workload: WorkloadRef | None = None
     windows: tuple[Window, ...] = ()
@@ -38,7 +38,7 @@ class Statement(NamedTuple):
 
 
 def statement(nodes: Sequence[NodePart]) -> Statement:
-    """The statement of the first node that gave a result; the head node is the first of all."""
+    """The statement of the first node with a result; the head node comes first."""
     results = [part.measurement for part in nodes if part.measurement is not None]
     if not results:
         return Statement()
@@ -57,8 +57,8 @@ def statement(nodes: Sequence[NodePart]) -> Statement:
 
 
 def _is_of_all_nodes(doubt: Doubt) -> bool:
-    """Whether a doubt of the head node's own result is about the work of all nodes. A repeat that
-    was left out beside whole ones has no window here, and its doubt has a subject.
+    """Whether a doubt of the head node's own result is about the work of all nodes. A repeat left
+    out beside whole repeats has no window here, and its doubt has a subject.
     """
     return doubt.code in _OF_ALL_NODES or (doubt.code == "cut-off" and bool(doubt.subject))
 
@@ -82,7 +82,7 @@ def _windows(head: Measurement) -> list[Window]:
 
 
 def checks_of_nodes(results: Sequence[Measurement]) -> tuple[Verification, ...]:
-    """For every quantity, a failed check of any node, or else the check of the first node."""
+    """For every quantity, a failed check of any node, else the check of the first node."""
     worst: dict[str, Verification] = {}
     for result in results:
         for check in result.verification:

@@ -1,1 +1,3 @@
-"""What kind of sensor a curve comes from: which power it sees, and which register it shows."""
+"""The kind of sensor behind a curve: the power that the sensor sees, and the register that it
+shows.
+"""

@@ -1,15 +1,15 @@
 """Two kinds of energy counter: one that integrates all power, and one that only adds up the samples
 of a part-time power sensor.
 
-Three hypotheses are weighed by the updates of one run:
+The updates of a run are evidence for three hypotheses:
 
 - *all*: an update is the mean power of the whole period;
-- *readings*: an update is the reading that the power sensor shows at the tick of the counter;
-- *samples*: an update is a sample of the counter's own, at a time that no power reading shows.
+- *readings*: an update is the power reading at the tick of the counter;
+- *samples*: an update is a sample of the counter's own, taken between power readings.
 
-If the ticks of both sensors coincide, the last two are the same. A step of the load distinguishes
-them: with *all*, the update in which the load stepped lies between the levels before and after, and
-with the other two it is equal to one of them in most cases.
+If the ticks of both sensors coincide, *readings* and *samples* are equal. A step of the load
+distinguishes *all* from the two others: with *all*, the update with the step lies between the
+levels before and after. With *readings* and *samples*, the update mostly equals a level.
 """
 
 from __future__ import annotations
@@ -31,35 +31,36 @@ Flags = npt.NDArray[np.bool_]
 # beside it, relative to the mean power, as `energybench simulate` finds it over all its loads.
 _ALONE = 0.35
 _FEW = 8  # least number of readings of each sensor
-_REGULAR = 1.5  # periods that an update of a counter may last to count as one update
+_REGULAR = 1.5  # longest update that counts as a single update, in periods
 # An update counts if the times of its two ticks together are known to this share of the period.
 _LOCATED = 0.3
-# Ticks that fall this close together, relative to the period, may be one tick.
+# Ticks this close together, relative to the period, may be one tick.
 _TOGETHER = 0.06
-# Ticks of both sensors coincide if at least this share of them does: apart by chance is the rule.
+# Least share of coinciding ticks with which the ticks of both sensors coincide: mostly they are
+# apart by chance.
 _COINCIDE = 0.8
-_SAME = 0.1  # an update and a reading closer than this share of the change are equal
-# The mean power of an update is known no better than this share of it: a real timer jitters.
+_SAME = 0.1  # greatest difference of an equal update and reading, as a share of the change
+# Relative error of the mean power of an update: a real timer jitters.
 _KNOWN = 0.01
-# A change of the readings counts if it is this many times as large as the error of an update.
+# A change of the readings counts if the change is this many times the error of an update.
 _CLEAR = 6.0
-# A step is sharp if it is this many times as large as the changes beside it in the same direction.
-# Only a sharp step shows that an update is equal to a reading: with *all*, a slow change of power
-# with a small lag between the sensors looks alike.
+# A step is sharp if the step is this many times as large as the neighbouring changes in the same
+# direction. Only a sharp step shows that an update equals a reading: with *all*, a slow change of
+# power looks alike if there is a small lag between the sensors.
 _SHARP = 4.0
-# Probability of an update that is equal to a level beside the step. all: the load stepped where an
-# update ended. readings: always, but for a reading that was assigned wrongly. samples: the step
-# fell into the sample (25 of 100 ms, arXiv 2312.02741) or took some milliseconds.
+# Probability of an update equal to a level beside the step. all: the load stepped at the end of an
+# update. readings: always, except for a wrongly assigned reading. samples: the step fell into the
+# sample (25 of 100 ms, arXiv 2312.02741) or took some milliseconds.
 _EQUAL_ALL, _EQUAL_READINGS, _EQUAL_SAMPLES = 0.2, 0.95, 0.6
-# Before any step: nobody has published which of the kinds a board has (zeus issue 181).
+# Probability before any step: nobody has published the kind of each board (zeus issue 181).
 _PRIOR_ALL = 0.5
-# Share of *samples* in the two kinds that add up, if the ticks do not coincide: such a board would
-# sample its power twice, at two times in each period, and nobody has reported one.
+# Share of *samples* among counters that add up samples, if the ticks do not coincide. Such a board
+# would sample its power at two times in each period, and nobody has reported a board like this.
 _PRIOR_OWN = 0.03
 # A counter integrates all power below this probability of the opposite.
 _SEES_ALL = 0.004
-# A counter adds up readings if its updates are equal to the readings at so many steps, and at this
-# share of them: by chance, one counter in six hundred is mistaken (0.2^4).
+# A counter adds up readings if its updates equal the readings at this many steps and at this share
+# of the steps. By chance, one counter in six hundred is mistaken (0.2^4).
 _STEPS, _NEARLY_ALL = 4, 0.9
 
 
@@ -102,9 +103,7 @@ def _mean_power_w(counter: Curve) -> float:
 
 
 def _rough_w(counter: Curve, power: Curve) -> float:
-    """Root mean square of the differences between the readings and the mean power of the update in
-    which they fall, W.
-    """
+    """Root mean square of (reading − mean power of its update), W."""
     assert power.power_w is not None
     within = (power.t_s > counter.t_s[0]) & (power.t_s < counter.t_s[-1])
     update = np.searchsorted(counter.t_s, power.t_s[within]) - 1
@@ -121,8 +120,8 @@ class _Evidence(NamedTuple):
     """Steps of the load that distinguish the three hypotheses.
 
     together              True if the ticks of both sensors coincide
-    equal, between        steps at which the updates are equal to the readings, or are not
-    own_equal, own_between  steps at which the update lies on a level of the counter, or between two
+    equal, between        steps with updates equal to the readings, or not equal
+    own_equal, own_between  steps with the update on a level of the counter, or between two levels
     """
 
     together: bool
@@ -169,7 +168,7 @@ class _Updates(NamedTuple):
     """Updates of a counter; shapes [n].
 
     mean_w   mean power of the update, W
-    added_w  the power that was added if the counter adds up readings of one period each, W
+    added_w  added power if the counter adds up readings of one period each, W
     error_w  uncertainty of the mean power, W
     single   True for one update between two located ticks
     """
@@ -196,10 +195,10 @@ class _Updates(NamedTuple):
 
 
 class _Shown(NamedTuple):
-    """The reading that the power sensor shows at each tick that ends an update; shapes [n].
+    """Reading of the power sensor at the end of each update; shapes [n].
 
-    certain   True if the reading is known: the power changed at no time that may lie on either side
-              of the tick, or the ticks of both sensors coincide
+    certain   True if the reading is known: power was constant around the tick, or the ticks of both
+              sensors coincide
     together  True if the ticks of both sensors coincide
     """
 
@@ -257,8 +256,8 @@ def _together(
 
 
 def _beside_readings(updates: _Updates, shown: _Shown) -> tuple[int, int]:
-    """Times at which the load moved and the updates are equal to the readings, and times at which
-    they are not: a step between two readings, or an update that no reading beside it explains.
+    """Times of load steps with updates equal to the readings, and times of load steps without: a
+    step between two readings, or an update that no neighbouring reading explains.
     """
     known = updates.single & shown.certain
     readings = shown.watts * _common_ratio(updates.mean_w, shown.watts, known)
@@ -277,7 +276,7 @@ def _beside_readings(updates: _Updates, shown: _Shown) -> tuple[int, int]:
         before[:-1] * np.concatenate(([0.0], onward)), after[1:] * np.concatenate((onward, [0.0]))
     )
     sharp = step > _SHARP * beside
-    # A peak that no reading shows is in an update of a counter that sees all power.
+    # A peak that no reading shows belongs to a counter that integrates all power.
     quiet = known & (np.maximum(before, after) <= updates.error_w)
     unexplained = quiet & (away > _CLEAR * updates.error_w)
     between = np.count_nonzero(clear & ~same) + np.count_nonzero(unexplained)
@@ -285,7 +284,7 @@ def _beside_readings(updates: _Updates, shown: _Shown) -> tuple[int, int]:
 
 
 def _common_ratio(means: Floats, readings: Floats, known: Flags) -> float:
-    """Ratio of the two scales: the counter and the power reading may have gains of their own."""
+    """Ratio of the two scales: the counter and the power reading may have different gains."""
     usable = known & (readings > 0)
     if np.count_nonzero(usable) < _FEW:
         return 1.0
@@ -293,8 +292,8 @@ def _common_ratio(means: Floats, readings: Floats, known: Flags) -> float:
 
 
 def _by_itself(updates: _Updates) -> tuple[int, int]:
-    """Sharp steps between two levels of the counter, of two updates each, at which the update
-    between them lies on one of the levels, and at which it does not.
+    """Sharp steps between two levels of the counter, of two updates each: first the steps with the
+    update on a level, then the steps with the update between the levels.
     """
     means, single = updates.mean_w, updates.single
     if means.size < 5:
@@ -307,6 +306,6 @@ def _by_itself(updates: _Updates) -> tuple[int, int]:
     sharp = known & (step > _CLEAR * error) & (step > _SHARP * level)
     nearer = np.minimum(np.abs(middle - before), np.abs(middle - after))
     equal = sharp & (nearer <= _SAME * step + error)
-    # A step without an update between its levels is found from both of its sides.
+    # A step without an update between its levels is found from both sides.
     equal[1:] &= ~equal[:-1]
     return int(np.count_nonzero(equal)), int(np.count_nonzero(sharp & ~equal))

@@ -1,8 +1,8 @@
-"""The curves of a run's channels, made when they are asked for and dropped again.
+"""The curves of a run's channels, made on request and dropped again.
 
 The curves of a day take thirty megabytes for each channel. An analysis looks at one sensor and its
-check at a time, so that only the latest curves stay in memory. Of dropped curves the findings stay:
-period, window, dropped readings.
+check at a time, so that only the latest curves stay in memory. Of dropped curves only the findings
+stay: period, window, dropped readings.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from energybench.analysis.traces.curve import Curve
 from energybench.analysis.traces.trace_curve import curve
 from energybench.model import Channel, Trace, Window
 
-# Bytes of curves that stay in memory while another is made: those of an hour of a dozen channels.
+# Bytes of curves that stay in memory while another curve is made: the curves of an hour of a dozen
+# channels.
 _MOST_BYTES = 16_000_000
 
 
@@ -57,7 +58,7 @@ class Curves:
 
     def _informed(self, name: str) -> Curve | None:
         """The curve of a channel. The curve of the power channel that informs a counter stays as
-        well: it is asked for next.
+        well, for the next request.
         """
         energy_curve = curve(self._traces[self._places[name]], self._work)
         if energy_curve is None:
@@ -75,12 +76,12 @@ class Curves:
         return power and informed(power, None)
 
     def _make_room(self) -> None:
-        """Drop the oldest curves, until a few large ones or many small ones are left."""
+        """Drop the oldest curves, until a few large curves or many small curves are left."""
         while self._latest and self._bytes() > _MOST_BYTES:
             del self._latest[next(iter(self._latest))]
 
     def _bytes(self) -> int:
-        """Memory of the latest curves: arrays that two curves share count once."""
+        """Memory of the latest curves: shared arrays count once."""
         arrays = {
             id(array): array.nbytes
             for kept in self._latest.values()

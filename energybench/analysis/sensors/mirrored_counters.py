@@ -1,15 +1,15 @@
 """Counters of one socket that show the same register (dies of Zen), found in the samples.
 
-Counters of two sockets are two registers: sockets are never compared. Dies whose collector knows
-that each has a register of its own are not compared either (Channel.own_register).
+Counters of different sockets have different registers: sockets are never compared. Dies are not
+compared either if the collector knows that the dies have separate registers (Channel.own_register).
 
-Two counters since boot (or since they were opened) that agree to the time between two reads are one
-register: the values of independent registers lie far apart. The time between the reads is not a
-fixed number: a read of another die's register interrupts a CPU of that die, and perhaps wakes it.
+Two counters since boot (or since their opening) that agree to the time between two reads are one
+register: the values of independent registers lie far apart. The time between the reads varies:
+reading another die's register interrupts a CPU of the other die, and may wake the CPU.
 
-A register that is shown late, or copied seldom, lies behind by more. Its values are those of the
-other counter all the same, each later by one and the same time, whatever power flows; two registers
-that lie a number of joules apart lie longer apart in time while little power flows.
+A register that is shown late, or copied seldom, lies behind by more. Its values are still the
+values of the other counter, later by a constant time at any power. Two registers with a constant
+distance in joules lie longer apart in time while little power flows.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ from energybench.analysis.arrays import Floats
 from energybench.analysis.quantiles import median, quantiles_of_values
 from energybench.model import Channel, Trace
 
-# Two reads of one register differ by the energy of the time between the reads, and of one update of
-# 1 ms. Between the reads lies an interrupt to a CPU of another die, which may have to wake up: tens
-# to hundreds of microseconds (Schöne et al., "Wake-up latencies for processor idle states on
-# current x86 processors", Computer Science - Research and Development, 2015).
+# Two reads of the same register differ by the energy of the time between the reads, and of one
+# update of 1 ms. Between the reads lies an interrupt to a CPU of another die, which may have to
+# wake up: tens to hundreds of microseconds (Schöne et al., "Wake-up latencies for processor idle
+# states on current x86 processors", Computer Science - Research and Development, 2015).
 _SAME_S = 0.003
-# Beyond this time two reads in one poll do not show one register: thirty times a slow read.
+# Beyond this time two reads in a poll do not show the same register: thirty times a slow read.
 _APART_S = 0.03
-# A counter may show a register later by so much more than its own updates explain. Registers that
-# start anywhere in 262 kJ lie so close, at some hundred watts, once in a thousand pairs.
+# Longest delay of a counter beyond the delay that its updates explain. Registers that start
+# anywhere in 262 kJ lie this close, at some hundred watts, once in a thousand pairs.
 _LATE_S = 1.0
-# A counter is slow to update if so many of its readings repeat the one before.
+# A counter is slow to update if this share of its readings repeats the reading before.
 _STALE = 0.02
-# The time by which a counter is late is seen in this many readings or more. It is one and the same
-# if it lies within this range, s, beside the updates, and if it varies this many times as much for
-# a counter that lies the same joules apart all the time.
+# Fewest readings that show the delay of a counter. The delay is constant if it lies within this
+# range, s, beside the updates, and if it varies this many times as much for a counter at a constant
+# distance in joules.
 _SEEN, _STEADY_S, _UNLIKE = 10, 0.01, 2.0
 
 _Verdict = Literal["same", "apart", "unclear"]
@@ -55,8 +55,8 @@ class Mirrors(NamedTuple):
 
 
 def mirrors(traces: Sequence[Trace]) -> Mirrors:
-    """Candidates are counters of one collector, one component and one socket. Only the traces of
-    two candidates are in memory at a time.
+    """Candidates share collector, component and socket. Only the traces of two candidates are in
+    memory at a time.
     """
     repeated: set[str] = set()
     unclear: set[str] = set()
@@ -88,7 +88,7 @@ def _alike(one: Channel, two: Channel) -> bool:
 
 
 def _compared(a: Trace, b: Trace) -> _Verdict:
-    """Whether two counters show one register.
+    """Whether two counters show the same register.
 
     The distance of the values is expressed as a time, at the mean power of the counters.
     """
@@ -98,7 +98,7 @@ def _compared(a: Trace, b: Trace) -> _Verdict:
     t_s = a.t_s[:n][both]
     rates = [_rate(t_s, counts) for counts in (left, right)]
     if max(rates, default=0.0) <= 0:
-        return "apart"  # equal values that never change are perhaps two counters that stand still
+        return "apart"  # constant equal values may come from two counters that stand still
     apart_s = (right - left) / max(rates)
     distance_s = median(np.abs(apart_s))
     drift_s = _drift(apart_s)
@@ -110,7 +110,7 @@ def _compared(a: Trace, b: Trace) -> _Verdict:
 
 
 def _late(t_s: Floats, left: Floats, right: Floats) -> bool:
-    """Whether one counter may show the values of the other, later or at longer intervals."""
+    """Whether a counter may show the values of the other counter, later or at longer intervals."""
     top = max(left.max(), right.max()) + 1
     first, second = (_without_wraps(counts, top) for counts in (left, right))
     updates_s = _update_s(t_s, first) + _update_s(t_s, second)
@@ -128,8 +128,8 @@ def _late(t_s: Floats, left: Floats, right: Floats) -> bool:
 
 
 def _late_s(t_s: Floats, first: Floats, second: Floats) -> Floats:
-    """How long ago the first counter showed the value that the second shows, at each reading whose
-    value the first counter showed at all.
+    """Age of the second counter's value in the first counter, at each reading with a value that the
+    first counter showed.
     """
     within = (second > first[0]) & (second < first[-1])
     changes = np.concatenate(([True], np.diff(first) > 0))
@@ -143,16 +143,16 @@ def _range(times_s: Floats) -> float:
 
 
 def _without_wraps(counts: Floats, top: float) -> Floats:
-    """Counts that go on rising where the counter started again from zero.
+    """Counts that continue to rise after the counter started again from zero.
 
-    top  the same for both counters: more than any of their counts
+    top  the same for both counters; more than any count of either counter
     """
     wraps = np.concatenate(([0], np.cumsum(np.diff(counts) < 0)))
     return np.maximum.accumulate(counts + wraps * top)
 
 
 def _update_s(t_s: Floats, counts: Floats) -> float:
-    """The time for which a counter shows one value; 0 if nearly every reading is a new value."""
+    """Time for which a counter shows a value; 0 if nearly every reading is a new value."""
     repeats = np.diff(counts) <= 0
     if np.count_nonzero(repeats) < _STALE * repeats.size:
         return 0.0
@@ -162,7 +162,7 @@ def _update_s(t_s: Floats, counts: Floats) -> float:
 
 def _rate(t_s: Floats, counts: Floats) -> float:
     """Counts per second between the first and the last reading; a counter that started again from
-    zero has the rate of its steps upward.
+    zero has the rate of its upward steps.
     """
     if t_s.size < 2 or t_s[-1] <= t_s[0]:
         return 0.0

@@ -1,4 +1,4 @@
-"""Sensors that see only a part of each period: the energy that they miss.
+"""The unseen energy of sensors that see only a part of each period.
 
 The power reading of an A100 is the mean over 25 of every 100 ms (arXiv 2312.02741). If two readings
 differ by ΔP, the load may have stepped anywhere in the unseen part between them. A load whose
@@ -17,19 +17,20 @@ from energybench.analysis.arrays import Floats
 from energybench.analysis.quantiles import median
 from energybench.analysis.traces.curve import Curve
 
-# How far the mean power in the unseen part of each period may be from the mean power, relative to
-# the mean power (a load that is off for a fifth of the time).
+# Possible deviation of the mean power in the unseen part of each period from the mean power,
+# relative to the mean power (a load that is off for a fifth of the time).
 _HIDDEN = 0.5
-# Share of the loads that keep exactly in step with the sensor throughout, however long the window:
-# loops with a timer of 0.1 or 1 s.
+# Share of loads that keep exactly in step with the sensor through a window of any length: loops
+# with a timer of 0.1 or 1 s.
 _LOCKED = 0.02
-_FEW = 8  # least number of readings from which a pattern can be recognised
+_FEW = 8  # least number of readings for recognising a pattern
 _MOST = 4096  # largest number of readings in which a pattern is searched
 _PEAK = 0.5  # autocorrelation above which the readings repeat
-_APART = 0.3  # two readings differ if they are this share of the range of the readings apart
-_SELDOM = 1.5  # periods between two readings of a sensor that is read more seldom than it publishes
-_NEARLY = 0.9  # autocorrelation, relative to the highest, of a repetition that fits as well
-_ONE_WAVE = 1.5  # rises of the power in one repetition, above which it holds several waves
+_APART = 0.3  # two readings differ if they are this share of the readings' range apart
+_SELDOM = 1.5  # periods between two readings of a sensor that publishes faster than it is read
+_NEARLY = 0.9  # autocorrelation, relative to the highest, of a repetition that fits equally well
+# rises of the power in a repetition, above which the repetition holds several waves
+_ONE_WAVE = 1.5
 _GAP = 2.5  # periods between two points, above which the stretch is a gap
 
 
@@ -53,9 +54,9 @@ def unseen_j(curve: Curve, start: int, end: int) -> float:
 
 def unseen_alike_j(curve: Curve, windows: Sequence[tuple[int, int]]) -> float:
     """Standard uncertainty of the mean energy of several windows, J, if the readings repeat in step
-    with the sensor, or with the times at which it was read, from the first window to the last one:
-    the steps of the load then hide alike in all windows, and their scatter does not show it. 0 if
-    the readings do not repeat so.
+    with the sensor, or with the times of the reads, from the first window to the last window. The
+    steps of the load then hide alike in all windows, invisible in the scatter of the windows. 0
+    without such a repetition.
 
     windows  indices of the first and the last point in each window
     """
@@ -74,8 +75,8 @@ def unseen_alike_j(curve: Curve, windows: Sequence[tuple[int, int]]) -> float:
     high = shown_w > (shown_w.min() + shown_w.max()) / 2
     rises = int(np.count_nonzero(high[1:] & ~high[:-1]))
     if not pattern.in_step or rises * pattern.length > _ONE_WAVE * shown_w.size:
-        # The steps of several waves in one pattern stand at places of their own, spread over the
-        # unseen time, and cancel.
+        # The steps of several waves in a pattern stand at different places, spread over the unseen
+        # time, and cancel.
         return 0.0
     factor = pattern.in_step
     inside_s = sum(float(curve.t_s[end] - curve.t_s[start]) for start, end in ends)
@@ -90,22 +91,22 @@ def _independent_j2(curve: Curve, start: int, end: int) -> float:
     watts, gaps = curve.power_w[start : end + 1], np.diff(curve.t_s[start : end + 1])
     blind = np.maximum(gaps - curve.window_s, 0.0)
     change = np.abs(np.diff(watts))
-    # A gap may contain any power that the rest of the readings contains.
+    # A gap may contain any power in the range of the readings.
     spread = float(watts.std()) if watts.size > 2 else 0.0
     change = np.where(gaps > _GAP * curve.period_s, np.maximum(change, spread), change)
     return float(((blind * change) ** 2 * blind / gaps).sum() / 12)
 
 
 def in_step_j(curve: Curve, start_s: float, end_s: float) -> float:
-    """Standard uncertainty of the energy of a single window that comes from a load in step with a
-    part-time sensor, J.
+    """Standard uncertainty of a single window's energy from a load in step with a part-time sensor,
+    J.
 
-    Such a load looks constant, and no reading shows it: single runs were wrong by up to 39 %
+    Such a load looks constant, and no reading shows the load: single runs were wrong by up to 39 %
     (arXiv 2312.02741). The power in the unseen part of each period may differ from the power in the
-    seen part by `_HIDDEN`. Only a load that keeps in step throughout the window is missed
-    throughout, which is the less likely the longer the window; the periods therefore add like
-    independent ones, but for the few loads that keep exactly in step. The scatter of repeats with
-    other phases contains the effect.
+    seen part by `_HIDDEN`. Only a load in step throughout the window is missed throughout, with a
+    probability that falls with the length of the window. The periods therefore add like independent
+    periods, except for the few loads that keep exactly in step. The scatter of repeats with other
+    phases contains the effect.
     """
     length_s = end_s - start_s
     periods = max(length_s / curve.period_s, 1.0) if curve.period_s > 0 else 1.0
@@ -146,11 +147,11 @@ def _pattern(watts: Floats) -> _Pattern:
     if r[lag] < _PEAK:
         return _Pattern(0, 0.0)
 
-    # Slip: steps that moved by one reading over the window, for each step of one period.
+    # Slip: steps that moved by one reading over the window, for each step of a period.
     periods = n / lag
     differ = float(np.mean(np.abs(watts[lag:] - watts[:-lag]) > _APART * span))
     steps = float(np.mean(np.abs(np.diff(watts)) > _APART * span))
     slip = n * differ / max(steps * lag, 1.0) if steps else 0.0
-    # Several repetitions fit about as well as one.
+    # Several repetitions may fit about equally well.
     shortest = int(below[0] + np.argmax(r[below[0] :] >= _NEARLY * r[lag]))
     return _Pattern(shortest, math.sqrt(periods) / max(1.0, slip))

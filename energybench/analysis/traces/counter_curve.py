@@ -1,7 +1,7 @@
 """The curve of an energy counter.
 
-A counter that updates every T shows the energy at its last tick. If it only adds up the readings of
-a part-time power sensor, it never sees the rest of each period.
+A counter that updates every T shows the energy at the last tick. A counter that only adds up the
+readings of a part-time power sensor never sees the rest of the sensor's period.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from energybench.analysis.traces.ticks import NO_TICKS_BELOW, ticks
 from energybench.analysis.traces.unwrap import Counter, unwrap
 from energybench.model import Channel, Trace
 
-# Ticks of a counter that were placed closer together than this share of its period are not both
-# right: no sensor that was seen publishes so unevenly.
+# If two inferred ticks of a counter are closer together than this share of the period, one of the
+# ticks is wrong: no known sensor publishes so unevenly.
 _APART = 0.1
 
 
 def counter_curve(trace: Trace) -> Curve:
-    """The curve of a counter, without points if there are no readings."""
+    """The curve of a counter; a curve without points if the trace has no readings."""
     channel = trace.channel
     counter = unwrap(trace)
     if channel.quality == "measured":
@@ -64,13 +64,13 @@ def counter_curve(trace: Trace) -> Curve:
 
 
 def as_samples(counter: Curve, window_s: float) -> Curve:
-    """The curve of a counter that only adds up readings of `window_s`, each of which stands for the
-    whole period that it ends: the curve of a power sensor.
+    """The curve of a counter that only adds up readings of `window_s`: the curve of a power sensor.
+    The counter lets every reading stand for the whole period before the tick.
 
-    A reading stands for one half of a period on either side of its middle, and the counter added it
-    as a whole at its tick. The energy between two readings is therefore the counter's own, less one
-    half of the later reading and plus one half of the earlier one. An error of the time between two
-    ticks does not change it.
+    The curve of the power sensor lets a reading stand for half a period on either side of the
+    middle of the reading. The counter added the whole reading at the tick. The energy between two
+    readings is therefore the difference of the counter, minus half of the later reading, plus half
+    of the earlier reading. An error of the time between two ticks does not change this energy.
     """
     period_s = counter.period_s
     lengths, joules = np.diff(counter.t_s), np.diff(counter.energy_j)

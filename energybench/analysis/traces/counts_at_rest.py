@@ -1,8 +1,8 @@
-"""How long a counter with a coarse resolution may show no new value without having stopped.
+"""The longest time without a new value for a counter with a coarse resolution that has not stopped.
 
-A counter of whole joules shows nothing new for a second at 1 W, and for longer if its device draws
-less than that all the time. A counter that made tens of counts before and after such a stretch
-stopped, if no power of a device that is switched on makes as few counts as the stretch shows.
+A counter of whole joules shows no new value for a second at 1 W, and for longer if the device
+always draws less than 1 W. If a counter made tens of counts before and after a stretch, and no
+power of a device that is switched on makes as few counts as the stretch shows, the counter stopped.
 """
 
 from __future__ import annotations
@@ -14,15 +14,16 @@ from energybench.analysis.arrays import Floats
 
 # Least power of a part that is switched on, W.
 _LEAST_W = 1.0
-# Counts that the least power makes in a stretch, after which the counter stopped whatever power
-# flows beside the stretch.
+# A counter stopped if the least power would make this number of counts in a stretch, independent of
+# the power before and after the stretch.
 _COUNTS = 3.0
-# With at least so many counts in the same time beside the stretch, one count at the least power,
-# with a tenth more, and two updates are enough.
+# If the power before and after would make at least _COUNTS_BESIDE counts in the time of the
+# stretch, a shorter stretch shows a stop: one count at the least power plus a tenth, and two
+# updates.
 _COUNTS_BESIDE, _ONE_COUNT, _UPDATES = 10.0, 1.1, 2.0
-# A real fall of the power to 1 W shows lone counts, one a joule. Stretches that are long enough for
-# `_COUNTS` of them together are stops, if the counter shows at most this share of the lone counts
-# anywhere. Some counts come alone at the end of a stop.
+# A real fall of the power to 1 W shows lone counts, one per joule. Stretches whose total time is
+# long enough for `_COUNTS` lone counts are stops, if the whole trace shows at most this share of
+# the expected lone counts. Some counts come alone at the end of a stop.
 _LONE, _LONE_SHARE = 1.5, 0.34
 
 
@@ -34,10 +35,10 @@ def longest_rest_s(
     resolution_j: float,
     period_s: float,
 ) -> Floats:
-    """For each stretch without a new value: the longest time for which a counter that is read from
-    the hardware may show nothing new there, s.
+    """For every stretch without a new value: the longest time without a new value, s, that is
+    possible in the stretch for a counter that is read from the hardware.
 
-    first, last  index of the first and of the last reading of each stretch
+    first, last  indices of the first and of the last reading of every stretch
     """
     count_s = resolution_j / _LEAST_W
     lengths_s = t_s[last] - t_s[first]
@@ -52,11 +53,11 @@ def longest_rest_s(
 
 
 def too_few_counts(energy_j: Floats, lengths_s: Floats, resolution_j: float) -> bool:
-    """Whether stretches, each of which may be a fall of the power to the least power of a device,
-    are too long together for the few lone counts of the counter.
+    """Whether the total time of stretches is too long for the few lone counts of the counter,
+    although a single stretch may be a fall of the power to the least power of a device.
 
-    energy_j   of all readings
-    lengths_s  of the stretches, each until the next new value
+    energy_j   energy of every reading
+    lengths_s  lengths of the stretches, until the next new value
     """
     steps_j = np.diff(energy_j)
     lone = np.count_nonzero((steps_j > 0) & (steps_j <= _LONE * resolution_j))
@@ -67,8 +68,8 @@ def too_few_counts(energy_j: Floats, lengths_s: Floats, resolution_j: float) -> 
 def _beside_w(
     t_s: Floats, energy_j: Floats, first: npt.NDArray[np.intp], i: int, length_s: float
 ) -> float:
-    """The smaller of the mean powers over as long a time before and after a stretch, as far as the
-    counter was read; 0 if it was not read on either side.
+    """The smaller of the mean powers before and after a stretch, over times of length_s, as far as
+    the counter was read; 0 if the counter was not read before or after.
     """
     powers_w = []
     start = int(first[i])

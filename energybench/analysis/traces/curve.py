@@ -1,4 +1,4 @@
-"""A trace as a curve of energy over time, with the uncertainty of each point."""
+"""A trace as a curve of energy over time, with the uncertainties of the points."""
 
 from __future__ import annotations
 
@@ -10,36 +10,37 @@ from energybench.analysis.arrays import Floats
 from energybench.analysis.traces.unwrap import Span
 from energybench.model import Channel
 
-# A reading at the value at which the readings stop differs from it by rounding alone; a sample that
-# a counter added up is known as well as the counter's period.
+# Largest relative distance from the value at which readings stop. A reading at this value differs
+# only by rounding. A sample that a counter added up is as exact as the counter's period.
 _READINGS_NEAR, _SAMPLES_NEAR = 1e-6, 0.02
 
 
 class Curve(NamedTuple):
-    """Cumulated energy of one channel.
+    """Cumulated energy of a channel.
 
     t_s, energy_j  shapes [n]: points at which the energy is known
-    fuzz_s         shape [n]: half-width of the uncertainty of the time of each point
-    power_w        shape [n], for a power sensor: the reading at each point, which is the mean over
-                   `window_s` around the point; None for a counter, and for a power sensor whose
-                   readings are each the mean since the reading before
-    period_s       period of the sensor's updates, measured if bursts of readings show it
-    window_s       part of each period that the sensor sees; 0 for a counter that sees the whole
-                   period, and for a power sensor that shows the power of one moment
+    fuzz_s         shape [n]: half-widths of the uncertainties of the points' times
+    power_w        shape [n], for a power sensor: the readings at the points, means over `window_s`
+                   around the point; None for a counter, and for a power sensor whose readings are
+                   means since the previous reading
+    period_s       period of the sensor's updates, measured if bursts of readings show the period
+    window_s       part of a period that the sensor sees; 0 for a counter that sees the whole
+                   period, and for a power sensor that shows the power of a moment
     rough_w        root mean square of the changes of power within one update of a counter, if a
                    power sensor of the same device shows them
-    wraps          how often the counter wrapped
+    wraps          number of wraps of the counter
     dropped        implausible readings that were dropped
     spans          gaps in which the energy is not certain
     inferred       True if period (and window) come from the samples of this run
     classified     False if the counter may only add up the samples of a part-time power sensor and
                    the load never changed, so that the two cases cannot be distinguished
     saturated_w    value at which the power readings of a moving load stop, or the readings that a
-                   counter adds up; None if they do not
-    limit_alone    True if nothing but the power limit of the device tells that readings stop there
-    late_s         of a power sensor: how much longer than `period_s` its period may be
-    may_add_up     for a counter that is not classified: the share of each period that it would
-                   miss, times the root of the probability that it only adds up samples
+                   counter adds up; None if the readings do not stop
+    limit_alone    True if only the power limit of the device shows that readings stop at the value
+    late_s         for a power sensor: time by which the period may be longer than `period_s`
+    may_add_up     for a counter that is not classified: the share of a period that the counter
+                   would miss, times the root of the probability that the counter only adds up
+                   samples
     """
 
     channel: Channel
@@ -62,18 +63,16 @@ class Curve(NamedTuple):
 
     @property
     def may_miss(self) -> float:
-        """Share of each period that the sensor does not see, or may not see."""
+        """Share of a period that the sensor does not see, or may not see."""
         return 1 - self.window_s / self.period_s if self.part_time else self.may_add_up
 
     @property
     def part_time(self) -> bool:
-        """Whether the sensor leaves a part of each period unseen."""
+        """Whether the sensor leaves a part of every period unseen."""
         return self.power_w is not None and self.window_s < self.period_s
 
     def segment(self, t: float) -> int:
-        """Index i of the segment, between points i and i + 1, in which t lies or to which t is
-        nearest.
-        """
+        """Index i of the segment, from point i to i + 1, that contains t or is nearest to t."""
         i = int(np.searchsorted(self.t_s, t, side="right")) - 1
         return min(max(i, 0), self.t_s.size - 2)
 
@@ -87,9 +86,7 @@ class Curve(NamedTuple):
         return float(joules / (self.t_s[high] - self.t_s[low]))
 
     def at_top_s(self, start_s: float, end_s: float) -> float:
-        """Time between two times in which the power readings stood at the value at which they stop,
-        s.
-        """
+        """Duration of power readings at the value `saturated_w` between two times, s."""
         if self.saturated_w is None:
             return 0.0
         watts, times = self.power_w, self.t_s
@@ -108,7 +105,7 @@ class Curve(NamedTuple):
         return np.asarray(np.diff(self.energy_j[i:j]) / np.diff(self.t_s[i:j]))
 
     def power(self, t: float) -> float:
-        """Power at time t as the sensor shows it, W."""
+        """Power that the sensor shows at time t, W."""
         if self.power_w is None:
             return self.mean_w(self.segment(t))
         return float(np.interp(t, self.t_s, self.power_w))
@@ -131,11 +128,11 @@ def empty_curve(channel: Channel, dropped: int = 0) -> Curve:
 def rising(
     t: Floats, values: Floats, fuzz: Floats, apart_s: float = 0.0
 ) -> tuple[Floats, Floats, Floats]:
-    """Points in strictly rising time: two readings of one tick give one point.
+    """Points in strictly rising time: two readings of a tick give a single point.
 
-    apart_s  least time between two points. Of ticks that were placed closer together at least one
-             is misplaced, and the power between the two would be without limit; a counter loses
-             nothing by a point less
+    apart_s  least time between two points. If ticks are closer together, at least one of the ticks
+             is misplaced, and the power between the two would be without limit; a counter loses no
+             energy without the second point
     """
     if t.size < 2:
         return t, values, fuzz

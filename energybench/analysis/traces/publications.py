@@ -1,7 +1,7 @@
 """The values that a power sensor published: changes of its readings, and values published again.
 
-A value is valid from its publication to one period before the next change. If a value stays for
-longer, it was published again.
+A value is valid from the publication to one period before the next change. A value that stays for
+longer was published again.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from energybench.analysis.arrays import Floats
 from energybench.analysis.traces.ticks import Ticks
 from energybench.model import Channel
 
-# A power reading that stays for more than this many periods was published again with the same
+# A power reading that stays for more than this number of periods was published again with an equal
 # value.
 _REPEATED = 1.5
 
 
 class Publications(NamedTuple):
-    """Values of a power sensor in the order in which they were published; shapes [n].
+    """Values of a power sensor in the order of publication; shapes [n].
 
-    fuzz_s  half-width of the uncertainty of the time of each publication
+    fuzz_s  half-width of the uncertainty of the publication times
     """
 
     t_s: Floats
@@ -34,7 +34,7 @@ class Publications(NamedTuple):
 def publications(t: Floats, watts: Floats, updates: Ticks, half_s: float) -> Publications:
     """The changes of the readings, and the values that were published again.
 
-    half_s  half-width of the time of a publication that no change shows
+    half_s  half-width of the time of a publication without a change of the value
     """
     starts = np.concatenate(([t[0] - half_s], updates.t_s))
     ends = np.concatenate((updates.t_s, [t[-1] + half_s]))
@@ -51,10 +51,11 @@ def publications(t: Floats, watts: Floats, updates: Ticks, half_s: float) -> Pub
 
 
 def part_of_period_s(channel: Channel, period_s: float) -> float:
-    """The averaging window of a power sensor with this period, s.
+    """The averaging window of a power sensor with the period `period_s`, s.
 
-    If a part-time sensor publishes again before its stated window is over, the window is not that
-    of this sensor. The share of each period that is stated for sensors of its kind then holds.
+    If a part-time sensor publishes again before the end of the stated window, the stated window is
+    wrong for this sensor. The window is then the share of the period that is stated for the kind of
+    sensor.
     """
     stated_s, window_s = channel.update_period_s, channel.window_s
     if channel.timing != "prior" or stated_s is None or not period_s < window_s < stated_s:
@@ -63,9 +64,9 @@ def part_of_period_s(channel: Channel, period_s: float) -> float:
 
 
 class _Repetitions(NamedTuple):
-    """Publications of a value that had been published before.
+    """Repeated publications of a value.
 
-    t_s  time of each publication, shape [k]
+    t_s  times of the repeated publications, shape [k]
     of   index of the value, shape [k]
     """
 
@@ -74,7 +75,7 @@ class _Repetitions(NamedTuple):
 
 
 def _repetitions(starts: Floats, ends: Floats, read_s: Floats, period: float) -> _Repetitions:
-    """Between two changes, one publication in each period that has readings.
+    """Repeated publications between two changes: one publication in every period with readings.
 
     A stretch without readings stays a gap.
     """

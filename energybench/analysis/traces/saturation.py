@@ -1,12 +1,13 @@
 """Power readings that stop at a largest value while the load goes on rising.
 
-The last digits of a real reading change, also where a device holds its power limit. A value that
-comes back exactly and is the largest of the trace is the end of the sensor's range, if the other
-readings of a moving load are all different, or if it stands at the power limit of the device.
+The last digits of a real reading change, also if a device holds its power limit. If the largest
+value of a trace returns exactly, the value is the end of the sensor's range on one of two
+conditions: the remaining readings of a moving load are different from each other, or the largest
+value lies at the power limit of the device.
 
-The readings before, between and after the repeats tell nothing of a moving load, and a level at
-which a device waits comes back exactly as well. The readings within the repeats are therefore
-looked at once more by themselves, without values below the largest that come back often.
+Readings before, between and after the repeats do not come from a moving load, and the level of a
+waiting device also returns exactly. The readings within the repeats are therefore examined a second
+time alone, without values below the largest value that return often.
 """
 
 from __future__ import annotations
@@ -19,20 +20,22 @@ import numpy.typing as npt
 from energybench.analysis.arrays import Floats
 from energybench.model import Window
 
-# Readings at the largest value, in number and as a share of all: fewer may be the crest of a wave.
+# Least number and share of readings at the largest value: fewer may be the crest of a wave.
 _LEAST, _SHARE = 5, 0.1
-# The load moves if this share of the readings lies this far below the largest value.
+# The load moves if the share _MOVES of the readings lies below _BELOW times the largest value.
 _MOVES, _BELOW = 0.1, 0.95
-# So many readings close below the largest value tell as much, if the largest value comes back so
-# many times as often as any other: noise has its largest value once, and no plateau has so many
-# readings beside it.
+# The range also ends at the largest value if _BESIDE readings lie close below, and if the largest
+# value returns _OFTEN times as often as any lower value: noise has its largest value once, and a
+# real plateau has fewer readings close below.
 _BESIDE, _OFTEN = 30, 8
-# The other readings are all different if at least this share of their values is.
+# The remaining readings count as different if at least this share of the values is distinct.
 _DIFFERENT = 0.8
-# A dip this deep is more than one step of a coarse sensor, if the dips have several values.
+# A dip below this share of the readings around is more than a step of a coarse sensor, if the dips
+# have several values.
 _NOT_A_STEP = 0.98
-# If the work itself comes back to a lower level for more than this share of its readings, it may be
-# a wave of two levels whose edges fall within readings. It then has to move for this share.
+# If the work returns to a lower level for more than the share _WAITS of its readings, the work may
+# be a wave of two levels with edges inside readings. The load then has to move for the share
+# _MOVES_MUCH of the readings.
 _WAITS, _MOVES_MUCH = 0.1, 0.3
 # A largest value this close to the power limit stands at the limit.
 _AT_LIMIT = 0.02
@@ -44,11 +47,11 @@ def saturated_w(
     t_s: Floats | None = None,
     work: Sequence[Window] = (),
 ) -> float | None:
-    """The value at which the readings stop, W; None if they do not.
+    """The value at which the readings stop, W; None if the readings do not stop.
 
-    watts  one reading for each publication
+    watts  one reading per publication
     t_s    times of the readings
-    work   the repeats; without one, all readings are readings of work
+    work   the repeats; without repeats, every reading is a reading of work
     """
     if watts.size < _LEAST:
         return None
@@ -68,7 +71,7 @@ def saturated_w(
 
 
 def _work_stops(watts: Floats, top_w: float, t_s: Floats | None, work: Sequence[Window]) -> bool:
-    """Whether the readings of the work stop at a value that is the largest of the trace."""
+    """Whether the readings of the work stop at the largest value of the trace."""
     repeat = np.zeros(watts.size, dtype=np.intp)
     if t_s is not None and work:
         repeat = _repeats(t_s, work)
@@ -89,7 +92,7 @@ def _work_stops(watts: Floats, top_w: float, t_s: Floats | None, work: Sequence[
 
 
 def _stop(watts: Floats, top_w: float) -> bool:
-    """Whether the largest value comes back while all other readings are different."""
+    """Whether the largest value returns while the remaining readings are different."""
     count = int(np.count_nonzero(watts == top_w))
     low = int(np.count_nonzero(watts < _BELOW * top_w))
     if count >= _SHARE * watts.size and low >= _MOVES * watts.size and _different(watts, top_w):
@@ -99,8 +102,8 @@ def _stop(watts: Floats, top_w: float) -> bool:
 
 
 def _different(watts: Floats, top_w: float) -> bool:
-    """Whether the readings below the largest value are all different. Values of a coarse step come
-    back by chance, each far less often than the end of a range.
+    """Whether the readings below the largest value are different from each other. Values of a
+    coarse step return by chance, but far less often than the end of a range.
     """
     others = watts[watts != top_w]
     count = watts.size - others.size
@@ -109,13 +112,13 @@ def _different(watts: Floats, top_w: float) -> bool:
 
 
 def _recurs(watts: Floats, top_w: float) -> int:
-    """How often the most frequent reading below the largest value comes back."""
+    """Number of readings at the most frequent value below the largest value."""
     _, counts = np.unique(watts[watts != top_w], return_counts=True)
     return int(counts.max(initial=0))
 
 
 def _repeats(t_s: Floats, work: Sequence[Window]) -> npt.NDArray[np.intp]:
-    """The number of the repeat in which each reading lies; -1 outside of the repeats."""
+    """For every reading, the number of the repeat around the reading; -1 outside of the repeats."""
     ordered = sorted(work, key=lambda window: window.start_s)
     starts = np.array([window.start_s for window in ordered])
     ends = np.array([window.end_s for window in ordered])
@@ -124,15 +127,15 @@ def _repeats(t_s: Floats, work: Sequence[Window]) -> npt.NDArray[np.intp]:
 
 
 def _valleys(watts: Floats, part: npt.NDArray[np.intp], depth: float) -> Floats:
-    """The readings that lie between higher ones of their part: an edge of a steady load, and an
-    average that follows the edge, rise or fall once.
+    """The readings with higher readings before and after in the same part. An edge of a steady load
+    only rises or only falls, and so does an average that follows the edge.
 
     part   rises from part to part
     depth  share of the lower of the two higher readings that a reading has to stay below
     """
     if not watts.size:
         return watts
-    # each part stands higher than all before it, so that one pass finds the maxima of all parts
+    # a part is lifted above every earlier part: a single pass then finds the maxima of every part
     _, number = np.unique(part, return_inverse=True)
     lift = number * (2 * float(watts.max()))
     before = np.maximum.accumulate(watts + lift) - lift

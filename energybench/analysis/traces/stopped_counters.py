@@ -1,11 +1,11 @@
 """Counters that stand still although the device draws power.
 
-A package, a board or a memory that is switched on draws at least a watt, so that a counter that
-shows no new value for many of its updates is not read from the hardware any more. The time is a
-time without readings, and never a power of 0 W.
+A package, a board or a memory that is switched on draws at least a watt. If a counter shows no new
+value for many update periods, the counter is no longer read from the hardware. The time of the stop
+is a time without readings, and never a power of 0 W.
 
-A counter of whole joules shows nothing new for a second at 1 W. Whether such a counter stopped is
-told by the power beside the stretch (counts_at_rest.py).
+A counter of whole joules shows no new value for a second at 1 W. The power before and after the
+stretch decides whether a counter of whole joules stopped (counts_at_rest.py).
 """
 
 from __future__ import annotations
@@ -17,33 +17,35 @@ from energybench.analysis.arrays import Floats
 from energybench.analysis.traces.counts_at_rest import longest_rest_s, too_few_counts
 from energybench.analysis.traces.unwrap import Counter, Span
 
-# A counter stopped if it shows no new value for so many of its periods, and for so long at least.
+# A counter stopped if no new value comes for this number of periods and for at least this time.
 _PERIODS, _LEAST_S = 8.0, 0.5
-# A counter without any new value tells nothing, after the time in which its fast polls see two
-# updates (measuring/sampler.py): its true period may be longer than all the readings last.
+# Number of periods for a counter without any new value in the trace: longer than the time in which
+# the fast polls see two updates (measuring/sampler.py). The true period of the counter may be
+# longer than the trace.
 _PERIODS_WITHOUT_ANY = 2.2
-# A counter that showed so many new values in a row updates at least as often as they came; it
-# stopped if it then shows none for so many of these periods, whatever period is stated.
+# A counter that showed _IN_A_ROW new values at consecutive readings updates at least as often as
+# these values came. The counter stopped if no new value comes for _SEEN_PERIODS of these periods,
+# independent of the stated period.
 _IN_A_ROW, _SEEN_PERIODS = (6, 12), 1.8
-# A slower counter shows so many new values with readings between them that show none. How long each
-# of its values stays is then known to a reading only.
+# The same for a slower counter, with readings without a new value between the new values. The
+# duration of a value is then known only to the spacing of the readings.
 _SLOWER_VALUES, _SLOWER_PERIODS = (2, 6, 12), 2.5
 _LEAST_SEEN_S = 0.09  # a stretch without a new value between two readings at 10 Hz
-# Such a counter shows a new value at each reading, so that the power beside a stretch tells what
-# the stretch had to count: the least of the powers over so many new values before and after; over
-# fewer of a slower counter, each of which holds the energy of a longer time.
+# The counted power over a stretch is compared with the least power over _BESIDE new values before
+# and after the stretch. A new value of a slower counter holds the energy of a longer time:
+# _SLOWER_BESIDE new values are enough.
 _BESIDE, _SLOWER_BESIDE, _CAUGHT_UP_BESIDE = 3, 2, 0.7
-# A counter that was only not updated for a while catches up: the energy of the stretch is then at
-# least this share of what the mean power of the other time makes.
+# A counter whose updates were only late catches up: the mean power over the stretch is then at
+# least this share of the mean power over the rest of the trace.
 _CAUGHT_UP = 0.5
 
 
 def without_stops(counter: Counter, period_s: float, resolution_j: float) -> Counter:
-    """The counter without the readings of the stretches in which it stood still.
+    """The counter without the readings of stretches in which the counter stood still.
 
-    A stretch at the start or at the end, or over the whole trace, leaves no readings. A stretch in
-    between is a gap: its energy is known if the counter caught up, and else a span whose energy
-    nobody knows.
+    The readings of a stretch at the start or the end, or over the whole trace, are removed. A
+    stretch in between is a gap. The energy of the gap is known if the counter caught up; if not, a
+    span with unknown energy marks the gap.
     """
     t_s, energy_j = counter.t_s, counter.energy_j
     if t_s.size < 2:
@@ -73,14 +75,16 @@ def without_stops(counter: Counter, period_s: float, resolution_j: float) -> Cou
 
 
 def without_short_stops(counter: Counter, resolution_j: float) -> Counter:
-    """The counter with the short stretches as spans in which a counter, seen to update often, stood
-    still and did not catch up.
+    """The counter with spans for short stretches in which the counter stood still and did not catch
+    up, although the readings show frequent updates.
 
-    Such a stretch is shorter than `without_stops` looks for, which knows only the stated period. A
-    counter of a slow virtual machine catches up, and is left as it is.
+    These stretches are too short for `without_stops`, which knows only the stated period. The
+    counter of a slow virtual machine catches up, and stays unchanged.
     """
     t_s, energy_j = counter.t_s, counter.energy_j
     changes = np.flatnonzero(np.diff(energy_j) > 0)
+    if not changes.size:
+        return counter
     first, last = _stretches(changes, t_s.size)
     lengths_s = t_s[last] - t_s[first]
     seen_s = _seen_period_s(t_s, energy_j)
@@ -122,10 +126,11 @@ def without_short_stops(counter: Counter, resolution_j: float) -> Counter:
 def _falls_behind(
     t_s: Floats, energy_j: Floats, first: npt.NDArray[np.intp], i: int, beside: int
 ) -> bool:
-    """Whether the energy shown over a stretch is far less than the power beside it makes.
+    """Whether the counter shows far less energy over a stretch than the power before and after
+    would give.
 
-    first   index of the first reading of each stretch
-    beside  new values before and after the stretch that tell the power
+    first   index of the first reading of every stretch
+    beside  number of new values before and after the stretch, for the power
     """
     if not beside <= i < first.size - 1 - beside:
         return False
@@ -145,9 +150,9 @@ def _shown_w(t_s: Floats, energy_j: Floats, first: npt.NDArray[np.intp], i: int)
 def _lowest_w(
     t_s: Floats, energy_j: Floats, first: npt.NDArray[np.intp], short: npt.NDArray[np.intp]
 ) -> float:
-    """The lowest power over the time of the shortest stretch that may be a stop, W, among all times
-    without such a stretch: a real fall of the power over a late update is no stop if the load falls
-    as low elsewhere. Infinite without such a time.
+    """The lowest power in intervals without a suspected stop, W. The intervals have the length of
+    the shortest suspected stop. If the load falls as low without a suspected stop, a late update
+    with a low power may be real. Infinite if no interval is without a suspected stop.
     """
     inner = short[short + 1 < first.size]
     if not inner.size:
@@ -158,7 +163,7 @@ def _lowest_w(
     suspects = np.concatenate(([0], np.cumsum(np.isin(np.arange(first.size), short))))
     starts = np.flatnonzero(ends < first.size)
     ends = ends[starts]
-    # the last stretch of a time begins with the value before its end
+    # the last stretch of an interval begins with the value before the end of the interval
     clear = (suspects[ends] == suspects[starts]) & (starts > 0)
     powers_w = (at_j[ends] - at_j[starts])[clear] / (at_s[ends] - at_s[starts])[clear]
     return float(powers_w.min()) if powers_w.size else np.inf
@@ -167,16 +172,16 @@ def _lowest_w(
 def _stretches(
     changes: npt.NDArray[np.intp], size: int
 ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """Index of the first and of the last reading of each stretch of equal values.
+    """Indices of the first and of the last reading of every stretch of equal values.
 
-    changes  index of the last reading before each new value
+    changes  indices of the last readings before new values
     """
     return np.concatenate(([0], changes + 1)), np.concatenate((changes, [size - 1]))
 
 
 def _seen_period_s(t_s: Floats, energy_j: Floats) -> float | None:
-    """The longest period that a counter can have which shows so many new values in a row, as it
-    does where it was read fastest; None if it never does.
+    """The longest possible period of a counter with new values at consecutive readings, from the
+    fastest readings; None if the trace has too few consecutive new values.
     """
     new = np.concatenate(([0], np.cumsum(np.diff(energy_j) > 0)))
     periods = [
@@ -189,7 +194,9 @@ def _seen_period_s(t_s: Floats, energy_j: Floats) -> float | None:
 
 
 def _shortest_s(changed_s: Floats) -> float | None:
-    """The shortest mean time between new values over so many of them; None if there are fewer."""
+    """The shortest mean time between new values, over the numbers of values in _SLOWER_VALUES; None
+    if the trace has fewer new values.
+    """
     means = [
         float((changed_s[count:] - changed_s[:-count]).min()) / count
         for count in _SLOWER_VALUES

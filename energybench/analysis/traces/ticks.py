@@ -1,9 +1,9 @@
-"""The times at which a sensor published: from the readings at which its value changed, put on the
-beat that the sensor keeps.
+"""The times at which a sensor published (ticks): from the readings at which the value changed,
+shifted onto the beat of the sensor.
 
 A changed value was published some time between two readings. Only readings close together (a burst)
-locate the tick well; a tick between bursts is put on the beat of the located ticks, if the sensor
-keeps a beat.
+locate the tick well. A tick between bursts is shifted onto the beat of the located ticks, if the
+sensor keeps a beat.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from energybench.analysis.traces.update_period import counted_period, is_confirm
 
 # a tick is located if the readings around it lie closer than this share of the update period
 LOCATED = 0.3
-# up to so many periods away a located tick still tells where another tick fell, and that knowledge
-# fades over so many more
+# Up to _BEATS periods away, a located tick determines the time of a second tick on the beat; over
+# _FADING more periods the confidence fades.
 _BEATS, _FADING = 4, 10
-# of a period: a tick so far away that the period's error makes its place uncertain by this share
-# cannot be numbered
+# Share of a period: if the error of the period makes the place of a distant tick more uncertain,
+# the tick cannot be numbered.
 _COUNTED = 0.25
-# of the spacing of the readings: changes that lie further apart are those of a slower sensor
+# Factor of the spacing of the readings: changes further apart belong to a slower sensor.
 _SLOWER = 1.1
-# however many ticks agree on the beat, the sensor's own timer is not better than this share of a
-# reading's spacing
+# The timer of the sensor is at best exact to this share of the spacing of the readings, even if
+# many ticks agree on the beat.
 _SNAP = 0.2
 # A sensor that updates faster than this share of the spacing of the readings needs no ticks: every
 # reading is new.
@@ -38,8 +38,8 @@ NO_TICKS_BELOW = 0.5
 
 
 class Ticks(NamedTuple):
-    """Shapes [n]: `at`, index of the first reading after each tick; `t_s`, time of the tick;
-    `fuzz_s`, half-width of the interval that the tick may lie in.
+    """Shapes [n]: `at`, index of the first reading after the tick; `t_s`, time of the tick;
+    `fuzz_s`, half-width of the interval of possible times of the tick.
     """
 
     at: npt.NDArray[np.intp]
@@ -52,10 +52,10 @@ class Ticks(NamedTuple):
 class _Beat(NamedTuple):
     """A strict beat.
 
-    origin_s    time of one tick, the first of those that the beat was fitted to
-    half_s      half-width of the uncertainty of a tick among these
-    u_period_s  standard uncertainty of the period: further away, ticks are known less well
-    last        number of the last tick that the beat was fitted to
+    origin_s    time of the first fitted tick
+    half_s      half-width of the uncertainty of a fitted tick
+    u_period_s  standard uncertainty of the period: ticks further away are known less well
+    last        number of the last fitted tick
     """
 
     origin_s: float
@@ -73,12 +73,11 @@ def ticks(
     *,
     every_update_changes: bool = False,
 ) -> Ticks:
-    """Ticks from the readings (shape [m]) at which the value differs from the value before.
+    """Ticks from the readings (shape [m]) at which the value differs from the previous value.
 
     guess_s               a period that the readings show roughly, if they contradict the stated
                           period
-    every_update_changes  True for a counter: each of its updates shows a new value, but those of
-                          less than one count
+    every_update_changes  True for a counter: every update of at least one count shows a new value
     """
     gaps = np.diff(t_s)[changed - 1] if changed.size else np.empty(0)
     period, measured = _period(t_s[changed], gaps, guess_s or stated_s)
@@ -102,10 +101,10 @@ def _seen(
     period: float,
     stated_s: float | None,
 ) -> SeenBeat | None:
-    """The one beat that agrees with the readings. Its period is near the period known so far or,
-    if no beat there agrees, near the spacing of neighbours that are both located, of which a burst
-    has one or two; or near the mean spacing of all changes, if the sensor updates more slowly than
-    it is read, so that few updates are missed.
+    """The only beat that agrees with the readings. The period is searched near three values in
+    turn: the period known before; the spacing of neighbouring located ticks, of which a burst has
+    one or two; and the mean spacing of the changes, if the sensor updates more slowly than the
+    readings come, and few updates are missed.
     """
     steps = np.diff(t_s[changed])
     beside, apart = steps[located[1:] & located[:-1]], np.diff(t_s)[changed - 1][~located]
@@ -124,7 +123,7 @@ def _seen(
 def _as_seen(
     changed: npt.NDArray[np.intp], read_s: Floats, gaps: Floats, half: Floats, beat: SeenBeat
 ) -> Ticks:
-    """Ticks on a beat that agrees with nearly all readings."""
+    """Ticks on a beat that agrees with nearly every reading."""
     points = np.clip(beat.ticks(read_s, gaps), read_s - 2 * half, read_s)
     away = np.abs(points - beat.first_s) / beat.period_s
     fuzz = np.minimum(beat.u_first_s + away * beat.u_period_s, half)
@@ -132,9 +131,11 @@ def _as_seen(
 
 
 def _period(t_s: Floats, gaps: Floats, stated_s: float | None) -> tuple[float, bool]:
-    """The update period, and whether it was measured; else as stated, or the spacing of changes.
+    """The update period, and whether the period was measured. A period that was not measured is the
+    stated period or the spacing of the changes.
 
-    t_s, gaps: shapes [n], first reading after each change, and the time since the reading before.
+    t_s, gaps: shapes [n], time of the first reading after a change, and time since the previous
+    reading.
     """
     guess = stated_s
     if guess is None:
@@ -154,11 +155,11 @@ def _placed(
     period: float,
     stated_s: float | None,
 ) -> tuple[Floats, Floats, float]:
-    """Ticks put onto the beat of the located ticks, as far as the beat is known to hold; and the
-    period, better known then.
+    """Ticks shifted onto the beat of the located ticks, as far as the beat is known to hold; and an
+    improved period.
 
-    points, fuzz: shapes [n], middle and half-width of each tick's interval. Ticks of a sensor
-    without a beat (located ticks off by more than a tenth of the period) stay where they are.
+    points, fuzz: shapes [n], middle and half-width of the intervals of the ticks. Ticks of a sensor
+    without a beat (located ticks off by more than a tenth of the period) are not shifted.
     """
     sharp_t, sharp = points[located], fuzz[located]
     steps = np.diff(sharp_t)
@@ -179,10 +180,11 @@ def _on_strict_beat(
     beat: _Beat,
     sharpest: float,
 ) -> tuple[Floats, Floats]:
-    """A beat through the whole trace: every tick lies on the beat, if its interval allows it.
+    """Ticks for a beat through the whole trace: a tick is shifted onto the beat if the beat lies in
+    the interval of the tick.
 
-    A few located ticks close together determine the period too badly to number ticks that are far
-    away from them. Such ticks stay where they are.
+    A few located ticks close together determine the period too badly to number distant ticks.
+    Distant ticks are then not shifted.
     """
     period = beat.period_s
     numbers = _numbers(points - beat.origin_s, fuzz, period)
@@ -203,18 +205,18 @@ def _on_strict_beat(
 
 
 def _numbers(points: Floats, fuzz: Floats, period: float) -> Floats:
-    """Number of the tick that each change shows: the nearest to the middle of the interval, or the
-    last in the interval, for a reading shows the last update.
+    """Numbers of the ticks that the changes show: the tick nearest to the middle of the interval,
+    or the last tick in the interval, because a reading shows the last update.
     """
     return np.maximum(np.round(points / period), np.floor((points + fuzz) / period))
 
 
 def _one_by_one(numbers: Floats, located: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """Mask of the ticks that are numbered one by one: as many changes as periods lie between the
-    located ticks beside them, so that each change is the next tick. Readings about as far apart as
-    the ticks do not tell by their times which tick they saw.
+    """Mask of the ticks to number in sequence: if the number of changes between two located ticks
+    equals the number of periods, every change is the next tick. If readings are about as far apart
+    as ticks, the time of a reading does not determine the number of the tick.
 
-    numbers  numbers of the ticks by their times
+    numbers  numbers of the ticks according to the times
     """
     anchors = np.flatnonzero(located)
     counted = np.diff(numbers[anchors]) == np.diff(anchors)
@@ -227,8 +229,8 @@ def _one_by_one(numbers: Floats, located: npt.NDArray[np.bool_]) -> npt.NDArray[
 def _on_nearest(
     points: Floats, fuzz: Floats, located: npt.NDArray[np.bool_], period: float
 ) -> tuple[Floats, Floats]:
-    """A beat that wanders: every tick lies whole periods from the nearest located tick, trusted the
-    less the further away.
+    """Ticks for a beat that wanders: a tick lies whole periods from the nearest located tick. The
+    confidence falls with the distance.
     """
     nearest = _nearest_located(points, located)
     away = points - points[nearest]
@@ -251,7 +253,7 @@ def _on_nearest(
 
 
 def _nearest_located(points: Floats, located: npt.NDArray[np.bool_]) -> npt.NDArray[np.intp]:
-    """For each tick, the index of the nearest located tick; of two the earlier one."""
+    """For every tick, the index of the nearest located tick; of two equally near the earlier."""
     anchors = np.flatnonzero(located)
     right = np.minimum(np.searchsorted(anchors, np.arange(points.size)), anchors.size - 1)
     before, after = anchors[np.maximum(right - 1, 0)], anchors[right]
@@ -260,8 +262,8 @@ def _nearest_located(points: Floats, located: npt.NDArray[np.bool_]) -> npt.NDAr
 
 
 def _alone(on_beat: Floats, fuzz: Floats, period: float) -> npt.NDArray[np.bool_]:
-    """Every change is a tick of its own: of two changes put on one tick, the change that is less
-    well known stays where it was.
+    """Mask of the ticks that may be shifted. If two changes would be shifted onto one tick, the
+    change with the larger uncertainty is not shifted, because every change is a separate tick.
     """
     alone = np.ones(on_beat.size, dtype=np.bool_)
     for i in np.flatnonzero(np.diff(on_beat) < period / 2).tolist():
@@ -272,10 +274,10 @@ def _alone(on_beat: Floats, fuzz: Floats, period: float) -> npt.NDArray[np.bool_
 def _strict_beat(
     t_s: Floats, half_s: Floats, period: float, stated_s: float | None
 ) -> _Beat | None:
-    """The beat that every located tick (t_s ± half_s) agrees with; None if there is no such beat.
+    """The beat that agrees with every located tick (t_s ± half_s); None if no beat agrees.
 
-    The fit grows outward: ticks further away are numbered with a period that the nearer ticks have
-    made good enough.
+    The fit grows outward: nearer ticks determine the period well enough to number ticks further
+    away.
     """
     away = t_s - t_s[0]
     reach, typical = 3.5 * period, float(half_s.mean())
@@ -293,7 +295,7 @@ def _strict_beat(
         if near.all():
             sharper = max(2.0 / math.sqrt(numbers.size), _SNAP)
             if stated_s is not None and abs(period - stated_s) <= u_period:
-                # The located ticks confirm the stated period, which is then the better one.
+                # The located ticks confirm the stated period. The stated period is then more exact.
                 period, u_period = stated_s, 0.0
                 start = float(np.mean(away - numbers * period))
             return _Beat(float(t_s[0]) + start, period, typical * sharper, u_period, last)

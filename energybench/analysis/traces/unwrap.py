@@ -1,8 +1,8 @@
-"""From the raw counts of a counter to energy that only grows, with the gaps that are not known.
+"""From the raw counts of a counter to energy that only grows, with gaps of unknown energy.
 
-A falling count shows that the counter wrapped, but not how often. A failed read is not a wrap. A
-reading that no real power explains is dropped. A counter that starts again from zero (driver
-reloaded) leaves a gap whose energy nobody knows.
+A falling count shows that the counter wrapped, but not the number of wraps. A failed read is not a
+wrap. A reading that no real power explains is dropped. A counter that starts again from zero
+(driver reloaded) leaves a gap of unknown energy.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from energybench.analysis.traces.plausible import implausible_above_w
 from energybench.analysis.traces.slow_updates import slower_period_s
 from energybench.model import Channel, Trace
 
-# Update period of a counter whose update period is not known, s: the longest period that was seen
-# on boards of data centres.
+# Update period for a counter with an unknown update period, s: the longest known period of boards
+# in data centres.
 _DEFAULT_PERIOD_S = 0.1
-# So many implausible readings in a row that agree with each other are a counter that started again.
+# Number of consecutive implausible but consistent readings that show a restart of the counter.
 _RESET_AFTER = 3
 # A shorter row of plausible readings is taken one by one, which is faster.
 _AT_ONCE = 20
@@ -30,7 +30,7 @@ _AT_ONCE = 20
 class Span(NamedTuple):
     """A stretch of time in which the energy is not certain.
 
-    extra_j  energy that the stretch may contain in addition, J; None if not known at all
+    extra_j  energy that the stretch may contain in addition, J; None if the energy is unknown
     code     code of the doubt that names the reason
     """
 
@@ -43,9 +43,9 @@ class Span(NamedTuple):
 class Counter(NamedTuple):
     """An unwrapped counter.
 
-    t_s        shape [n]: time of each good reading
+    t_s        shape [n]: times of the good readings
     energy_j   shape [n]: joules since the first good reading
-    wraps      how often the counter wrapped
+    wraps      number of wraps of the counter
     dropped    readings that no real power explains
     ambiguous  gaps long enough to hide further wraps
     resets     gaps in which the counter started again from zero, or was set back
@@ -65,7 +65,7 @@ def unwrap(trace: Trace) -> Counter:
     """Unwrap the trace of a counter.
 
     Failed reads (`ok` False) are passed over: the next good reading is compared with the last good
-    one.
+    reading.
     """
     channel = trace.channel
     t_s, raw = trace.t_s[trace.ok], trace.raw[trace.ok]
@@ -84,7 +84,7 @@ def unwrap(trace: Trace) -> Counter:
 
 
 def _running_sum(start: float, steps_j: Floats) -> Floats:
-    """The sums after each step, added one after the other, as `_Walk` adds them."""
+    """The sums after every step, added in sequence as in `_Walk`."""
     return np.cumsum(np.concatenate(([start], steps_j)))
 
 
@@ -92,8 +92,8 @@ class _Limits(NamedTuple):
     """Limits of a plausible step between two readings.
 
     power_w  power that no real reading exceeds
-    slack_s  time by which two readings may be further apart in energy than in time: a counter shows
-             the energy of its last update
+    slack_s  additional time that the energy between two readings may cover: a counter shows the
+             energy of the last update
     """
 
     power_w: float
@@ -107,7 +107,7 @@ class _Limits(NamedTuple):
 
 
 class _Steps(NamedTuple):
-    """All steps between one reading and the next, shape [n − 1] each.
+    """The steps between consecutive readings; shapes [n − 1].
 
     joules     energy, J, after a wrap if the count falls
     wrapped    whether the count falls
@@ -124,8 +124,7 @@ class _Steps(NamedTuple):
     ) -> _Steps:
         counts = np.diff(raw)
         wrapped = counts < 0
-        # A wrap that no 64-bit count shows counts as implausible here: `_Walk` tells, in numbers
-        # of any size.
+        # A wrap beyond 64-bit counts is implausible here: `_Walk` decides with numbers of any size.
         if channel.wrap is not None and channel.wrap < 2**63:
             counts[wrapped] += channel.wrap
         joules = counts * channel.resolution
@@ -157,26 +156,25 @@ def _step(limits: _Limits, channel: Channel, before: int, after: int, gap_s: flo
 
 
 class _Walk:
-    """An unwrapped counter as it grows, reading by reading."""
+    """A counter that is unwrapped reading by reading."""
 
     def __init__(self, limits: _Limits, channel: Channel, t_s: float, raw: int) -> None:
         self._limits, self._channel = limits, channel
         self.t_s, self.energy_j = array("d", [t_s]), array("d", [0.0])
         self._raw = raw  # of the last good reading
-        self._changed_s = t_s  # of the first reading with that value
+        self._changed_s = t_s  # of the first reading with the value `_raw`
         self.wraps = self.dropped = 0
         self.resets: list[Span] = []
         self._implausible: list[tuple[float, int]] = []  # since the last good reading
 
     @property
     def undecided(self) -> bool:
-        """Whether implausible readings wait for later ones, to tell a reset from an error."""
+        """Whether implausible readings wait: later readings decide between reset and error."""
         return bool(self._implausible)
 
     def take_plausible(self, t_s: Floats, raw: npt.NDArray[np.int64], steps: _Steps) -> None:
-        """Add a row of readings at once, each of which goes on plausibly from the one before.
-
-        The first goes on from the last good reading, and nothing is undecided.
+        """Add consecutive readings at once. Every reading must continue plausibly from the previous
+        reading, the first from the last good reading, and no implausible reading may wait.
         """
         self.energy_j.frombytes(_running_sum(self.energy_j[-1], steps.joules)[1:].tobytes())
         self.t_s.frombytes(t_s.tobytes())
@@ -199,7 +197,7 @@ class _Walk:
             self._drop_implausible()
             self._add(t_s, raw, step)
             return
-        # Readings that agree with each other, but not with the last good one, may be a restart.
+        # Readings that agree with each other, but not with the last good reading, may be a restart.
         if self._implausible:
             last_s, last_raw = self._implausible[-1]
             if _step(self._limits, self._channel, last_raw, raw, t_s - last_s) is None:
@@ -219,9 +217,9 @@ class _Walk:
             self._raw, self._changed_s = raw, t_s
 
     def _jumped(self, t_s: float, raw: int) -> bool:
-        """Whether the counter jumped forward: this reading goes on plausibly from readings above
-        the last good one that no real power explains. The time that has passed since then makes the
-        jump look like a possible power, but the readings in between say when it came.
+        """Whether the counter jumped forward: the new reading continues plausibly from implausible
+        readings above the last good reading. Over the time since the last good reading, the jump
+        looks like a possible power, but the implausible readings show the time of the jump.
 
         A counter that stood still and catches up has not jumped.
         """
@@ -237,12 +235,12 @@ class _Walk:
         return onward is not None and not onward.wraps
 
     def _set_back(self, t_s: float, raw: int) -> Span | None:
-        """The stretch in which the counter may have been set back for good, by so little that this
-        reading has passed the last good one again; None if the readings between the two were only
-        wrong.
+        """The stretch of a possible permanent set-back of the counter. The set-back is so small
+        that the new reading is above the last good reading again. None if the readings in between
+        were only wrong.
 
-        Readings below the last good one from which this reading goes on plausibly are either
-        wrong, or right with an energy missing before the first of them.
+        If the new reading continues plausibly from readings below the last good reading, the low
+        readings are either wrong, or right, and then energy is missing before the first of them.
         """
         if not self._implausible:
             return None
@@ -260,7 +258,7 @@ class _Walk:
         self._implausible = []
 
     def _restart(self) -> None:
-        """Go on from the first of the implausible readings; the energy up to it is not known."""
+        """Continue from the first implausible reading, with unknown energy before this reading."""
         (t_s, raw), *rest = self._implausible
         self._implausible = []
         self.resets.append(Span(self.t_s[-1], t_s, None, "counter-reset"))
@@ -273,9 +271,9 @@ class _Walk:
 def _around_implausible_steps(
     limits: _Limits, channel: Channel, t_s: Floats, raw: npt.NDArray[np.int64], steps: _Steps
 ) -> Counter:
-    """Unwrap reading by reading after each implausible step, and at once up to the next one."""
+    """Unwrap reading by reading after an implausible step, and at once up to the next such step."""
     walk = _Walk(limits, channel, float(t_s[0]), int(raw[0]))
-    # For each step the first implausible one from there on; beyond the last: the number of steps.
+    # for every step, the index of the next implausible step; without one, the number of steps
     places = np.where(steps.plausible, len(steps.plausible), np.arange(len(steps.plausible)))
     next_implausible = np.minimum.accumulate(places[::-1])[::-1].tolist()
     step = 0
@@ -301,7 +299,7 @@ def _around_implausible_steps(
 
 
 def _hidden_wraps(channel: Channel, t_s: Floats) -> tuple[Span, ...]:
-    """Gaps in which the counter may have wrapped once more than its difference shows."""
+    """Gaps in which the counter may have wrapped more often than the difference shows."""
     if channel.wrap is None or channel.max_power_w is None:
         return ()
     wrap_j = channel.wrap * channel.resolution

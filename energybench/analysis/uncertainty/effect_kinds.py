@@ -1,4 +1,4 @@
-"""Properties of each kind of effect: its words, how it falls with time, and its remedies."""
+"""Properties of the kinds of effects: names, fall with the length of a window, and remedies."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ Falls = Literal["no", "1/t", "1/√t"]
 class Behaviour(NamedTuple):
     """Properties of one kind of effect.
 
-    words      name of the effect without its place; {detail} stands for a figure or a word
-    label      name of several such effects on one line of a budget; "" if the same as `words`
-    falls      how the effect, relative to the energy of a window, falls with the length t of the
+    words      name of the effect without the place; {detail} stands for a figure or a word
+    label      name of several effects of the kind on a line of a budget; "" if equal to `words`
+    falls      fall of the effect, relative to the energy of a window, with the length t of the
                window
-    by_window  True: the effect is drawn anew in each window, so the scatter of several repeats
-               contains it. False: the effect is the same error in all windows, or one-sided, and
-               no number of repeats shrinks it
-    remedies   what makes the effect smaller, by sort of sensor; None stands for all other sorts
+    by_window  True: the effect is drawn anew in every window, and the scatter of several repeats
+               contains the effect. False: the effect is an equal error in every window, or a
+               one-sided error, and more repeats do not make the effect smaller
+    remedies   actions that make the effect smaller, by sort of sensor; None stands for the sorts
+               that are not listed
     """
 
     words: str
@@ -200,7 +201,7 @@ KINDS: Mapping[EffectKind, Behaviour] = {
 
 
 class Place(NamedTuple):
-    """The part of the machine behind an effect: its component, device and sort of sensor."""
+    """The part of the machine behind an effect: component, device and sort of sensor."""
 
     component: str = ""
     device: str = ""
@@ -221,22 +222,22 @@ def effect_name(kind: EffectKind, place: Place = NOWHERE, detail: str = "") -> s
 
 
 def label(kind: EffectKind) -> str:
-    """The name of several effects of one kind together: 'gain', 'model'."""
+    """The common name of several effects of a kind: 'gain', 'model'."""
     return KINDS[kind].label or KINDS[kind].words
 
 
 def remedy(kind: EffectKind, sensor: SensorSort | None) -> str:
-    """What makes an effect of this kind smaller for this sort of sensor; "" if nothing does."""
+    """An action that makes effects of a kind smaller for a sort of sensor; "" without a remedy."""
     remedies = KINDS[kind].remedies
     return remedies.get(sensor) or remedies.get(None, "")
 
 
 def place_of(channel: Channel) -> Place:
-    """The place of effects of one channel."""
+    """The place of a channel's effects."""
     return Place(channel.component, channel.device, channel.sort)
 
 
 def scale_kind(channel: Channel) -> EffectKind:
-    """The kind of effect that an error of the channel's scale is."""
+    """The kind of effect for an error of the channel's scale."""
     kinds: Mapping[SensorSort, EffectKind] = {"meter": "limit-of-error", "model": "assumed-power"}
     return kinds.get(channel.sort, "gain")

@@ -1,27 +1,28 @@
-"""Sums over nodes: the total of an estimate of each node, with few effects in place of thousands.
+"""Sums over nodes: the total of the nodes' estimates, with few effects in place of thousands.
 
-A node brings about forty effects for ten channels, a thousand nodes forty thousand. `compact` makes
-a few hundred of them, which say the same of the total, and nearly the same in a ratio or a
-difference with another total:
+A node has about forty effects for ten channels, a thousand nodes have forty thousand. `compact`
+reduces them to a few hundred. The uncertainty of the total does not change, and the uncertainty of
+a ratio or a difference of two totals hardly changes:
 
-- A key that occurs on several nodes (the lag of a sensor model, a site's range) is one error: its
-  contributions add up, and it stays an effect of its own.
-- Effects without a key are independent of everything else. Those of one kind on one component
-  become one normal effect, unless they are too large for that (see `folding`).
-- Bounds without a key add up to one bound for each side.
-- Keys of a single node (the gain of one board) may occur on the other side of a comparison, or in
-  another quantity of the same job. Up to KEPT_KEYS of one kind on one component stay as they are.
-  More of them are divided, by a hash of the key, into SHARES shares. A share is one effect; its own
-  key is made from the keys inside. Two totals over the same boards have shares with the same keys,
-  and what their boards have in common cancels; totals over other boards have other keys, and are
-  independent. If one board is exchanged, only its share counts as another error: the interval
-  becomes wider, never too narrow.
+- A key on several nodes (the lag of a sensor model, a site's range) marks a common error. The
+  contributions of the nodes add up, and the sum stays an effect of its own.
+- Effects without a key are independent of every effect. Effects without a key of equal kind and
+  component become a single normal effect, except effects that are too large (see `folding`).
+- Bounds without a key add up to a single bound downward and a single bound upward.
+- A key of a single node (the gain of a board) may also occur on the opposite side of a comparison,
+  or in a second quantity of the job. Up to KEPT_KEYS of these effects of equal kind and component
+  stay unchanged. More effects are divided, by a hash of the key, into SHARES shares. A share is a
+  single effect, and the key of the share is made from the keys inside. Two totals over equal boards
+  have shares with equal keys, and the common errors of the boards cancel. Totals over different
+  boards have different keys and are independent. If a board is exchanged, only the share of this
+  board counts as a different error: the interval becomes wider, never too narrow.
 
-Inside a share random contributions add up with random signs, which the keys decide. Products of
-two such sums are right on average, also if the boards' energies are not in the same proportions on
-the two sides (count sketch: Charikar, Chen and Farach-Colton, "Finding frequent items in data
-streams", 2002). The shares of one kind are scaled so that their variance is exactly that of the
-effects. Bounds add up as they are: in a ratio, the bounds of one share go to one end together.
+Inside a share, random contributions add up with random signs, and a hash of the key decides the
+sign. The product of two sums with random signs is right on average, also if the proportions of the
+boards' energies differ between the two sides (count sketch: Charikar, Chen and Farach-Colton,
+"Finding frequent items in data streams", 2002). The shares of a kind are scaled to have exactly the
+variance of the effects. Bounds add up with their own signs: in a ratio, the bounds of a share go to
+an end together.
 """
 
 from __future__ import annotations
@@ -40,19 +41,19 @@ from energybench.model import Effect, EffectKind, Estimate, SensorSort
 
 KEPT_KEYS = 64
 SHARES = 32
-_SHARE = "share:"  # begins the key of a share
+_SHARE = "share:"  # beginning of the key of a share
 
 
 def sum_of_nodes(nodes: Sequence[Estimate], scatter: Effect | None = None) -> Estimate:
-    """The sum of an estimate of each node: energy, power or idle power of a job.
+    """The sum of the nodes' estimates: energy, power or idle power of a job.
 
-    nodes    one estimate a node. Several parts of one node (restarts) are summed before, so that
-             a key of one node does not look like a key of several nodes
-    scatter  run-to-run scatter of the sum, from the sums over all nodes of each repeat. In place of
-             the scatters of the nodes, which are not independent if the nodes ran the same repeats.
-             None: the scatters of the nodes count, as independent; of nodes with three repeats or
-             fewer each stays an effect of its own and is drawn
-    Raises ValueError if there is no node.
+    nodes    an estimate for every node. The parts of a node (restarts) must already be summed:
+             otherwise a key of a single node would look like a key of several nodes
+    scatter  run-to-run scatter of the sum, from the sums of the repeats over the nodes. Replaces
+             the scatters of the nodes: if the nodes ran their repeats together, the scatters are
+             not independent. None: the scatters of the nodes count, as independent effects; the
+             scatter of a node with three repeats or fewer stays a separate effect and is drawn
+    Raises ValueError if `nodes` is empty.
     """
     if not nodes:
         raise ValueError("no nodes")
@@ -65,12 +66,12 @@ def sum_of_nodes(nodes: Sequence[Estimate], scatter: Effect | None = None) -> Es
 
 
 def compact(nodes: Sequence[Iterable[Effect]]) -> tuple[Effect, ...]:
-    """The effects of a sum over nodes, from the effects of each node's summand.
+    """The effects of a sum over nodes, from the effects of the nodes' summands.
 
-    Up to FOLD_ABOVE effects in all, only contributions with the same key are added up.
+    Up to FOLD_ABOVE effects in total, only contributions with equal keys are added up.
 
-    nodes  effects of each node, in the unit of the sum. Effects of size 0 take part: the key of a
-           share is made from them too, so that two quantities of the same nodes have the same keys
+    nodes  effects of every node, in the unit of the sum. Effects of size 0 also go into the key of
+           a share: two quantities of equal nodes then have equal keys
     """
     keyed, kept = _by_key(nodes)
     if len(keyed) + len(kept) <= FOLD_ABOVE:
@@ -90,7 +91,7 @@ def compact(nodes: Sequence[Iterable[Effect]]) -> tuple[Effect, ...]:
 
 
 def is_share(effect: Effect) -> bool:
-    """Whether the effect is one of several shares of many effects, which have one name."""
+    """Whether the effect is a share of many effects. The shares of a kind have a common name."""
     return effect.key is not None and effect.key.startswith(_SHARE)
 
 
@@ -112,7 +113,7 @@ def _group(effect: Effect) -> _Group:
 def _by_key(
     nodes: Sequence[Iterable[Effect]],
 ) -> tuple[list[tuple[Effect, bool]], list[Effect]]:
-    """One random effect and one bound for each key, with whether the key occurs on several nodes;
+    """A random effect and a bound for every key, each with True if the key occurs on several nodes;
     and the effects without a key.
     """
     sums: dict[tuple[str, bool], tuple[Effect, float, int, bool]] = {}
@@ -136,7 +137,7 @@ def _by_key(
 
 
 def _compacted(group: _Group, effects: Sequence[Effect]) -> list[Effect]:
-    """Few effects in place of those of one group."""
+    """Few effects in place of the effects of a group."""
     *_, side, has_keys = group
     if len(effects) == 1 or (has_keys and len(effects) <= KEPT_KEYS):
         return list(effects)
@@ -181,13 +182,13 @@ def _shares(effects: Sequence[Effect], sizes: Sequence[float], *, is_bound: bool
 
 
 def _digest(keys: Iterable[str]) -> str:
-    """A name of a set of keys, whatever their order."""
+    """A name of a set of keys, independent of the order of the keys."""
     text = msgspec.json.encode(sorted(keys))
     return hashlib.blake2b(text, digest_size=12).hexdigest()
 
 
 def _together(effects: Sequence[Effect], u: float, key: str | None) -> Effect:
-    """One effect in place of several effects of one group."""
+    """A single effect in place of several effects of a group."""
     first = effects[0]
     words = effect_kinds.label(first.kind) if first.component else first.name
     place = f"{first.component}: " if first.component else ""

@@ -1,8 +1,8 @@
-"""The estimate of a formula of estimates, with the effects of all inputs combined by key.
+"""The estimate of a formula of estimates, with the effects of the inputs combined by key.
 
-Method: Monte Carlo with a fixed seed, see `effects`. Of more random effects than FOLD_ABOVE, those
-that together are as good as normal are not drawn one by one: their covariance between the inputs
-is exact, and as many normal draws as there are inputs have the same covariance.
+Method: Monte Carlo with a fixed seed, see `effects`. If the number of random effects exceeds
+FOLD_ABOVE, effects whose sum is practically normal are not drawn one by one. The covariance of
+these effects between the inputs is exact, and one normal draw per input reproduces the covariance.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from energybench.analysis.uncertainty.draws import standard_draws
 from energybench.analysis.uncertainty.folding import FOLD_ABOVE, normal_u, replaceable
 from energybench.model import Effect, Estimate
 
-Formula = Callable[[Mapping[str, Any]], Any]  # the same arithmetic on numbers and on arrays
-_PLACES = 65  # of a bound at which a formula is tried
-_MOST_SCANNED = 64  # bounds; of more bounds, the ends alone are tried
+Formula = Callable[[Mapping[str, Any]], Any]  # equal arithmetic on numbers and on arrays
+_PLACES = 65  # places of a bound for evaluations of the formula
+_MOST_SCANNED = 64  # bounds; if more bounds exist, only the ends are evaluated
 
 
 def propagate(
@@ -35,14 +35,14 @@ def propagate(
     about: Mapping[str, float] = MappingProxyType({}),
     fold_above: int = FOLD_ABOVE,
 ) -> Estimate:
-    """The estimate of formula(inputs), with all effects combined by key.
+    """The estimate of formula(inputs), with the effects combined by key.
 
     formula     takes a mapping from names to numbers, or from names to arrays, and returns a number
                 or an array
     extra       effects that add to the result itself, such as the scatter of a ratio
-    about       value about which the random effects of an input lie, for an input of which that is
-                not the value itself: the middle of a uniform range
-    fold_above  number of independent random errors up to which all are drawn
+    about       centre of the random effects of an input, if different from the value of the input:
+                the middle of a uniform range
+    fold_above  largest number of independent random errors that are drawn one by one
     Raises ValueError if the result for the central values is not a finite number.
     """
     terms = _terms(inputs)
@@ -74,6 +74,28 @@ def propagate(
     )
 
 
+def has_value_everywhere(
+    formula: Formula, inputs: Mapping[str, Estimate], about: Mapping[str, float]
+) -> bool:
+    """Whether the formula is a finite number for every draw, with bounds between their ends too.
+
+    about  as for `propagate`
+    """
+    terms = _terms(inputs)
+    central = {name: float(estimate.value) for name, estimate in inputs.items()} | {**about}
+    draws = _with_draws(central, terms)
+    for (owner, sort), parts in terms.items():
+        if sort != "bound":
+            continue
+        # of 40 000 places one sixth lies at the ends, where most formulas end
+        places = standard_draws(owner, "rectangular", None) / math.sqrt(12.0)
+        shares = np.clip(1.2 * places + 0.5, 0.0, 1.0)
+        for name, effect in parts.items():
+            draws[name] = draws[name] + shares * effect.u * BOUND_SPAN
+    with np.errstate(all="ignore"):
+        return bool(np.all(np.isfinite(formula(draws))))
+
+
 # ---------------------------------------------------------------- terms: effects drawn together
 
 _Term = tuple[str, str]  # (key, or a name of its own; "bound" or "random")
@@ -81,7 +103,7 @@ _Parts = dict[str, Effect]  # input name → sum of the term's effects on that i
 
 
 def _terms(inputs: Mapping[str, Estimate]) -> dict[_Term, _Parts]:
-    """Group the effects of all inputs by their keys."""
+    """Group the effects of the inputs by key."""
     terms: dict[_Term, _Parts] = {}
     for name, estimate in inputs.items():
         for index, effect in enumerate(estimate.effects):
@@ -97,7 +119,7 @@ def _terms(inputs: Mapping[str, Estimate]) -> dict[_Term, _Parts]:
 def _slope(formula: Formula, central: Mapping[str, float], parts: _Parts) -> float:
     """Change of the result for one standard uncertainty of the term.
 
-    A central difference. For a bound: the change over its whole range, divided by √12.
+    A central difference. For a bound: the change over the whole range of the bound, divided by √12.
     """
     is_bound = any(effect.distribution == "bound" for effect in parts.values())
 
@@ -129,7 +151,7 @@ def _slopes_at_once(
 
 
 def _us(names: Sequence[str], parts: Sequence[_Parts]) -> Floats:
-    """Size of each term in each input, shape [terms, names]."""
+    """Sizes of the terms in the inputs, shape [terms, names]."""
     columns = {name: j for j, name in enumerate(names)}
     us = np.zeros((len(parts), len(names)))
     for i, effects in enumerate(parts):
@@ -139,11 +161,11 @@ def _us(names: Sequence[str], parts: Sequence[_Parts]) -> Floats:
 
 
 def _folded(terms: Mapping[_Term, _Parts], slopes: Mapping[_Term, float]) -> dict[_Term, _Parts]:
-    """The terms that have to be drawn one by one, and normal terms with the covariance of all
-    others, as many as there are inputs.
+    """The terms that have to be drawn one by one, and one normal term per input. The normal terms
+    together have the covariance of the remaining terms.
 
-    A term whose effects have different distributions in different inputs is drawn: all its effects
-    are the same error, but not in proportion.
+    A term with different distributions in different inputs is drawn: the effects of the term are a
+    common error, but not in proportion.
     """
     random = {
         term: next(iter(parts.values()))
@@ -191,9 +213,9 @@ def _with_bounds_at_end(
     slopes: Mapping[_Term, float],
     side: int,
 ) -> dict[str, float]:
-    """The central values, with each bound where it moves the result farthest to one side: usually
-    its end, but a place inside for a formula that rises and falls. Of two bounds that move an input
-    to opposite sides, only the one that moves the result farther is used.
+    """The central values, with every bound at the place that moves the result farthest to one side:
+    usually the end of the bound, but a place inside if the formula rises and falls. If two bounds
+    move an input to opposite sides, only the bound that moves the result farther is used.
 
     side  −1: down, 1: up
     """
@@ -219,14 +241,14 @@ def _with_bounds_at_end(
 def _farthest(
     formula: Formula, centre: Mapping[str, float], parts: _Parts, side: int
 ) -> tuple[float, float]:
-    """How far a bound can move the result to one side, and the share of the bound at which."""
+    """The farthest move of the result to one side by a bound, and the share of the bound for it."""
     shares = np.linspace(0.0, 1.0, _PLACES)
     moved = {name: centre[name] + shares * effect.u * BOUND_SPAN for name, effect in parts.items()}
     with np.errstate(all="ignore"):
         results = np.broadcast_to(np.asarray(formula({**centre, **moved}), float), shares.shape)
         reaches = side * (results - results[0])
     reaches = np.where(np.isfinite(reaches), reaches, 0.0)
-    # the end of a bound, if a place inside is not farther: rounding of a plateau decides nothing
+    # take the end of a bound unless a place inside is farther: ignore the rounding of a plateau
     best = int(_PLACES - 1 - np.argmax(reaches[::-1]))
     return float(reaches[best]), float(shares[best])
 
@@ -234,7 +256,7 @@ def _farthest(
 def _with_draws(
     centre: Mapping[str, float], terms: Mapping[_Term, _Parts]
 ) -> dict[str, float | Floats]:
-    """Draws of each input, shape [DRAWS]; an input without random effects stays a number."""
+    """Draws of the inputs, shape [DRAWS]; an input without random effects stays a number."""
     draws: dict[str, float | Floats] = dict(centre)
     for (owner, sort), parts in terms.items():
         if sort == "bound":

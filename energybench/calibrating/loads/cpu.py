@@ -1,5 +1,5 @@
-"""The CPU's load: one pinned child per core, spinning through the on-phases and sleeping between.
-Each child states the stretches in which it really ran: another program on its core leaves gaps.
+"""The CPU's load: a pinned child on each core, spinning through the on-phases and sleeping between.
+The child states the stretches in which it really ran: a foreign program on its core leaves gaps.
 
 Run as `python -m energybench.calibrating.loads.cpu CORE,CORE,…`; speaks the protocol of
 loads/child.py.
@@ -19,14 +19,14 @@ from energybench.measuring.forked import die_with_parent
 _NICE = 10  # the poller that shares a core with a spinning child comes first
 _TURNS = 500  # turns of the loop between two looks at the clock: about 20 us
 _LOOK_S = 2e-5
-# a child that looked at its clock so long ago had lost its core to another program: longer than an
-# interrupt (tens of us), shorter than the shortest slice (0.75 ms, Linux kernel/sched/fair.c)
+# a child with a look at its clock this long ago had lost its core to another program: longer than
+# an interrupt (tens of us), shorter than the shortest slice (0.75 ms, Linux kernel/sched/fair.c)
 _AWAY_S = 3e-4
 
 
 def spin(phases: list[Phase]) -> tuple[list[Phase], float]:
-    """Spin through the phases: the stretches in which this core really spun, and the CPU time that
-    they took.
+    """Spin through the phases. Returns the stretches in which this core really spun, and the CPU
+    time of the stretches.
     """
     taken, used_s = [], time.process_time()
     now = time.monotonic

@@ -1,7 +1,8 @@
-"""Of several ranks on a node one measures: the first sampling process to take the job's name.
+"""Only one of several ranks on a node measures: the first sampling process that takes the job's
+name.
 
-The name is the address of an abstract socket. The process that holds the socket answers every other
-rank with a line that says what is measured.
+The name is the address of an abstract socket. The process with the socket answers every other rank
+with a description of the measurement.
 """
 
 from __future__ import annotations
@@ -12,20 +13,20 @@ import threading
 
 from energybench.measuring import abstract_socket
 
-_PATIENCE_S = 2.0  # with the process that holds the name
+_PATIENCE_S = 2.0  # for the process with the name
 _UNKNOWN = "another rank"
 _MOST_CHARACTERS = 99  # of a name: an address of a socket has 108 bytes
 
 
 class Election:
-    """One job's measuring rank on this node."""
+    """The measuring rank of a job on this node."""
 
     def __init__(self) -> None:
         self._held: socket.socket | None = None
 
     def winner(self, job: str, statement: str) -> str | None:
-        """The statement of the rank that measures; None: this process does, and `statement` is
-        what it says of itself.
+        """The statement of the measuring rank; None: this process measures, and `statement` is its
+        own statement.
         """
         if self._held is not None:
             return None
@@ -51,7 +52,7 @@ def _tell(listening: socket.socket, text: bytes) -> None:
 
 
 def _asked(name: str) -> str:
-    """What the holder of the name says of itself."""
+    """The statement of the process with the name."""
     with abstract_socket.new() as connection:
         connection.settimeout(_PATIENCE_S)
         try:

@@ -1,4 +1,4 @@
-"""Runs that are over, analysed and written by a thread, while the sampling goes on."""
+"""Finished runs, analysed and written by a thread, while the sampling goes on."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from energybench.store.layout import recover_command
 class Finishing:
     """Finishes runs one after another.
 
-    fd  can be read when an answer is there
+    fd  readable when an answer is ready
     """
 
     def __init__(self) -> None:
@@ -33,11 +33,11 @@ class Finishing:
         self._thread: threading.Thread | None = None
 
     def begin(self, run: BesideRun, n: int | None) -> None:
-        """Finish a run; `n`: number of the question to answer, None: nobody asked."""
+        """Finish a run; `n`: number of the question to answer, None: without a question."""
         self._put(lambda: {"n": n, **_finished(run)})
 
     def add(self, parts: Parts, part: Part) -> None:
-        """Analyse a part of an open window that is over."""
+        """Analyse a finished part of an open window."""
 
         def add() -> dict[str, Any]:
             parts.add(part)
@@ -58,7 +58,7 @@ class Finishing:
         self._queue.put(job)
 
     def ready(self) -> bool:
-        """Whether an answer is there."""
+        """Whether an answer is ready."""
         return not self._answers.empty()
 
     def taken(self) -> list[dict[str, Any]]:
@@ -87,7 +87,7 @@ class Finishing:
 
 
 def _so_far(run: BesideRun, part: Part | None) -> dict[str, Any] | None:
-    """The measurement of a run up to its last sample; None: there is none yet.
+    """The measurement of a run up to its last sample; None: no measurement yet.
 
     part  the last part of an open window; None: the result is read from the files
     """
@@ -102,7 +102,7 @@ def _so_far(run: BesideRun, part: Part | None) -> dict[str, Any] | None:
 
 
 def _finished(run: BesideRun) -> dict[str, Any]:
-    """The directory of the finished run, or why there is no result."""
+    """The directory of the finished run, or the reason for a missing result."""
     try:
         directory, _ = run.files.finish(ranges())
     except ValueError as error:  # no window was begun

@@ -1,5 +1,5 @@
 """The result of an open window up to now, in constant memory and time: parts of ten minutes are
-measured from the readings in memory as they end, and only their sum is kept.
+measured from the readings in memory as the parts end, and only the sum of the parts is kept.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from energybench.measuring.recent_samples import Recent
 from energybench.model import REPEAT, Measurement, Trace
 from energybench.store.run import Header, Opening, RecordLine, record
 
-# Length of a part: minutes show whether two counters are one register, and how much a part-time
+# Length of a part: minutes show whether two counters share a register, and how much a part-time
 # sensor misses.
 _PART_S = 600.0
-# Readings after the end of a part, for the energy at that edge; and the least length of the last
-# part, so that the sensors have updates in it.
+# Readings after the end of a part, for the energy at the edge; and the least length of the last
+# part, so that the sensors have updates in the last part.
 _AFTER_S = 60.0
 _BEFORE_S = 10.0  # of readings before a part, for the energy at its first edge
 
@@ -34,7 +34,7 @@ class Part(NamedTuple):
 class OpenWindow:
     """The parts of an open window, as the readings come.
 
-    active  False: there are no parts, and the readings are held by somebody else
+    active  False: there are no parts, and another owner holds the readings
     """
 
     def __init__(self, header: Header, samples: Recent, *, active: bool = True) -> None:
@@ -43,9 +43,9 @@ class OpenWindow:
         self._start_s = math.inf  # of the present part
 
     def keep(self, line: RecordLine, t_s: float = math.inf) -> None:
-        """Something beside the readings that belongs to the result.
+        """Further items of the result beside the readings.
 
-        t_s  time at which it was read; infinite: it belongs to every part
+        t_s  time of the reading; infinite: belongs to every part
         """
         if self._active:
             self._lines.append((t_s, line))
@@ -67,14 +67,14 @@ class OpenWindow:
             self._samples.hold_since_s = math.inf
 
     def next_part(self, now_s: float) -> Part | None:
-        """The next part, if it is over; None: not yet."""
+        """The next finished part; None: not yet."""
         end_s = self._start_s + _PART_S
         if now_s < end_s + _AFTER_S:
             return None
         part = self._part(end_s)
         self._start_s = end_s
         self._samples.hold_since_s = end_s - _BEFORE_S
-        # idle phases belong to the first part; readings of the host to the part in which they came
+        # idle phases belong to the first part; readings of the host to the part of their arrival
         self._lines = [
             (t_s, line) for t_s, line in self._lines if line.window is None and t_s >= end_s
         ]
@@ -110,6 +110,6 @@ class Parts:
             self.lost = True
 
     def with_last(self, part: Part) -> Measurement:
-        """The result of all parts and a last one. Raises ValueError."""
+        """The result of all parts and a last part. Raises ValueError."""
         last = measure(*part, self._ranges)
         return last if self._sum is None else joined(self._sum, last)

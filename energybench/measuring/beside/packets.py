@@ -1,8 +1,8 @@
 """Messages between a caller and its sampler: JSON over a socket that keeps packets whole.
 
-Nothing here blocks on the other side or raises a signal: a message that cannot be sent is lost, and
-the sender is told. The sockets are those of the module in C, because a test may replace the class
-of `socket`. Imports next to nothing, because a caller pays for the import.
+Nothing here blocks on the other side or raises a signal: an unsendable message is lost, and the
+sender is told. The sockets come from the module in C, because a test may replace the class of
+`socket`. Imports next to nothing, because a caller pays for the import.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from energybench.real_system import Descriptor, moved_up, poll
 # (socket(7), net.core.wmem_default).
 _PACKET = 60_000
 _MORE, _LAST = b"+", b"."
-# Patience of a sender with a reader that has fallen behind, s, only for a message of several
-# packets that was begun.
+# Patience of a sender with a reader that has fallen behind, s, only for a begun message of several
+# packets.
 _BEHIND_S = 1.0
 _encoded, _decoded = json.JSONEncoder().encode, json.JSONDecoder().decode
 
@@ -31,7 +31,7 @@ class Closed(Exception):
 
 
 class ClosedHere(Closed):
-    """Something in this process has closed our end of the connection."""
+    """Other code in this process has closed our end of the connection."""
 
 
 def pair(least: int) -> tuple[socket, socket]:
@@ -52,7 +52,7 @@ def _from(end: socket, least: int) -> socket:
 
 
 class Packets:
-    """One end of the connection."""
+    """An end of the connection."""
 
     def __init__(self, end: socket) -> None:
         end.setblocking(False)  # a default time limit of the program's sockets would be waited for
@@ -61,15 +61,17 @@ class Packets:
         self._parts: list[bytes] = []
 
     def fileno(self) -> int:
-        """The number of the descriptor. Something else in the process may have closed it."""
+        """The number of the descriptor. Other code in the process may have closed the
+        descriptor.
+        """
         return self._descriptor.number
 
     def close(self) -> None:
-        self._end.detach()  # which would close the number, whosesoever it is
+        self._end.detach()  # would close the number of any owner
         self._descriptor.close()
 
     def shut(self) -> None:
-        """Say that no message follows; messages of the other side can still come."""
+        """Announce the last message; messages of the other side can still come."""
         if self._descriptor.is_ours:
             with suppress(OSError):
                 self._end.shutdown(SHUT_WR)
@@ -112,7 +114,7 @@ class Packets:
                 return True
 
     def receive(self) -> dict[str, Any] | None:
-        """The next message that has come; None: none yet. Raises Closed."""
+        """The next received message; None: no message yet. Raises Closed."""
         self._check()
         while True:
             try:

@@ -1,4 +1,4 @@
-"""The sensors of the sampling process: opened for the first block, kept for the later ones."""
+"""The sensors of the sampling process: opened for the first block, kept for later blocks."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from energybench.model import Channel, Host
 from energybench.plugins import Clock, Context
 
 _LAST_ANSWERS_S = 0.05  # patience with reads under way before sensors are judged silent
-# A window of this many updates of the slowest counting sensor does not depend on the place of its
-# edges between two updates by more than a few percent of an update. A judgement.
+# In a window of this many updates of the slowest counting sensor, the place of its edges between
+# two updates matters by only a few percent of an update. A judgement.
 _UPDATES = 10
-# A counter with coarse steps is read to 1 % in a window in which a part of 50 W, about that of an
-# idle accelerator, passes a hundred steps. A judgement.
+# A counter with coarse steps is read to 1 % in a window in which a part of 50 W, about the power of
+# an idle accelerator, passes a hundred steps. A judgement.
 _STEP_SHARE, _LIGHT_W = 0.01, 50.0
 
 
 class Refusal(Exception):
-    """A block that is not measured.
+    """An unmeasured block.
 
-    entry  code, message and remedy of the doubt that says so
+    entry  code, message and remedy of the doubt about the refusal
     """
 
     def __init__(self, message: str, remedy: str, code: str = "block-not-measured") -> None:
@@ -42,7 +42,7 @@ class Readers:
     """The reader of the present sensors.
 
     reader  None: no block was opened yet
-    host    the machine with the boards that the sensors show
+    host    the machine with the boards shown by the sensors
     """
 
     def __init__(self, clock: Clock, sink: Sink, wait: Wait, caller_pid: int) -> None:
@@ -53,8 +53,8 @@ class Readers:
         self.host: Host
 
     def fitting(self, message: Mapping[str, Any], *, busy: bool) -> Reader:
-        """The reader for a block: the present one, or a new one if the block sees other boards or
-        asks for other sensors, or if a sensor has fallen silent.
+        """The reader for a block: the present reader, or a new reader if the block sees other
+        boards or asks for other sensors, or if a sensor has fallen silent.
 
         busy  whether other blocks are open, whose sensors stay
 
@@ -75,7 +75,7 @@ class Readers:
         return self.reader
 
     def fits(self, message: Mapping[str, Any]) -> bool:
-        """Whether the present reader sees what a block asks for."""
+        """Whether the present reader sees the devices and sensors of a block."""
         return self.reader is None or _wanted(message) == self._wanted
 
     def _silent(self) -> bool:
@@ -110,8 +110,8 @@ class Readers:
         """The present sensors, for a caller.
 
         sensors     names of the open collectors
-        absent      name, reason and remedy of every other collector
-        estimated   whether a part is modelled because no sensor of it answers
+        absent      name, reason and remedy of every unused collector
+        estimated   whether a part is modelled because none of its sensors answers
         shortest_s  length of a window that these sensors resolve, s
         largest_w   largest power of each measured component, W
         """
@@ -134,7 +134,7 @@ class Readers:
         }
 
     def looks(self) -> list[Look]:
-        """What the watch has read since the last call."""
+        """The watch's readings since the last call."""
         return self.reader.watch.taken() if self.reader is not None else []
 
     def close(self) -> None:
@@ -144,8 +144,8 @@ class Readers:
 
 
 def _largest_w(channels: Sequence[Channel]) -> dict[str, float]:
-    """Largest power of each component, W: the sum over its devices. Of several collectors that read
-    one component the largest sum counts.
+    """Largest power of each component, W: the sum over its devices. If several collectors read the
+    same component, the largest sum counts.
     """
     by_collector: dict[tuple[str, str], dict[str, float]] = {}
     for channel in channels:
@@ -158,7 +158,7 @@ def _largest_w(channels: Sequence[Channel]) -> dict[str, float]:
 
 
 def _wanted(message: Mapping[str, Any]) -> tuple[Any, ...]:
-    """The devices and sensors that a block asks for."""
+    """The requested devices and sensors of a block."""
     return (
         message["visible_devices"],
         message["device_order"],

@@ -1,4 +1,4 @@
-"""One run beside its caller: the directory, the windows, and the stages around every window."""
+"""A run beside its caller: the directory, the windows, and the stages around every window."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ _WATCH_S = 2 * BASE_PERIOD_S
 
 
 class BesideRun:
-    """A run of the caller, from its opening to the moment at which it is handed over.
+    """A run of the caller, from its opening to its handing over.
 
     number       of the run in the caller's messages
-    files        what is written
+    files        the written files
     window_open  whether a repeat has begun and not ended
-    open, parts  the open window, and the sum of its parts that are over
+    open, parts  the open window, and the sum of its finished parts
     """
 
     def __init__(self, message: dict[str, Any], reader: Reader, host: Host, clock: Clock) -> None:
@@ -96,7 +96,7 @@ class BesideRun:
 
     @property
     def until_s(self) -> float:
-        """When the next stage is over; infinite: none."""
+        """End of the present stage; infinite: no next stage."""
         stages = [task.stage for task in self._tasks if task.stage is not None]
         return min((stage.until_s for stage in stages), default=math.inf)
 
@@ -105,7 +105,7 @@ class BesideRun:
         return any(task.stage is not None and task.stage.fast for task in self._tasks)
 
     def advance(self, now_s: float) -> None:
-        """Go on to the next stages if the present ones are over."""
+        """Go on to the next stages if the present stages are over."""
         for task in self._tasks:
             task.advance(now_s)
         self._tasks = [task for task in self._tasks if task.stage is not None]
@@ -135,7 +135,9 @@ class BesideRun:
         self._take_looks(looks)
 
     def last_part(self) -> Part | None:
-        """The open window after the parts that are over; None: `parts` do not hold this window."""
+        """The rest of the open window after the finished parts; None: `parts` do not hold this
+        window.
+        """
         return self.open.last_part() if self._repeat == 0 else None
 
     def _doubt(self, doubt: Doubt) -> None:
@@ -184,8 +186,8 @@ class BesideRun:
         if self._repeat == 0 and self._idle_s > 0 and self._idle_w is None:
             yield from self._idle(BEFORE)
         if self._repeat > 0:
-            # starts at other places of the sensor's period, so that the repeats' scatter shows
-            # what the place does
+            # starts at different places of the sensor's period, so that the repeats' scatter shows
+            # the effect of the place
             stretch_s = edge_s * ((self._repeat * GOLDEN) % 1 / 2)
             yield Stage(self._clock.now() + stretch_s, fast=True)
         yield from self._edge()
@@ -197,7 +199,7 @@ class BesideRun:
         self._answers.append({"n": message["n"], "go": True})
 
     def _edge(self) -> Iterator[Stage]:
-        """Fast polls that locate the sensors' ticks around an edge, as for windows elsewhere."""
+        """Fast polls that locate the sensors' ticks around an edge, like for other windows."""
         begin_s, least = self._clock.now(), UPDATES
         for _ in range(MOST_BURSTS):
             yield Stage(self._clock.now() + self._reader.sampler.edge_s, fast=True)
@@ -291,7 +293,7 @@ class BesideRun:
         self._works.state(repeat, msgspec.convert(work, Work))
 
     def _more(self, message: dict[str, Any]) -> None:
-        """Whether a further repeat is wanted, told once the repeats so far are closed."""
+        """Whether a further repeat is wanted, decided after the repeats so far are closed."""
         energies_j = self._recent.repeats
         self.when_left(
             lambda: self._answers.append(
@@ -305,7 +307,7 @@ class BesideRun:
     # ------------------------------------------------------------ the end
 
     def overlaps(self, other: BesideRun) -> None:
-        """Add a doubt: another block of the same program was open in the same time."""
+        """Add a doubt: another block of the program was open in the same time."""
         name = other._header.label
         if name in self._overlaps:
             return
@@ -339,7 +341,7 @@ class BesideRun:
         self.leave_open_window("caller-ended")
 
     def before_finish(self, readers: Readers) -> None:
-        """Take what the watch has read, and the doubts about the sensors."""
+        """Take the watch's readings, and the doubts about the sensors."""
         self._take_looks(readers.looks(), last=True)
         for doubt in self._reader.doubts(self._opened_s):
             self.files.doubt(doubt)

@@ -12,6 +12,7 @@ from energybench.analysis.uncertainty.effects import exact
 from energybench.cli.summary import comparison
 from energybench.errors import Refused
 from energybench.model import SCATTER_UNKNOWN, UNUSED, Verification, WorkloadRef
+from energybench_reports.view.comparison import answer
 from tests.analysis.runs import run, work
 
 SCATTER = [1, 1.01, 0.99, 1.02, 0.98, 1, 1.01, 0.99]
@@ -265,3 +266,16 @@ def test_a_part_of_a_repeat_and_a_run_without_repeats_are_refused_even_by_force(
                 compare(whole, side, force=force)
             with pytest.raises(Refused, match=f"not comparable: {words}"):
                 compare(side, whole, force=force)
+
+
+@pytest.mark.parametrize(
+    ("n", "of", "words"), [(1, 1, "both sides"), (1, 8, "alpha"), (8, 1, "beta")]
+)
+def test_the_side_with_a_single_repeat_is_named(n: int, of: int, words: str) -> None:
+    """In the doubt, and in the sentence of a report."""
+    times_s = [2 * factor for factor in SCATTER]
+    alpha = run("alpha", times_s=times_s[:n], power_factor=SCATTER[:n])
+    found = compare(alpha, run("beta", times_s=times_s[:of], power_factor=SCATTER[:of]))
+    (doubt,) = [doubt for doubt in found.doubts if doubt.code == "scatter-unknown"]
+    assert doubt.subject == ("" if words == "both sides" else words)
+    assert answer(found, {}).verdict_words.endswith(f"measure several repeats of {words}.")

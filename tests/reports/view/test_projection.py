@@ -6,6 +6,7 @@ import pytest
 
 from energybench.model import Document, Estimate, Input, Line, Projection
 from energybench_reports.view.document import build
+from energybench_reports.view.projection import answer
 
 # The 95 % interval of a rectangle from 373 to 483.
 POWER = Estimate(value=428.0, low=375.75, high=480.25)
@@ -52,3 +53,32 @@ def test_a_stated_value_keeps_its_digits() -> None:
     assert printed(nodes, (1290.0, 1680.0), "nodes") == (
         "1\u202f536 nodes (stated range: 1\u202f290 to 1\u202f680 nodes)"
     )
+
+
+@pytest.mark.parametrize(
+    ("cost", "words"),
+    [
+        (Estimate(value=18250.0, low=18250.0, high=18250.0), "EUR (node-hours)"),
+        (
+            Estimate(value=18250.0, low=18000.0, high=18500.0),
+            "[18\u202f000, 18\u202f500] (node-hours)",
+        ),
+    ],
+)
+def test_the_kind_of_money_stands_in_one_pair_of_parentheses(cost: Estimate, words: str) -> None:
+    """Beside an exact value, which has no interval, too."""
+    line = Line(name="money", value=cost, unit="EUR", formula="1", inputs=(), label="node-hours")
+    projection = Projection(
+        scenario="one",
+        title="One input",
+        lines=(line,),
+        saved_mwh_per_month=None,
+        saved_cost_per_month=cost,
+        currency="EUR",
+        saved_tco2e_per_month=None,
+        claims=(),
+        doubts=(),
+    )
+    ((_, cell),) = answer(projection).facts
+    assert cell.line.endswith(words)
+    assert "((" not in cell.line.replace(" ", "")
