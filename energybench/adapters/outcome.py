@@ -15,6 +15,8 @@ from energybench.model import Doubt, Verification, Work
 from energybench.model.adapter import CheckRule
 
 _MOST_PATTERN = 120  # characters of a pattern in a message
+_MOST_VALUE = 40  # characters of a value in a message
+_NO_WORK = "work is a number above 0"
 
 
 class Outcome(NamedTuple):
@@ -48,11 +50,13 @@ def outcome(loaded: LoadedAdapter, excerpt: Excerpt, inputs: Inputs) -> Outcome:
     figure = None
     if adapter.figure_of_merit is not None:
         figure = _number_or_none(loaded, adapter.figure_of_merit.value, values)
+    # what the work lacks: patterns without a match, or else an amount that is no work
+    lacking = len(failed) or int(work is None)
     complete = Verification(
         quantity=f"output read by {adapter.name}",
-        value=float(len(failed)),
+        value=float(lacking),
         tolerance=0.0,
-        passed=not failed and work is not None,
+        passed=not lacking,
     )
     checks = [check for rule in adapter.checks if (check := _check(loaded, rule, values))]
     return Outcome(work, figure, (complete, *checks), values.texts, tuple(doubts))
@@ -61,9 +65,13 @@ def outcome(loaded: LoadedAdapter, excerpt: Excerpt, inputs: Inputs) -> Outcome:
 def _work(loaded: LoadedAdapter, values: Values, inputs: Inputs) -> Work:
     """The work of the run. Raises BadInput."""
     rule = loaded.adapter.work
-    amount = _number(loaded, rule.amount, values, "work.amount")
+    read = _read(loaded, rule.amount, values)
+    try:
+        amount = _number(loaded, rule.amount, values, "work.amount")
+    except BadInput as error:
+        raise BadInput(error.where, f"{error.what}{read}; {_NO_WORK}") from None
     if amount <= 0:
-        raise BadInput("work.amount", f"is {amount:g}")
+        raise BadInput("work.amount", f"{rule.amount!r} is {amount:g}{read}; {_NO_WORK}")
     flops = _number_or_none(loaded, rule.flops, values) if rule.flops else None
     try:
         return Work(
@@ -75,7 +83,23 @@ def _work(loaded: LoadedAdapter, values: Values, inputs: Inputs) -> Work:
             arithmetic=rule.arithmetic or None,
         )
     except ValueError as error:
-        raise BadInput("work", str(error)) from None
+        raise BadInput("work", f"{error}{read}") from None
+
+
+def _read(loaded: LoadedAdapter, text: str, values: Values) -> str:
+    """' (read: cells = -3, steps = 7)': the values of a formula as the output states them, and the
+    factors of its products.
+    """
+    names = dict.fromkeys(loaded.formulas[text].names)
+    for pattern in loaded.patterns:
+        if pattern.rule.product in names:
+            names.update(dict.fromkeys(pattern.names))
+    stated = [
+        f"{name} = {brief(visible(values.texts[name]), _MOST_VALUE)}"
+        for name in names
+        if name in values.texts
+    ]
+    return f" (read: {', '.join(stated)})" if stated else ""
 
 
 def _number(loaded: LoadedAdapter, text: str, values: Values, key: str) -> float:

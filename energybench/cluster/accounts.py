@@ -28,7 +28,9 @@ _SUFFIX = {"": 1.0, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e1
 _QUANTITY = re.compile(r"(\d{1,30}(?:\.\d{1,12})?)([KMGTPE]?)")
 _CPUS = re.compile(r"(?:^|,)cpu=(\d{1,9})(?:,|$)")
 _GPUS = re.compile(r"(?:^|,)gres/gpu(?::[^=,]+)?=(\d{1,9})(?=,|$)")
-_UNENDED = frozenset({"PENDING", "RUNNING", "SUSPENDED", "CONFIGURING", "COMPLETING", "RESIZING"})
+# A row of the state RESIZING has ended if it has an end: the job went on with other nodes, and has
+# another row.
+_UNENDED = frozenset({"PENDING", "RUNNING", "SUSPENDED", "CONFIGURING", "COMPLETING"})
 
 
 class Row(NamedTuple):

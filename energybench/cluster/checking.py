@@ -135,7 +135,13 @@ class _StartCheck(NamedTuple):
         self, row: Row, place: RowWindow, own: OwnEnergy, answer: Reconciled
     ) -> Reconciled:
         ours_j = own.energy_j if own.nodes else None
-        # figures of Slurm that are not a measurement
+        if row.state == "RESIZING":
+            why = "nodes left or joined the job then: Slurm closed the row unread"
+            return _with(answer, finding="not-measured", why=why, ours_j=ours_j)
+        if not row.step and self.start.is_resized:
+            why = "nodes left or joined the job: the figure is that of an unknown part of its nodes"
+            return _with(answer, finding="not-measured", why=why, ours_j=ours_j)
+        # figures of Slurm that are no measurement
         each_w = own.limit_w / len(own.nodes) if own.nodes else None
         why = reconciling.not_measured(row.energy_j, self.config.plug_ins, place.node_s, each_w)
         bugs = self._bugs(reconciling.shown(row.energy_j, why))
@@ -228,6 +234,11 @@ def _notes(
     restarts = {start.number for start in own_starts}
     if len(restarts) > 1:
         notes.append(f"the job was started {len(restarts)} times; each start has rows of its own")
+    if any(start.is_resized for start in own_starts):
+        notes.append(
+            "nodes left or joined the job while it ran: each set of nodes has a row of the job, "
+            "which may state the start of the whole job, and no row has the energy of all nodes"
+        )
     if any(start.sums_steps for start in own_starts):
         notes.append(
             "the job's row is the sum of its steps of srun (no PrologFlags=Contain): overlapping "

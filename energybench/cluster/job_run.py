@@ -173,6 +173,11 @@ class JobRun:
             window.cut = "signal"
         if window.cut is None and window.goes_on is not None and window.goes_on():
             window.cut = "descendants"
+        self._step.compare_clocks()
+        if window.cut is None and self._step.signalled:
+            # Slurm sent the signal to the steps of the job, those of the program among them. A
+            # program in front of its step (a script) may go on, and end with 0.
+            window.cut = "signal-handled"
         energies_j = self._step.ended(window.start, window.end, window.cut)
         known = [energy_j for energy_j in energies_j.values() if energy_j is not None]
         self._energies_j.append(math.fsum(known) if known else None)

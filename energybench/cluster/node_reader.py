@@ -58,7 +58,11 @@ def plan_of(message: Message, environment: Mapping[str, str]) -> Plan:
 
 
 class NodeReader:
-    """Reads this node for the head node's process, message by message."""
+    """Reads this node for the head node's process, message by message.
+
+    Slurm sends the signals of `scancel --signal` to every step of a job, to the readers' too: the
+    answers state whether one that ends runs has come since the repeat was announced.
+    """
 
     def __init__(self, signals: Signals, environment: Mapping[str, str]) -> None:
         self._signals, self._environment = signals, environment
@@ -91,7 +95,14 @@ class NodeReader:
         self._lines.read()
         for question in self._lines.taken_out("ping"):
             now_s = self._clock.now()
-            self.answer("pong", number=question["number"], t_s=now_s, wall=wall_clock())
+            signalled = self._signals.ending()
+            self.answer(
+                "pong",
+                number=question["number"],
+                t_s=now_s,
+                wall=wall_clock(),
+                signalled=signalled,
+            )
 
     def _wait(self, until_s: float, fds: tuple[int, ...] = (), /) -> None:
         """Wait until a time, a message, or one of the file descriptors."""
@@ -166,6 +177,7 @@ class NodeReader:
         the head node reports the end, and fast polls until the head node has stated both times.
         """
         number = message["number"]
+        self._signals.forget()
         with session.windows.repeat(number) as window:
             self.answer("ready")
             if self._poll_fast(session, {"begun", "cancelled"}) != "begun":

@@ -42,10 +42,11 @@ class ReaderStep:
     """Readers on all nodes of a job.
 
     nodes    names of the nodes
-    opened   nodes with a working reader
-    refused  nodes without a reader, with the reason
-    unwritten   refused nodes whose storage did not take the result
-    bad_inputs  refused nodes that cannot do the requested measurement
+    opened   nodes whose reader reads
+    refused  nodes without a reader, each with the reason
+    unwritten   those of them whose storage did not take the result
+    bad_inputs  those of them that cannot do what was asked for
+    signalled   nodes whose reader got a signal that ends runs (SIGTERM, SIGINT) in this repeat
     have_ended  after `close`: whether Slurm has ended every reader
     """
 
@@ -56,10 +57,12 @@ class ReaderStep:
         self.refused: dict[str, str] = {}
         self.unwritten: set[str] = set()
         self.bad_inputs: dict[str, BadInput] = {}
+        self.signalled: set[str] = set()
         self.have_ended = True
         self._steps: list[StepProcess] = []
         self._questions: dict[int, _Question] = {}
         self._offsets: dict[str, tuple[Offset, float]] = {}  # with the time of the comparison
+        self._before: dict[str, tuple[Offset, float]] = {}  # the same, before the repeat
         self._halves_s: dict[str, float] = {}
         self._unanswered: dict[str, int] = {}  # questions in a row, by node
 
@@ -154,6 +157,8 @@ class ReaderStep:
         """Have every node polled fast, just before the program starts."""
         self.compare_clocks()
         self.tell("approach", number=number)
+        self._before = dict(self._offsets)
+        self.signalled.clear()
         self._gather({"ready"}, _READY_PATIENCE_S)
 
     def begun(self) -> None:
@@ -168,12 +173,12 @@ class ReaderStep:
         self.tell("over")
 
     def ended(self, start: Moment, end: Moment, cut: str | None) -> dict[str, float | None]:
-        """State start and end. Returns the energy of the repeat by node, J; None: not measured."""
-        before = dict(self._offsets)
-        self.compare_clocks()
+        """State start and end, after the clocks were compared again. The energy of the repeat by
+        node, J; None: not measured.
+        """
         offsets = {
             node: [
-                later(*before.get(node, after), start.t_s),
+                later(*self._before.get(node, after), start.t_s),
                 later(*after, end.t_s),
             ]
             for node, after in self._offsets.items()
@@ -201,7 +206,9 @@ class ReaderStep:
         return {node: offset.seconds for node, (offset, _) in self._offsets.items()}
 
     def compare_clocks(self) -> None:
-        """Ask every node for its time, a few times, and keep the best answer."""
+        """Ask every node for its time, a few times, and keep the best answer. The answers fill
+        `signalled`.
+        """
         best: dict[str, Offset] = {}
 
         def answered(message: Message) -> None:
@@ -210,6 +217,8 @@ class ReaderStep:
             if question is None:
                 return
             node = message["node"]
+            if message["signalled"]:
+                self.signalled.add(node)
             offset = narrower(
                 best.get(node),
                 from_answer(question.asked_s, now_s, message["t_s"]),

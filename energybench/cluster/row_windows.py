@@ -19,14 +19,18 @@ class Start(NamedTuple):
     """A start of a job: a job that was put back into the queue has several starts.
 
     number  how often Slurm had started the job before, as SLURM_RESTART_COUNT says
-    holder  position of the job among the jobs with this number, from 0: numbers begin again after
+    job     the job's row; of a job whose nodes changed while it ran, its last row
+    steps   of all rows of the job in this start
+    holder  which of the jobs that have had this job's number, from 0: numbers begin again after
             MaxJobId, and after a controller has lost its state
+    earlier the job's rows before each change of its nodes (state RESIZING), in order
     """
 
     number: int
     job: Row
     steps: tuple[Row, ...]
     holder: int = 0
+    earlier: tuple[Row, ...] = ()
 
     @property
     def key(self) -> tuple[str, int, int]:
@@ -35,7 +39,44 @@ class Start(NamedTuple):
 
     @property
     def rows(self) -> tuple[Row, ...]:
-        return (self.job, *self.steps)
+        return (*self.sections, *self.steps)
+
+    @property
+    def sections(self) -> tuple[Row, ...]:
+        """The job's rows in this start: one more than changes of its nodes."""
+        return (*self.earlier, self.job)
+
+    @property
+    def is_resized(self) -> bool:
+        """Whether nodes left or joined the job while it ran: scontrol update NumNodes, or a node
+        that failed under --no-kill.
+
+        The row after a change states the time of the change as that of its submission, and may
+        state the start of the whole job. The row before may lie outside the time of the question.
+        """
+        submit_s, start_s = self.job.submit_s, self.job.start_s
+        if submit_s is None or start_s is None:
+            return bool(self.earlier)
+        return bool(self.earlier) or submit_s > start_s
+
+    @property
+    def elapsed_s(self) -> int:
+        first_s, end_s = self.sections[0].start_s, self.job.end_s
+        if self.earlier and first_s is not None and end_s is not None:
+            return end_s - first_s
+        return self.job.elapsed_s or 0
+
+    @property
+    def windows(self) -> tuple[RowWindow, ...]:
+        """Time and nodes of each section. The row of a job that shrank states the start of the
+        whole job, that of a job that lost a node the start of the section: a section begins when
+        the one before ends.
+        """
+        found = [place for row in self.sections if (place := window(row)) is not None]
+        for i in range(1, len(found)):
+            begins_s = max(found[i].start_s, found[i - 1].end_s)
+            found[i] = found[i]._replace(start_s=begins_s)
+        return tuple(found)
 
     @property
     def extern(self) -> Row | None:
@@ -81,15 +122,36 @@ def starts(rows: Iterable[Row]) -> list[Start]:
             latest[key].append(row)
     before: dict[tuple[str, int], Start] = {}
     by_row: dict[int, Start] = {}
-    for job, steps in sorted(jobs, key=lambda pair: pair[0].start_s or pair[0].submit_s or 0):
+    for job, steps in sorted(jobs, key=lambda pair: _order(pair[0])):
         key = (job.cluster, job.job)
         last, number, holder = before.get(key), 0, 0
+        if last is not None and _goes_on(last.job, job):
+            by_row.pop(id(last.job))
+            by_row[id(job)] = before[key] = last._replace(
+                job=job, steps=(*last.steps, *steps), earlier=last.sections
+            )
+            continue
         if last is not None and _is_put_back(last.job, job):
             number, holder = last.number + (last.job.start_s is not None), last.holder
         elif last is not None:
             holder = last.holder + 1
         by_row[id(job)] = before[key] = Start(number, job, tuple(steps), holder)
-    return [by_row[id(job)] for job, _ in jobs]
+    return [by_row[id(job)] for job, _ in jobs if id(job) in by_row]
+
+
+def _order(job: Row) -> tuple[int, int]:
+    """By start, and rows that state the same start by the changes of its nodes, which they state as
+    their submission.
+    """
+    submit_s = job.submit_s or 0
+    return job.start_s or submit_s, submit_s
+
+
+def _goes_on(last: Row, job: Row) -> bool:
+    """Whether a row is the next one of the same start, whose nodes changed."""
+    if last.state != "RESIZING" or last.end_s is None or job.start_s is None:
+        return False
+    return job.user == last.user and job.start_s <= last.end_s + 1
 
 
 # Longest time between the end of a start and the return of the job into the queue: the epilog runs,

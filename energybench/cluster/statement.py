@@ -38,6 +38,7 @@ Flag = Literal[
     "extern-ended-early",
     "without-gpus",
     "requeued",
+    "resized",
     "partial",
 ]
 FLAGS: Mapping[Flag, str] = {
@@ -51,6 +52,7 @@ FLAGS: Mapping[Flag, str] = {
     "extern-ended-early": "the figure is that of the step extern, which ended before the job",
     "without-gpus": "the job held GPUs, whose energy Slurm's plug-in does not read",
     "requeued": "the job was started several times; the figure is the sum",
+    "resized": "nodes left or joined the job while it ran; no row has the energy of all of them",
     "partial": "the job still runs, or ran beyond the time of the statement",
 }
 # slurmctld reports a job to slurmdbd some seconds after the job began or ended, and keeps the
@@ -60,7 +62,8 @@ SETTLED_S = 60
 _NOT_SUMMED: frozenset[Flag] = frozenset(
     {
         *("shared", "sharing-unknown", "blank", "not-measured"),
-        *("overlapping-steps", "time-without-step", "extern-ended-early", "partial"),
+        *("overlapping-steps", "time-without-step", "extern-ended-early"),
+        *("resized", "partial"),
     }
 )
 Source = Literal["extern", "batch", "steps", "none"]
@@ -69,11 +72,13 @@ Source = Literal["extern", "batch", "steps", "none"]
 class Line(Noun, frozen=True, kw_only=True):
     """A job.
 
-    starts        number of starts
+    starts        how often it ran
+    nodes         of the last start; if they changed, those at its end
     node_s        node-seconds of all starts
-    energy_j      Slurm's energy of all starts; None if a start was not measured
-    energy_from   rows of the energy: the step extern, the batch step of a job on a single node, or
-                  the sum of the steps
+    energy_j      Slurm's energy of all starts; None if it was not measured in one of them, or if
+                  nodes left or joined the job
+    energy_from   rows of the energy: the step extern, the batch step of a job on one node, or the
+                  sum of the steps
     """
 
     job: str
@@ -167,12 +172,10 @@ def _crowded(own_starts: Iterable[Start]) -> set[_Key]:
     """Jobs that shared a node with another job of the statement at the same time."""
     spans: dict[tuple[str, str], list[tuple[float, float, _Key]]] = {}
     for start in own_starts:
-        place = window(start.job)
-        if place is None:
-            continue
-        for node in place.nodes:
-            span = (place.start_s, place.end_s, start.key)
-            spans.setdefault((start.job.cluster, node), []).append(span)
+        for place in start.windows:
+            for node in place.nodes:
+                span = (place.start_s, place.end_s, start.key)
+                spans.setdefault((start.job.cluster, node), []).append(span)
     crowded: set[_Key] = set()
     for on_node in spans.values():
         reach_s, reaching = float("-inf"), on_node[0][2]
@@ -196,10 +199,9 @@ def _line(
     energies = [_energy(start, plug_ins) for start in own]
     known = [energy_j for energy_j, _, _ in energies if energy_j is not None]
     energy_j = sum(known) if len(known) == len(own) else None
-    places = [place for start in own if (place := window(start.job)) is not None]
-    node_s = sum(place.node_s for place in places)
+    node_s = sum(place.node_s for start in own for place in start.windows)
     flags: list[Flag] = ["shared"] if crowded else []
-    flags += [_sharing(start.job, node_cpus) for start in own]
+    flags += [_sharing(row, node_cpus) for start in own for row in start.sections]
     flags += [flag for _, _, energy_flags in energies for flag in energy_flags]
     if energy_j is not None and any(start.job.gpus for start in own) and _lacks_gpus(plug_ins):
         flags.append("without-gpus")
@@ -220,7 +222,7 @@ def _line(
         state=last.state,
         start_utc=utc(own[0].job.start_s),
         end_utc=utc(last.end_s),
-        elapsed_s=sum(start.job.elapsed_s or 0 for start in own),
+        elapsed_s=sum(start.elapsed_s for start in own),
         nodes=last.nodes,
         node_s=node_s,
         starts=len(own),
@@ -233,7 +235,11 @@ def _line(
 
 
 def _energy(start: Start, plug_ins: Sequence[str]) -> tuple[float | None, Source, list[Flag]]:
-    """The energy of one start, the rows of the energy, and flags."""
+    """The energy of one start, the rows that it comes from, and flags."""
+    if start.is_resized:
+        # The rows before a change are blank. Of the nodes that are left, the last row may have the
+        # energy since the start of the job, or since an unknown time.
+        return None, "none", ["resized"]
     place, flags = window(start.job), list[Flag]()
     energy_j = start.job.energy_j
     source: Source = "steps"

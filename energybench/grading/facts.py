@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from energybench.analysis.uncertainty.coverage_factors import BOUND_SPAN, Z95
 from energybench.grading.part_channels import channel_of
-from energybench.model import ChannelStats, Measurement, Passed
+from energybench.model import NOT_READ, ChannelStats, Measurement, Passed
 
 # Kinds of effects that state a limit of error of a scale.
 _SCALES = frozenset({"gain", "limit-of-error", "assumed-power"})
@@ -128,7 +128,11 @@ def _worst_gain(measurement: Measurement) -> tuple[float | None, float | None, s
     """Limit of error, standard uncertainty and component of the sensor with the largest limit; not
     known if the gain of any component is not stated.
     """
-    gains = [_gain(measurement, component) for component in measurement.components_j]
+    gains = [
+        _gain(measurement, component)
+        for component in measurement.components_j
+        if component != NOT_READ
+    ]
     stated = [gain for gain in gains if gain is not None]
     if not stated or len(stated) < len(gains):
         return None, None, ""

@@ -101,6 +101,11 @@ class Signals:
             if number in _STOPPING:
                 _stop(number)
 
+    def forget(self) -> None:
+        """Take the signals that have come. The next one that ends runs counts as the first."""
+        self.poll()
+        self.received, self.received_s = None, None
+
     def ending(self) -> bool:
         """Whether a signal that ends the run has come, while no work is running."""
         self.poll()

@@ -116,6 +116,7 @@ from energybench.model.study import (
     Variant,
 )
 from energybench.model.values import (
+    NOT_READ,
     UNUSED,
     Boundary,
     Estimate,
@@ -137,6 +138,7 @@ __all__ = [
     "IDLE",
     "IN_FULL",
     "MISCOUNTED",
+    "NOT_READ",
     "REPEAT",
     "SCATTER_UNKNOWN",
     "SCHEMA",

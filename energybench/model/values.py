@@ -20,6 +20,9 @@ from energybench.model.effects import Effect
 
 # Suffix of a component's name: devices of the node outside the work ("gpu.board.unused").
 UNUSED = ".unused"
+# Component of a job's energy: the node-seconds that were not read. Nobody knows how the energy of
+# nodes without readings is divided between processors, memory and accelerators.
+NOT_READ = "nodes.not-read"
 # Amounts of work between these keep squares of energies per unit of work within the range of
 # floating point numbers. A judgement: no program does 1e50 of anything.
 _LEAST_WORK, _MOST_WORK = 1e-50, 1e50

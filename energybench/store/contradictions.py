@@ -66,9 +66,7 @@ def of_measurement(result: Measurement) -> Iterator[Contradiction]:
     yield from _impossible(result)
     yield from _of_recordings(result)
     yield from itertools.starmap(Contradiction, record_check.of_measurement(result))
-    # the time without readings of a job's node has an energy and no components
-    whole = all(share.state == "measured" for share in result.shares)
-    yield from _of_repeats(result.repeats, components_add_up=whole)
+    yield from _of_repeats(result.repeats)
     yield from _overlaps(result)
     yield from _totals_and_repeats(result)
     yield from _quotients(result)
@@ -122,7 +120,7 @@ def _not_above_zero(field: str, estimate: Estimate | None) -> Iterator[Contradic
         yield Contradiction(field, f"is {estimate.value:.6g}, not above 0")
 
 
-def _of_repeats(repeats: Sequence[Repeat], *, components_add_up: bool) -> Iterator[Contradiction]:
+def _of_repeats(repeats: Sequence[Repeat]) -> Iterator[Contradiction]:
     for number, repeat in enumerate(repeats):
         place = f"repeats[{number}]"
         if repeat.time_s <= 0:
@@ -138,7 +136,7 @@ def _of_repeats(repeats: Sequence[Repeat], *, components_add_up: bool) -> Iterat
         if repeat.energy_j < 0:
             yield Contradiction(f"{place}.energy_j", f"is {repeat.energy_j:.6g}, below 0")
         parts_j = math.fsum(repeat.components_j.values())
-        if repeat.components_j and components_add_up:
+        if repeat.components_j:
             yield from _differs(
                 f"{place}.energy_j", repeat.energy_j, parts_j, "the sum of its components_j"
             )

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from energybench.model import TIME_X_ASSUMED_POWER, Measurement
+from energybench.model import NOT_READ, TIME_X_ASSUMED_POWER, Measurement
 from energybench.units import prefix, show
 from energybench_reports.charts import distinction
 from energybench_reports.charts.figure import component_colours, finished
 from energybench_reports.charts.theme import GREY, HATCH, INK, WHITE
-from energybench_reports.view.energy import UNREAD, mean_energy, unread_j
+from energybench_reports.view.energy import mean_energy
 from energybench_reports.view.layout import Figure
 from energybench_reports.view.wording import (
     amount,
-    bare,
     component_words,
     listed,
     ordered,
@@ -45,8 +44,8 @@ def energy(alt: Any, measurements: Sequence[Measurement], names: Names) -> Figur
 def _colours(alt: Any, shown: Sequence[Measurement]) -> Any:
     palette = component_colours(ordered(key for m in shown for key in m.components_j))
     colours = {component_words(key): colour for key, colour in palette.items()}
-    if any(unread_j(m) is not None for m in shown):
-        colours[UNREAD] = GREY
+    if component_words(NOT_READ) in colours:
+        colours[component_words(NOT_READ)] = GREY
     return alt.Color(
         "part:N",
         title=None,
@@ -96,9 +95,7 @@ def _layered(alt: Any, runs: Sequence[str], colours: Any, unit: str) -> Any:
 
 
 def _bars(measurement: Measurement, name: str, factor: float) -> list[dict[str, Any]]:
-    """A piece of the bar for every component, from the end of the component before. The last piece
-    is that of node-seconds that were not read, so that a bar ends at its total.
-    """
+    """A piece of the bar for every component, from the end of the component before."""
     modelled = {part.reported_as for part in measurement.boundary.parts if part.state == "modelled"}
     rows = []
     start = 0.0
@@ -112,14 +109,10 @@ def _bars(measurement: Measurement, name: str, factor: float) -> list[dict[str, 
                 "from": start,
                 "to": end,
                 "energy": show(estimate, "J"),
-                "modelled": key in modelled,
+                "modelled": key in modelled or key == NOT_READ,
             }
         )
         start = end
-    rest_j = unread_j(measurement)
-    if rest_j is not None:
-        rest = {"part": UNREAD, "energy": bare(rest_j, "J").line, "modelled": True}
-        rows.append({"run": name, "from": start, "to": start + rest_j / factor, **rest})
     return rows
 
 
@@ -161,11 +154,11 @@ def _caption(shown: Sequence[Measurement], names: Names) -> str:
                 for key, runs in runs_of.items()
             ]
             sentences.append(f"{words}: {', '.join(phrases)}.")
-    unread = [names[m.id] for m in shown if unread_j(m) is not None]
+    unread = [names[m.id] for m in shown if NOT_READ in m.components_j]
     if unread:
         sentences.append(
-            f"Hatched grey, because estimated from the nodes that were read: {UNREAD} "
-            f"of {_run_words(unread, len(shown))}."
+            f"Hatched grey, because estimated from the nodes that were read: "
+            f"{component_words(NOT_READ)} of {_run_words(unread, len(shown))}."
         )
     return " ".join(sentences)
 

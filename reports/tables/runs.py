@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from energybench.model import Measurement, Roofline, quality_of
+from energybench.model import NOT_READ, Measurement, Roofline, quality_of
 from energybench_reports.tables.row import (
     Result,
     Row,
@@ -38,6 +38,8 @@ def rows(run: Measurement) -> Iterator[Row]:
     for component, energy_j in run.components_j.items():
         row = estimate(about, "component_energy", energy_j, "J", of=component)
         own = quality_of(part for part in run.boundary.parts if part.reported_as == component)
+        if component == NOT_READ:
+            own = "estimated"
         yield row._replace(own_quality=own or "")
     for share in run.shares:
         yield estimate(about, "node_energy", share.energy_j, "J", of=share.node)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import statistics
 from collections.abc import Mapping, Sequence
 
-from energybench.model import Measurement, Part, PowerSeries, Timeline
+from energybench.model import NOT_READ, Estimate, Measurement, Part, PowerSeries, Timeline
 from energybench.units import show_value
 from energybench_reports.view.layout import Section, Table
 from energybench_reports.view.wording import (
@@ -23,7 +22,6 @@ from energybench_reports.view.wording import (
 )
 
 Names = Mapping[str, str]
-UNREAD = "node time not read"
 
 
 # ---------------------------------------------------------------- by component
@@ -40,8 +38,6 @@ def components(measurements: Sequence[Measurement], names: Names) -> Section:
         (TableCell(component_words(key)), *(_component(m, key) for m in measurements))
         for key in keys
     )
-    if any(unread_j(m) is not None for m in measurements):
-        rows += ((TableCell(UNREAD), *(_unread(m) for m in measurements)),)
     about = (
         "Gross energy of one repeat by component, all devices of a node together, with its mean "
         "power. A modelled part has a stated range of power "
@@ -59,6 +55,8 @@ def _component(measurement: Measurement, key: str) -> TableCell:
     parts = [part for part in measurement.boundary.parts if part.reported_as == key]
     missing = _missing_words([part for part in parts if part.state == "missing"])
     estimate = measurement.components_j.get(key)
+    if key == NOT_READ:
+        return _not_read(estimate)
     if estimate is None and not parts:
         return TableCell("none on this node", tone="muted")
     if estimate is None:
@@ -79,24 +77,13 @@ def _component(measurement: Measurement, key: str) -> TableCell:
     return cell._replace(note="; ".join(filter(None, notes)), tone="warn" if missing else "")
 
 
-def unread_j(measurement: Measurement) -> float | None:
-    """Energy of one repeat that no component has: that of the node-seconds of a job that were not
-    read, which is estimated from the nodes that were. None if every node was read for all of the
-    time.
-    """
-    energy_j = measurement.energy_j
-    if energy_j is None or all(share.state == "measured" for share in measurement.shares):
-        return None
-    rest_j = energy_j.value - math.fsum(e.value for e in measurement.components_j.values())
-    return rest_j if rest_j > 0 else None
-
-
-def _unread(measurement: Measurement) -> TableCell:
-    rest_j = unread_j(measurement)
-    if rest_j is None:
+def _not_read(energy_j: Estimate | None) -> TableCell:
+    """Energy of the node-seconds of a job that were not read."""
+    if energy_j is None:
         return TableCell("none", tone="muted")
-    note = "estimated from the nodes that were read; its interval is in the total"
-    return bare(rest_j, "J")._replace(note=note, tone="warn")
+    cell = value(energy_j, "J")
+    note = "; ".join(filter(None, (cell.note, "estimated from the nodes that were read")))
+    return cell._replace(note=note, tone="warn")
 
 
 def _missing_words(missing: Sequence[Part]) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 from energybench.foreign_text import shortened, visible
-from energybench.model import UNUSED, Estimate, Part, Work
+from energybench.model import NOT_READ, UNUSED, Estimate, Part, Work
 from energybench.units import SHARE, decimals, number, show, show_value
 from energybench.units import counted as counted
 
@@ -129,6 +129,8 @@ def listed(words: Iterable[str]) -> str:
 
 def component_words(name: str) -> str:
     """'gpu.board.unused' → 'gpu.board, unused'."""
+    if name == NOT_READ:
+        return "node time not read"
     return plain(name.removesuffix(UNUSED)) + (", unused" if name.endswith(UNUSED) else "")
 
 

@@ -136,8 +136,9 @@ def test_work_that_is_not_a_positive_number_is_not_known(cells: str) -> None:
     output = OUTPUT.replace(b"100", cells.encode())
     result = told(output, "(?P<cells>\\d+)", "(?P<cells>\\S+)")
     assert result.work is None
-    assert not checks(result)["output read by solver"][1]
+    assert checks(result)["output read by solver"] == (1.0, False)
     assert result.doubts[0].code == "output-unmatched"
+    assert f"(read: cells = {cells}, steps = 7)" in result.doubts[0].message
     assert "work" in result.doubts[0].message
     assert "amount" in result.doubts[0].message
 

@@ -97,6 +97,38 @@ def test_a_signal_to_the_batch_script_too(slurm: Cluster, tmp_path: Path) -> Non
     assert counts[0] == counts[1]
 
 
+@pytest.mark.parametrize("whole", [0, 1], ids=["only repeat", "second repeat"])
+def test_a_script_that_goes_on_after_its_step_was_signalled_is_no_whole_repeat(
+    slurm: Cluster, tmp_path: Path, whole: int
+) -> None:
+    """scancel --signal=TERM ends the step of the program, and the script in front of the step ends
+    with 0. The step of the readers got the signal too.
+    """
+    script = tmp_path / "program.sh"
+    script.write_text(f"""mkdir -p begun
+count=$(ls begun | wc -l)
+touch begun/$count
+if [ $count -lt {whole} ]; then
+    srun --ntasks-per-node=1 sleep 1
+else
+    srun --ntasks-per-node=1 python {witness(tmp_path)} 90
+fi
+echo post-processing
+""")
+    line = f"{MEASURE} --repeats {whole + 1} -- sh {script} > result.json; echo code $?"
+    job = slurm.sbatch(line, partition="cpu", nodes=2, ntasks=2).wait_for_output("ready", 2)
+    job.cancel("--signal=TERM")
+    job.wait()
+    assert job.output.count("post-processing") == whole + 1
+    assert "code 0" in job.output
+    document = result(job)
+    assert all(check["passed"] for check in document["verification"])
+    assert document["energy_j"]["value"] == pytest.approx(truth_j(slurm, document), rel=0.01)
+    assert len(document["repeats"]) == 1
+    assert document.get("partial", False) == (whole == 0)
+    assert ("signal-handled" if whole == 0 else "cut-off") in codes(document)
+
+
 @pytest.mark.parametrize("end", ["scancel", "time limit"])
 def test_a_job_that_slurm_ends_leaves_a_partial_result(
     slurm: Cluster, tmp_path: Path, end: str

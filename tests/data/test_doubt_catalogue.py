@@ -10,6 +10,7 @@ import pytest
 from energybench.analysis.energy import counter_check, idle_power, reading_holes, window_energy
 from energybench.analysis.measurement import (
     doubts,
+    node_table,
     profiles,
     roofline,
     sensor_doubts,
@@ -77,6 +78,7 @@ THRESHOLDS = {
     "min-window-missed": [f"({plan.MIN_WINDOW_S:g} s unless stated)"],
     "measuring-stopped": [f"{moments.STOPPED_S} s", f"{reading_holes.HOLE_S} s"],
     "missed-samples": [percent(doubts._MISSED)],
+    "node-partial": [f"less than {percent(node_table.COVERED)}"],
     "not-settled": [
         f"at least {settling.LAST}",
         percent(settling.WITHIN_REL),

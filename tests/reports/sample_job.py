@@ -103,9 +103,9 @@ def _merged(label: str, parts: list[NodePart]) -> Measurement:
 
 
 def _rounded(thing: Any) -> Any:
-    """Numbers to six digits: the last ones are those of the machine that computed them."""
+    """Numbers to nine digits: the last ones are those of the machine that computed them."""
     if isinstance(thing, float) and thing and math.isfinite(thing):
-        return float(f"{thing:.6g}")
+        return float(f"{thing:.9g}")
     if isinstance(thing, list | tuple):
         return [_rounded(item) for item in thing]
     if isinstance(thing, dict):

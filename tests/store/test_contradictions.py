@@ -265,7 +265,10 @@ def test_a_job_of_two_nodes_is_no_contradiction(
     other = node
     if read_s is not None:
         cut = msgspec.structs.replace(
-            node.repeats[0], end_s=node.repeats[0].start_s + read_s, energy_j=9.0
+            node.repeats[0],
+            end_s=node.repeats[0].start_s + read_s,
+            energy_j=9.0,
+            components_j={"cpu.package": 6.0, "gpu.board": 3.0},
         )
         other = msgspec.structs.replace(node, repeats=(cut, *node.repeats[1:]))
     record = JobRecord(

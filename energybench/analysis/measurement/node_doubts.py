@@ -11,7 +11,7 @@ from energybench.model import Doubt, NodeShare
 from energybench.units import counted
 
 if TYPE_CHECKING:
-    from energybench.analysis.measurement.node_table import NodePart
+    from energybench.analysis.measurement.node_table import NodePart, NodeTable
 
 _MOST_NAMES = 8  # of nodes in a message
 _REPEAT = "repeat the job"
@@ -29,29 +29,41 @@ _OF_THE_JOB = frozenset(
 
 
 def of_nodes(
-    nodes: Sequence[NodePart], shares: Sequence[NodeShare], *, measured: bool
+    nodes: Sequence[NodePart],
+    tables: Sequence[NodeTable],
+    shares: Sequence[NodeShare],
+    *,
+    measured: bool,
 ) -> list[Doubt]:
     """Doubts about missing and partial nodes, then the nodes' own doubts. Equal doubts of several
     nodes become a single doubt.
 
     measured  whether the energy of some node is known
     """
-    return [*_not_read(nodes, shares, measured=measured), *_own(nodes)]
+    return [*_not_read(nodes, tables, shares, measured=measured), *_own(nodes)]
 
 
 def _not_read(
-    nodes: Sequence[NodePart], shares: Sequence[NodeShare], *, measured: bool
+    nodes: Sequence[NodePart],
+    tables: Sequence[NodeTable],
+    shares: Sequence[NodeShare],
+    *,
+    measured: bool,
 ) -> list[Doubt]:
-    """A doubt for each of a few nodes; a single doubt for many nodes."""
-    pairs = list(zip(nodes, shares, strict=True))
-    doubts = []
-    for state, words in (("missing", _missing if measured else _nothing), ("partial", _partial)):
-        short = [pair for pair in pairs if pair[1].state == state]
-        shown = short if len(short) <= _MOST_NAMES else []
-        doubts += [words(part, share) for part, share in shown]
-        if short and not shown:
-            doubts.append(_many(short, words(*short[0])))
-    return doubts
+    """A doubt for each of a few nodes; one for many."""
+    rows = list(zip(nodes, tables, shares, strict=True))
+    missing = [
+        _missing(part, share) if measured else _nothing(part, share)
+        for part, _, share in rows
+        if share.state == "missing"
+    ]
+    partial = [
+        _partial(part, table, share) for part, table, share in rows if share.state == "partial"
+    ]
+    return [
+        *(missing if len(missing) <= _MOST_NAMES else [_many(missing)]),
+        *(partial if len(partial) <= _MOST_NAMES else [_many(partial)]),
+    ]
 
 
 def _missing(part: NodePart, share: NodeShare) -> Doubt:
@@ -78,22 +90,23 @@ def _nothing(part: NodePart, share: NodeShare) -> Doubt:
     )
 
 
-def _partial(part: NodePart, share: NodeShare) -> Doubt:
+def _partial(part: NodePart, table: NodeTable, share: NodeShare) -> Doubt:
     why = f": {part.why}" if part.why else ""
+    filled = "as much" if table.fills_own else "the mean power of the nodes"
     return Doubt(
         code="node-partial",
         message=f"node {share.node} was read for {share.covered_s:.3g} of {share.window_s:.3g} "
-        f"s{why}; in the rest of the time it is taken to have drawn as much",
+        f"s{why}; in the rest of the time it is taken to have drawn {filled}",
         remedy=_REPEAT,
         subject=share.node,
     )
 
 
-def _many(short: Sequence[tuple[NodePart, NodeShare]], first: Doubt) -> Doubt:
-    """A doubt for many nodes: their number, some names, and the words on the first node."""
-    names = first_names([share.node for _, share in short])
+def _many(doubts: Sequence[Doubt]) -> Doubt:
+    """One doubt for many nodes: their number, some names, and the words on the first."""
+    first, names = doubts[0], first_names([doubt.subject for doubt in doubts])
     return msgspec.structs.replace(
-        first, message=f"{len(short)} nodes ({names}); of the first: {first.message}", subject=""
+        first, message=f"{len(doubts)} nodes ({names}); of the first: {first.message}", subject=""
     )
 
 

@@ -8,9 +8,16 @@ from typing import NamedTuple
 from energybench.analysis.uncertainty.effect_kinds import Place
 from energybench.analysis.uncertainty.effects import bound
 from energybench.analysis.uncertainty.repeats import arithmetic_mean
-from energybench.model import Effect, EffectKind, Measurement, Repeat, WorkloadRef
+from energybench.model import NOT_READ, Effect, EffectKind, Measurement, Repeat, WorkloadRef
 
-COVERED = 0.995  # share of time with readings that counts as all of the time
+# Share of the time for which a node is read that counts as all of the time: no doubt names the
+# rest, whose energy is filled in all the same.
+COVERED = 0.995
+# After this time of readings, in seconds, the node's own power is the better estimate of its power
+# in the rest of the time: the sensors have followed the step to the load (NVIDIA's boards average
+# over up to one second), and the node may be of another kind than the others.
+_SETTLED_S = 2.0
+_LEAST_LOST_S = 1e-6  # shorter times are the rounding of differences of clocks
 # Identical boards under identical work differ by 22 % at most (arXiv 2208.11035, "Not All GPUs Are
 # Created Equal"). The power of an unread node may lie outside the range of the read nodes by this
 # factor.
@@ -90,9 +97,11 @@ class NodeTable:
     """Energy of a node in each repeat of the job, J: as read, and filled up for the time without
     readings.
 
-    own_edges  whether a repeat has edges seen by the node itself. The node then read the whole
-               repeat, although it may have begun or ended some milliseconds before or after the
-               head node
+    own_edges  whether a repeat has the edges that the node itself saw: the node then read all of
+               it, although it may have begun or ended some milliseconds apart from the head node
+
+    fills_own  whether the node is taken to have drawn its own power in the time without readings;
+               False: the mean power of the nodes
     """
 
     def __init__(
@@ -110,14 +119,14 @@ class NodeTable:
             for repeat in repeats
             if repeat is not None and repeat.energy_j and repeat.time_s > 0
         ]
-        self._fill = fill
+        self._fill, self.fills_own = fill, False
         if own_w and fill is not None:
-            # A node with readings for most of the time shows its own power; a node of another kind
-            # would not. After a short time its power may still be rising.
-            own, read_s = Fill.around(own_w), self.covered_s
-            mostly = read_s >= sum(times_s) / 2
+            # A node that was read for most of the time, or for some seconds, tells its own power,
+            # which others of another kind do not.
+            own = Fill.around(own_w)
+            self.fills_own = self.covered_s >= min(sum(times_s) / 2, _SETTLED_S)
             self._fill = Fill(
-                own.likely_w if mostly else fill.likely_w,
+                own.likely_w if self.fills_own else fill.likely_w,
                 min(own.least_w, fill.least_w),
                 max(own.most_w, fill.most_w),
             )
@@ -129,11 +138,17 @@ class NodeTable:
             return time_s
         if self._own_edges:
             return 0.0
-        return 0.0 if repeat.time_s >= COVERED * time_s else time_s - repeat.time_s
+        lost_s = time_s - repeat.time_s
+        return lost_s if lost_s > _LEAST_LOST_S else 0.0
 
     @property
     def covered_s(self) -> float:
         return sum(self._times_s) - sum(self.lost_s(i) for i in range(len(self._times_s)))
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the node was read for all of the time, in words."""
+        return self.covered_s >= COVERED * sum(self._times_s)
 
     @property
     def mean_j(self) -> float:
@@ -143,15 +158,62 @@ class NodeTable:
     def energy_j(self, i: int) -> float:
         repeat = self.repeats[i]
         read_j = repeat.energy_j if repeat is not None else None
-        likely_w = self._fill.likely_w if self._fill is not None else 0.0
-        return (read_j or 0.0) + self.lost_s(i) * likely_w
+        return (read_j or 0.0) + self._filled_j(i)
+
+    def _filled_j(self, i: int) -> float:
+        """Energy of a repeat in the time without readings."""
+        return self.lost_s(i) * (self._fill.likely_w if self._fill is not None else 0.0)
+
+    def components_j(self, i: int) -> dict[str, float]:
+        """Energy of a repeat by component, J, with NOT_READ for the time without readings. The
+        components add up to `energy_j`.
+        """
+        repeat = self.repeats[i]
+        rest = {NOT_READ: self._filled_j(i)} if self.lost_s(i) else {}
+        if repeat is None or repeat.energy_j is None:
+            return rest
+        if not self._divides(i):
+            return {**repeat.components_j, **rest}
+        return {name: self.energy_j(i) * self._part(i, name) for name in repeat.components_j}
+
+    def _divides(self, i: int) -> bool:
+        """Whether the short rest of a repeat of a node that counts as read for all of the time is
+        divided between the components as the readings are.
+        """
+        repeat = self.repeats[i]
+        return self.is_whole and repeat is not None and bool(repeat.energy_j)
+
+    def _part(self, i: int, component: str) -> float:
+        """Part of the energy of a repeat that is the component's, by the readings; 0 without."""
+        repeat = self.repeats[i]
+        if repeat is None or not repeat.energy_j:
+            return 0.0
+        return repeat.components_j.get(component, 0.0) / repeat.energy_j
 
     def lost_effects(self, node: str) -> list[Effect]:
         """Possible difference of the node's real power from the assumed power in the time without
         readings, as a mean over the repeats.
         """
+        return self._effects(node, [self.lost_s(i) for i in range(len(self._times_s))])
+
+    def component_effects(self, node: str, component: str) -> list[Effect]:
+        """The part of `lost_effects` that is in the energy of a component."""
+        lost_s = []
+        for i in range(len(self._times_s)):
+            if self._divides(i):
+                part = 0.0 if component == NOT_READ else self._part(i, component)
+            else:
+                part = 1.0 if component == NOT_READ else 0.0
+            lost_s.append(part * self.lost_s(i))
+        return self._effects(node, lost_s)
+
+    def _effects(self, node: str, of_repeats_s: Sequence[float]) -> list[Effect]:
+        """Bounds of the power in times without readings.
+
+        of_repeats_s  time without readings in each repeat
+        """
         fill = self._fill
-        lost_s = arithmetic_mean([self.lost_s(i) for i in range(len(self._times_s))])
+        lost_s = arithmetic_mean(of_repeats_s)
         if not lost_s or fill is None:
             return []
         kind: EffectKind = "node-away" if self.covered_s > 0 else "node-missing"
@@ -160,7 +222,7 @@ class NodeTable:
                 kind,
                 lost_s * (limit_w - fill.likely_w),
                 Place("node", node),
-                detail=f"{lost_s:.1f} s",
+                detail=f"{lost_s:.1f} s" if lost_s >= 0.1 else f"{lost_s:.1g} s",
             )
             for limit_w in (fill.least_w, fill.most_w)
         ]

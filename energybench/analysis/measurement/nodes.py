@@ -20,7 +20,6 @@ from energybench.analysis.measurement.node_doubts import of_nodes
 from energybench.analysis.measurement.node_quantities import without_scatter
 from energybench.analysis.measurement.node_summaries import channels, hosts, parts
 from energybench.analysis.measurement.node_table import (
-    COVERED,
     NodePart,
     NodeTable,
     fill_of,
@@ -32,6 +31,7 @@ from energybench.analysis.uncertainty.effects import not_negative, scale, uncomb
 from energybench.analysis.uncertainty.node_sums import compact, sum_of_nodes
 from energybench.analysis.uncertainty.repeats import scatter_effect
 from energybench.model import (
+    NOT_READ,
     Boundary,
     BoundaryName,
     Doubt,
@@ -97,9 +97,11 @@ def merge(
         NodeTable(repeats, times_s, fill, own_edges=has_own_edges(record.workload, part))
         for repeats, part in zip(own, nodes, strict=True)
     ]
-    of_components_j = [_component_energies(tables, i) for i in range(len(windows))]
     measured = any(part.measurement and part.measurement.energy_j for part in read)
     totals_j = [sum(table.energy_j(i) for table in tables) for i in range(len(windows))]
+    of_components_j = [
+        _component_energies(tables, i) if measured else {} for i in range(len(windows))
+    ]
 
     energy_j = _energy(nodes, tables, totals_j) if measured else None
     works = node_work.of_all(record.works, windows) if not partial else None
@@ -121,7 +123,7 @@ def merge(
         boundary=Boundary(name=record.boundary, parts=parts(read)),
         quality=node_quantities.quality(read),
         energy_j=energy_j,
-        components_j=_components(read, of_components_j),
+        components_j=_components(nodes, tables, of_components_j),
         time_s=time_s,
         power_w=node_quantities.power(energy_j, totals_j, times_s, len(nodes)),
         idle_power_w=idle_w,
@@ -156,7 +158,7 @@ def merge(
         record=record.kept,
         doubts=(
             *record.doubts,
-            *of_nodes(nodes, shares, measured=measured),
+            *of_nodes(nodes, tables, shares, measured=measured),
             *doubts.of_verification(record.verification),
             *doubts.of_cut_repeats(windows, parts_left_out(record.windows)),
             *doubts.of_repeats(windows, totals_j, 0.0),
@@ -196,46 +198,49 @@ def _energy_of(part: NodePart) -> Estimate | None:
 
 
 def _components(
-    read: Sequence[NodePart], energies_j: Sequence[dict[str, float]]
+    nodes: Sequence[NodePart],
+    tables: Sequence[NodeTable],
+    energies_j: Sequence[dict[str, float]],
 ) -> dict[str, Estimate]:
-    """Energy of each component over the read nodes, as far as read.
+    """Energy of each component over the nodes as far as they were read, and NOT_READ last. They add
+    up to the energy of the job.
 
     energies_j  of each repeat, by component
     """
-    names = dict.fromkeys(
-        name
-        for part in read
-        if part.measurement is not None
-        for name in part.measurement.components_j
-    )
+    read = [part.measurement.components_j for part in nodes if part.measurement is not None]
+    order = dict.fromkeys((*(name for of_node_j in read for name in of_node_j), NOT_READ))
+    names = [name for name in order if any(name in of_repeat_j for of_repeat_j in energies_j)]
     components = {}
     for name in names:
         values = [of_repeat_j.get(name, 0.0) for of_repeat_j in energies_j]
         effects = compact(
             [
-                without_scatter(part.measurement.components_j[name])
-                for part in read
-                if part.measurement is not None and name in part.measurement.components_j
+                [
+                    *without_scatter(_component_of(part, name)),
+                    *table.component_effects(part.node, name),
+                ]
+                for part, table in zip(nodes, tables, strict=True)
             ]
         )
         components[name] = mean_energy.mean(values, effects, ())
     return components
 
 
+def _component_of(part: NodePart, name: str) -> Estimate | None:
+    return part.measurement.components_j.get(name) if part.measurement is not None else None
+
+
 def _component_energies(tables: Sequence[NodeTable], i: int) -> dict[str, float]:
     sums: dict[str, float] = {}
     for table in tables:
-        repeat = table.repeats[i]
-        for name, energy_j in (repeat.components_j if repeat is not None else {}).items():
+        for name, energy_j in table.components_j(i).items():
             sums[name] = sums.get(name, 0.0) + energy_j
     return sums
 
 
 def _share(part: NodePart, table: NodeTable, window_s: float, host: int | None) -> NodeShare:
     measurement, covered_s = part.measurement, table.covered_s
-    state: Literal["measured", "partial", "missing"] = (
-        "measured" if covered_s >= COVERED * window_s else "partial"
-    )
+    state: Literal["measured", "partial", "missing"] = "measured" if table.is_whole else "partial"
     energy = measurement.energy_j if measurement is not None else None
     if energy is None:
         state, covered_s = "missing", 0.0
