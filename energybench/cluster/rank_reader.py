@@ -51,6 +51,7 @@ class _Connection:
     """A rank.
 
     pid         process number of the rank; 0: in another PID namespace
+    number      of the rank among the ranks of the node; None: the launcher does not tell it
     start, end  of the rank's program; None: not yet, or unknown
     over        whether the rank's program has ended, or the rank is gone
     """
@@ -62,6 +63,7 @@ class _Connection:
         self.start: Moment | None = None
         self.end: Moment | None = None
         self.code: int | None = None
+        self.number: int | None = None
         self.joined = self.over = False
 
     def tell(self, do: str, **content: Any) -> None:
@@ -115,7 +117,8 @@ class RankReader:
 
     def _hear(self, rank: _Connection, message: Message) -> None:
         if message["do"] == "join":
-            if self._is_of_second_run():
+            rank.number = message["rank"]
+            if self._is_of_second_run(rank):
                 self._refuse_second_run(rank)
                 return
             rank.joined = True
@@ -129,14 +132,18 @@ class RankReader:
             rank.tell("heard")
             self._over(rank)
 
-    def _is_of_second_run(self) -> bool:
-        """Whether a rank that joins now belongs to a later run: every rank of the node has joined,
-        and a rank has ended and may have begun its next program; or the window has been closed.
+    def _is_of_second_run(self, joining: _Connection) -> bool:
+        """Whether a rank that joins now belongs to a later run: the rank of its number has ended a
+        program here, maybe before a slower rank has begun its first; or every rank of the node has
+        joined, and a rank has ended and may have begun its next program; or the window has been
+        closed.
         """
+        over = [rank for rank in self._ranks if rank.joined and rank.over]
+        if joining.number is not None and any(rank.number == joining.number for rank in over):
+            return True
         expected = self._expected or 0
         joined = sum(rank.joined for rank in self._ranks)
-        is_next = bool(expected) and joined >= expected and any(rank.over for rank in self._ranks)
-        return self._closed or is_next
+        return self._closed or (0 < expected <= joined and bool(over))
 
     def _refuse_second_run(self, rank: _Connection) -> None:
         """Let the rank run its program unmeasured, outside of this run."""

@@ -29,7 +29,7 @@ from typing import Any
 
 from energybench.cluster.messages import Lines, Message, line
 from energybench.errors import brief
-from energybench.launch import job, node_name
+from energybench.launch import job, local_ranks, node_name
 from energybench.launch_name import launch_name
 from energybench.measuring import abstract_socket
 from energybench.measuring.program import CannotStart, Program
@@ -139,7 +139,9 @@ class Rank:
             self._refuse(f"the reader of this node cannot be reached: {error.strerror or error}")
             return
         self._lines = Lines(self._connection.fileno())
-        self._tell("join", launch=self._launch, **self._plan)
+        here = local_ranks(self._environment)
+        number = here.rank if here is not None else None
+        self._tell("join", launch=self._launch, rank=number, **self._plan)
         answer = self._await("go", self._go_s)
         if answer is None and self._lines is not None and self._lines.ended:
             self._refuse("the reader of this node ended before the program began")

@@ -120,6 +120,39 @@ def test_a_second_run_beside_a_slower_rank_needs_a_label(tmp_path: Path) -> None
     assert (check["quantity"], check["value"]) == ("exit status", 0)
 
 
+def test_a_second_run_before_a_slower_rank_has_begun_needs_a_label(tmp_path: Path) -> None:
+    """The slower rank is a rank of the first run all the same."""
+    flag = tmp_path / "over"
+    own = f"{sys.executable} -m energybench rank --root {tmp_path / 'machine'} --out store"
+    scripts = (
+        f"while [ ! -e {flag} ]; do sleep 0.1; done; {own} -- sh -c 'exit 3'",
+        f"{own} -- sleep 0.3; {own} -- true; touch {flag}",
+    )
+    with live_node(tmp_path / "machine", SOCKET):
+        ranks = [
+            subprocess.Popen(
+                ["sh", "-c", script],
+                env=environment(tmp_path, 2, number),
+                cwd=tmp_path,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            for number, script in enumerate(scripts)
+        ]
+        slower, faster = [rank.communicate(timeout=120)[1] for rank in ranks]
+    (line,) = faster.splitlines()
+    assert "not measured" in line
+    assert "--label NAME" in line
+    assert "not measured" not in slower
+    (folder,) = (tmp_path / "store").glob(f"{PARTIAL}*")
+    launched(tmp_path, 2, "recover", str(folder))
+    (file,) = (tmp_path / "store").glob(f"[!.]*/{RUN}")
+    document = json.loads(file.read_text())
+    assert "ranks-unread" not in {doubt["code"] for doubt in document["doubts"]}
+    (check,) = document["verification"]
+    assert (check["quantity"], check["value"]) == ("exit status", 3)
+
+
 @pytest.mark.parametrize("runs", [2, 3])
 def test_runs_of_all_ranks_in_turn_need_a_label_each(tmp_path: Path, runs: int) -> None:
     """Whichever moment of its end the reader is in when the next run begins."""
