@@ -16,7 +16,6 @@ from tests.simulators.trees import live_node
 SOCKET = {"intel-rapl:0": {"name": "package-0", "watts": 60}}
 IN_JOB = {
     "SLURM_JOB_ID": "7",
-    "SLURM_CLUSTER_NAME": "c",
     "SLURM_JOB_NUM_NODES": "1",
     "SLURM_JOB_NODELIST": "n1",
     "SLURMD_NODENAME": "n1",
@@ -40,7 +39,9 @@ def test_the_energy_of_earlier_starts_is_missing(
 ) -> None:
     named = ("SLURM", "OMPI", "PMI", "MPI", "TORCH", "RANK", "LOCAL_", "WORLD_", "MASTER_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(named)}
-    environment = kept | IN_JOB | variables | {"SLURM_RESTART_COUNT": restarts}
+    # a job of its own for each test: equal jobs on this host share a reader
+    own = {"SLURM_CLUSTER_NAME": f"{os.getpid()}-{tmp_path.name}", "SLURM_RESTART_COUNT": restarts}
+    environment = kept | IN_JOB | variables | own
 
     def energybench(*words: str) -> None:
         subprocess.run(
