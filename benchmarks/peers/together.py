@@ -25,7 +25,7 @@ HERE = Path(__file__).parent
 READY_S = 180.0  # a peer that has not loaded by then has failed
 # Between two windows: codecarbon takes up to 1.1 s to stop, energybench about as long to start.
 _GAP_S = (2.5, 3.0)
-_START_S = 0.8  # from the start of energybench's command to the start of its window
+_START_S = 0.5  # from the start of energybench's command to the start of its window
 
 
 class Answer(NamedTuple):
