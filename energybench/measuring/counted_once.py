@@ -191,7 +191,7 @@ class CountedOnce:
     # ------------------------------------------------------------ the observations
 
     def _others(self) -> set[int]:
-        """Process numbers of other processes that measure this node for this job."""
+        """Process numbers of further measuring processes of this job on this node."""
         try:
             text = _NAMES.read_bytes()
         except OSError:

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from energybench.api.caller_run import CallerRun
     from energybench.pytest_plugin.options import Settings
 
-# A stamp makes a round some 0.1 µs longer: nothing for a round of this length, s. Of shorter rounds
-# one in so many is stamped, which moves neither their median nor their minimum.
+# A time stamp makes a round some 0.1 µs longer, which does not matter for rounds of at least
+# `_LONG_ROUND_S` seconds. Of `_ONE_IN` shorter rounds a single round is stamped, so that neither
+# median nor minimum of the rounds changes.
 _LONG_ROUND_S = 100e-6
 _ONE_IN = 50
 # Windows of rounds with a window of their own: so many, and fewer if the waits before the windows
@@ -177,7 +178,7 @@ class Edges:
         self._left -= 1
         self._held += 1
         self._length_s = end_s - self._round_s
-        # the rounds before it that were not stamped have its length
+        # the unstamped rounds since the last stamp count with the length of this round
         self._inside_s += self._length_s * (self._since + 1)
         self._since = 0
         if self._window_s is None:

@@ -1,4 +1,4 @@
-"""Contradictions in what a run recorded beside its energies: checks of its work, and its clock."""
+"""Contradictions in the verification of a run's work and in the run's start time."""
 
 from __future__ import annotations
 

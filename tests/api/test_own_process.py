@@ -158,7 +158,7 @@ def test_a_result_that_is_removed_before_it_is_read(machine: Node, end: str) -> 
 import glob, shutil
 
 def remove():
-    # the writer may remove its own drafts there at this moment
+    # the sampling process may still be removing drafts from the directory of the run
     while directories := glob.glob(STORE + "/*removed*"):
         shutil.rmtree(directories[0], ignore_errors=True)
 

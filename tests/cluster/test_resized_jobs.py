@@ -92,7 +92,9 @@ def test_a_job_that_is_being_resized_has_not_ended() -> None:
 
 
 def test_the_nodes_that_left_are_free_for_another_job() -> None:
-    """A job that begins there afterwards does not share them; one that began before does."""
+    """Another job on the nodes that left shares these nodes with the resized job only if the other
+    job began before the nodes left.
+    """
     sections = [
         line(State="RESIZING", End="200", NodeList="cpu[1-2]", NNodes="2", AllocTRES="cpu=32"),
         line(Submit="200", NodeList="cpu1", AllocTRES="cpu=16"),

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,24 @@ def rank(folder: Path, ranks: int, *options: str) -> subprocess.CompletedProcess
     return launched(folder, ranks, "rank", *words, "--", "sleep", "0.3")
 
 
+def side_by_side(
+    folder: Path, scripts: Sequence[str], environments: Sequence[dict[str, str]]
+) -> list[str]:
+    """What each script of the shell, each a rank of its own, writes to standard error."""
+    with live_node(folder / "machine", SOCKET):
+        ranks = [
+            subprocess.Popen(
+                ["sh", "-c", script],
+                env=variables,
+                cwd=folder,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            for script, variables in zip(scripts, environments, strict=True)
+        ]
+        return [rank.communicate(timeout=120)[1] for rank in ranks]
+
+
 @pytest.mark.parametrize(("ranks", "doubted"), [(1, False), (3, True)])
 def test_ranks_without_a_reader_are_doubted(tmp_path: Path, ranks: int, doubted: bool) -> None:
     """`srun --multi-prog` with `energybench rank` in some lines: the others may run longer."""
@@ -95,18 +114,8 @@ def test_a_second_run_beside_a_slower_rank_needs_a_label(tmp_path: Path) -> None
         f"{own} -- sh -c 'while [ ! -e {flag} ]; do sleep 0.1; done'",
         f"{own} -- sleep 0.3; {own} -- sh -c 'exit 5'; echo code $? >&2; touch {flag}",
     )
-    with live_node(tmp_path / "machine", SOCKET):
-        ranks = [
-            subprocess.Popen(
-                ["sh", "-c", script],
-                env=environment(tmp_path, 2, number),
-                cwd=tmp_path,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-            for number, script in enumerate(scripts)
-        ]
-        first, second = [rank.communicate(timeout=120)[1] for rank in ranks]
+    environments = [environment(tmp_path, 2, number) for number in range(2)]
+    first, second = side_by_side(tmp_path, scripts, environments)
     (line, code) = second.splitlines()
     assert code == "code 5"
     assert "not measured" in line
@@ -129,18 +138,8 @@ def test_a_second_run_before_a_slower_rank_has_begun_needs_a_label(tmp_path: Pat
         f"while [ ! -e {flag} ]; do sleep 0.1; done; {own} -- sh -c 'exit 3'",
         f"{own} -- sleep 0.3; {own} -- true; touch {flag}",
     )
-    with live_node(tmp_path / "machine", SOCKET):
-        ranks = [
-            subprocess.Popen(
-                ["sh", "-c", script],
-                env=environment(tmp_path, 2, number),
-                cwd=tmp_path,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-            for number, script in enumerate(scripts)
-        ]
-        slower, faster = [rank.communicate(timeout=120)[1] for rank in ranks]
+    environments = [environment(tmp_path, 2, number) for number in range(2)]
+    slower, faster = side_by_side(tmp_path, scripts, environments)
     (line,) = faster.splitlines()
     assert "not measured" in line
     assert "--label NAME" in line
@@ -159,18 +158,8 @@ def test_runs_of_all_ranks_in_turn_need_a_label_each(tmp_path: Path, runs: int) 
     """Whichever moment of its end the reader is in when the next run begins."""
     own = f"{sys.executable} -m energybench rank --root {tmp_path / 'machine'} --out store"
     script = "; ".join([f"{own} -- sleep 0.3"] * runs)
-    with live_node(tmp_path / "machine", SOCKET):
-        ranks = [
-            subprocess.Popen(
-                ["sh", "-c", script],
-                env=environment(tmp_path, 2, number),
-                cwd=tmp_path,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-            for number in range(2)
-        ]
-        said = [rank.communicate(timeout=120)[1].splitlines() for rank in ranks]
+    environments = [environment(tmp_path, 2, number) for number in range(2)]
+    said = [text.splitlines() for text in side_by_side(tmp_path, [script] * 2, environments)]
     refused = [line for lines in said for line in lines if "not measured" in line]
     assert len(refused) == 2 * (runs - 1), said
     assert all("--label NAME" in line for line in refused), said
@@ -192,18 +181,8 @@ def test_a_late_rank_of_a_script_is_one_of_its_launch(tmp_path: Path) -> None:
     )
     kept = without_launcher()
     kept |= {"MASTER_ADDR": "localhost", "MASTER_PORT": "29500", "WORLD_SIZE": "3"}
-    with live_node(tmp_path / "machine", SOCKET):
-        ranks = [
-            subprocess.Popen(
-                ["sh", "-c", script],
-                env=kept | {"RANK": str(number), "LOCAL_RANK": str(number)},
-                cwd=tmp_path,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-            for number, script in enumerate(scripts)
-        ]
-        said = [rank.communicate(timeout=120)[1] for rank in ranks]
+    environments = [kept | {"RANK": str(number), "LOCAL_RANK": str(number)} for number in range(3)]
+    said = side_by_side(tmp_path, scripts, environments)
     assert not [words for words in said if "not measured" in words], said
     (folder,) = (tmp_path / "store").glob(f"{PARTIAL}*")
     (part,) = folder.glob(f"node-*/{RUN}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from energybench.meters.meter_file import read
@@ -36,6 +37,29 @@ def rows(line: str, head: str = "", count: int = 4) -> str:
         line.format(i=i, w=100.5 + i, c=f"{100 + i},5", n=100 + i, t=T0 + i) for i in range(count)
     ]
     return head + "".join(lines)
+
+
+def nine_rows(tmp_path: Path, head: str, *lines: str) -> Path:
+    """A file of nine times; {w} in a line is 100, 101, …"""
+    path = tmp_path / "m.csv"
+    text = [f"{T0 + i},{line.format(w=100 + i)}" for i in range(9) for line in lines]
+    path.write_text("\n".join([head, *text]) + "\n", "utf-8")
+    return path
+
+
+def prometheus_answer(tmp_path: Path, *series: dict[str, str], name: str = "power_watts") -> Path:
+    """Prometheus' answer with nine values of each series of a metric; series: the labels."""
+    path = tmp_path / "m.json"
+    result = [
+        {
+            "metric": {"__name__": name, **labels},
+            "values": [[T0 + i, f"{100 + 10 * number + i}"] for i in range(9)],
+        }
+        for number, labels in enumerate(series)
+    ]
+    data = {"resultType": "matrix", "result": result}
+    path.write_text(json.dumps({"status": "success", "data": data}), "utf-8")
+    return path
 
 
 CLOCK = "2026-03-01 10:00:0{i}"

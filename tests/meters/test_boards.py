@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,32 +11,12 @@ from energybench.errors import BadInput
 from energybench.meters.boards import SLICE
 from energybench.meters.meter_file import read
 from energybench.meters.readings import Choice, Undecided
+from tests.meters.logger_files import nine_rows, prometheus_answer
 
-T0 = 1_772_359_200
 BOARD = "GPU-0e4a0c7d-51b2-4f6e-9a30-7c5d2e8f100b"
 OTHER = "GPU-ffffffff-0000-0000-0000-000000000000"
 CHOICE = Choice(board=BOARD, unit="W")
-
-
-def table(tmp_path: Path, head: str, *lines: str) -> Path:
-    path = tmp_path / "m.csv"
-    text = [f"{T0 + i},{line.format(w=100 + i)}" for i in range(9) for line in lines]
-    path.write_text("\n".join([head, *text]) + "\n", "utf-8")
-    return path
-
-
-def answer(tmp_path: Path, *series: dict[str, str], name: str = "DCGM_FI_DEV_POWER_USAGE") -> Path:
-    path = tmp_path / "m.json"
-    result = [
-        {
-            "metric": {"__name__": name, **labels},
-            "values": [[T0 + i, f"{100 + 10 * number + i}"] for i in range(9)],
-        }
-        for number, labels in enumerate(series)
-    ]
-    data = {"resultType": "matrix", "result": result}
-    path.write_text(json.dumps({"status": "success", "data": data}), "utf-8")
-    return path
+answer = partial(prometheus_answer, name="DCGM_FI_DEV_POWER_USAGE")
 
 
 def spellings(uuid: str) -> list[str]:
@@ -49,13 +29,13 @@ def test_another_board_is_refused(tmp_path: Path, label: str, uuid: str) -> None
     """As a label, as a cell, and in the name of a column."""
     files = (
         answer(tmp_path, {"gpu": "0", label: uuid}),
-        table(tmp_path, f"time,{label},power_w", f"{uuid},{{w}}"),
+        nine_rows(tmp_path, f"time,{label},power_w", f"{uuid},{{w}}"),
     )
     for file in files:
         with pytest.raises(BadInput, match="are of another board"):
             read(file, CHOICE)
     with pytest.raises(BadInput, match="are of another board"):
-        read(table(tmp_path, f"time,{uuid} power_w", "{w}"), CHOICE)
+        read(nine_rows(tmp_path, f"time,{uuid} power_w", "{w}"), CHOICE)
 
 
 @pytest.mark.parametrize("uuid", spellings(BOARD))
@@ -65,8 +45,8 @@ def test_the_board_itself_is_taken(tmp_path: Path, uuid: str) -> None:
     head = f"time,{OTHER} power_w,{uuid} power_w"
     for file in (
         answer(tmp_path, *both),
-        table(tmp_path, "time,uuid,power_w", f"{OTHER},90", f"{uuid},1{{w}}"),
-        table(tmp_path, head, "90,1{w}"),
+        nine_rows(tmp_path, "time,uuid,power_w", f"{OTHER},90", f"{uuid},1{{w}}"),
+        nine_rows(tmp_path, head, "90,1{w}"),
     ):
         series = read(file, CHOICE)
         assert series.raw[0] * series.resolution in (110, 1100)
@@ -91,9 +71,9 @@ def test_a_slice_of_the_board_has_a_doubt(tmp_path: Path) -> None:
     assert not read(
         answer(tmp_path, series | {"GPU_I_ID": "", "GPU_I_PROFILE": ""}), CHOICE
     ).name_says
-    slices = table(tmp_path, "time,uuid,GPU_I_ID,power_w", f"{BOARD},3,{{w}}")
+    slices = nine_rows(tmp_path, "time,uuid,GPU_I_ID,power_w", f"{BOARD},3,{{w}}")
     assert read(slices, CHOICE).name_says == SLICE
-    mig = table(tmp_path, "time,uuid,power_w", f"MIG-{BOARD[4:]},{{w}}")
+    mig = nine_rows(tmp_path, "time,uuid,power_w", f"MIG-{BOARD[4:]},{{w}}")
     assert read(mig, CHOICE).name_says == SLICE
 
 
@@ -110,7 +90,7 @@ def test_units_that_the_documentation_states(
     """NVIDIA's DCGM counts energy in mJ and shows power in W."""
     for file in (
         answer(tmp_path, {"UUID": BOARD}, name=name),
-        table(tmp_path, f"time,{name}", "{w}"),
+        nine_rows(tmp_path, f"time,{name}", "{w}"),
     ):
         series = read(file, Choice(board=BOARD))
         assert series.kind == kind
@@ -119,7 +99,7 @@ def test_units_that_the_documentation_states(
 
 def test_the_row_of_the_sum_is_suggested(tmp_path: Path) -> None:
     """Turbostat writes a dash for all packages, above a row for each."""
-    path = table(tmp_path, "time,Package,Core,PkgWatt", "-,-,1{w}", "0,0,5{w}", "1,0,5{w}")
+    path = nine_rows(tmp_path, "time,Package,Core,PkgWatt", "-,-,1{w}", "0,0,5{w}", "1,0,5{w}")
     with pytest.raises(Undecided) as refusal:
         read(path, Choice(unit="W"))
     assert refusal.value.options == (("--select", "Package=-"),)
@@ -128,5 +108,5 @@ def test_the_row_of_the_sum_is_suggested(tmp_path: Path) -> None:
 @pytest.mark.parametrize("unit", ["deciwatt", "centiwatts", "megawatt", "gigajoules"])
 def test_a_scale_in_words_has_no_suggestion(tmp_path: Path, unit: str) -> None:
     with pytest.raises(BadInput, match=f"says '{unit}'") as caught:
-        read(table(tmp_path, f"time,power_{unit}", "{w}"), Choice())
+        read(nine_rows(tmp_path, f"time,power_{unit}", "{w}"), Choice())
     assert not isinstance(caught.value, Undecided)

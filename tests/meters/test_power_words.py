@@ -4,7 +4,6 @@ of such words are neither taken nor suggested as the power of the load.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -15,8 +14,8 @@ from energybench.meters.attached_run import Meter
 from energybench.meters.meter_file import read
 from energybench.meters.readings import Choice, Undecided
 from energybench.meters.suggestions import working
+from tests.meters.logger_files import T0, nine_rows, prometheus_answer
 
-T0 = 1_772_359_200
 APPARENT, REACTIVE = "apparent power, in VA", "reactive power, in var"
 EXTREMES, PERCENTILE = "the extremes between two rows", "a percentile, which is not the mean"
 LIMIT, RATING = "a limit", "a rating, a target or a threshold"
@@ -39,28 +38,6 @@ TAKEN = [
     "Wirkleistung",
     "current",
 ]
-
-
-def rows(tmp_path: Path, head: str, *lines: str) -> Path:
-    """A file of nine times; {w} in a line is 100, 101, …"""
-    path = tmp_path / "m.csv"
-    text = [f"{T0 + i},{line.format(w=100 + i)}" for i in range(9) for line in lines]
-    path.write_text("\n".join([head, *text]) + "\n", "utf-8")
-    return path
-
-
-def answer(tmp_path: Path, *series: dict[str, str], name: str = "power_watts") -> Path:
-    path = tmp_path / "m.json"
-    result = [
-        {
-            "metric": {"__name__": name, **labels},
-            "values": [[T0 + i, f"{100 + 10 * number + i}"] for i in range(9)],
-        }
-        for number, labels in enumerate(series)
-    ]
-    data = {"resultType": "matrix", "result": result}
-    path.write_text(json.dumps({"status": "success", "data": data}), "utf-8")
-    return path
 
 
 def suggested(path: Path, choice: Choice) -> tuple[tuple[str, ...], ...]:
@@ -139,7 +116,7 @@ def test_names_that_mean_another_quantity_beside_a_sibling() -> None:
 @pytest.mark.parametrize(("value", "held"), HELD)
 def test_rows_of_such_a_value_alone(tmp_path: Path, value: str, held: str) -> None:
     """Refused without a choice; a person's choice is read, and the series states what it holds."""
-    path = rows(tmp_path, "time,quantity,reading", f"{value},{{w}}")
+    path = nine_rows(tmp_path, "time,quantity,reading", f"{value},{{w}}")
     with pytest.raises(
         BadInput, match=f"column 'quantity' says .*: the rows hold {held}"
     ) as caught:
@@ -154,14 +131,14 @@ def test_rows_of_such_a_value_alone(tmp_path: Path, value: str, held: str) -> No
 
 @pytest.mark.parametrize(("value", "held"), HELD)
 def test_a_series_with_such_a_label(tmp_path: Path, value: str, held: str) -> None:
-    assert read(answer(tmp_path, {"quantity": value}), Choice()).name_says == held
+    assert read(prometheus_answer(tmp_path, {"quantity": value}), Choice()).name_says == held
 
 
 @pytest.mark.parametrize("value", TAKEN)
 def test_rows_and_series_of_the_mean_power(tmp_path: Path, value: str) -> None:
-    path = rows(tmp_path, "time,quantity,reading", f"{value},{{w}}")
+    path = nine_rows(tmp_path, "time,quantity,reading", f"{value},{{w}}")
     assert not read(path, Choice(unit="W")).name_says
-    assert not read(answer(tmp_path, {"quantity": value}), Choice()).name_says
+    assert not read(prometheus_answer(tmp_path, {"quantity": value}), Choice()).name_says
 
 
 @pytest.mark.parametrize(
@@ -176,24 +153,24 @@ def test_rows_and_series_of_the_mean_power(tmp_path: Path, value: str) -> None:
     ],
 )
 def test_words_that_name_no_quantity(tmp_path: Path, column: str, value: str) -> None:
-    path = rows(tmp_path, f"time,{column},power_w", f"{value},{{w}}")
+    path = nine_rows(tmp_path, f"time,{column},power_w", f"{value},{{w}}")
     assert not read(path, Choice()).name_says
 
 
 def test_of_the_statistics_the_mean_is_suggested(tmp_path: Path) -> None:
-    path = rows(tmp_path, "time,statistic,power_w", "min,90", "max,1{w}", "mean,{w}")
+    path = nine_rows(tmp_path, "time,statistic,power_w", "min,90", "max,1{w}", "mean,{w}")
     assert suggested(path, Choice()) == (("--select", "statistic=mean"),)
     labels = [{"stat": one} for one in ("max", "avg", "min")]
-    assert suggested(answer(tmp_path, *labels), Choice()) == (("--select", "stat=avg"),)
+    assert suggested(prometheus_answer(tmp_path, *labels), Choice()) == (("--select", "stat=avg"),)
     quantiles = [{"quantile": one} for one in ("0.5", "0.99")]
-    assert suggested(answer(tmp_path, *quantiles), Choice()) == ()
-    extremes = rows(tmp_path, "time,statistic,power_w", "min,90", "max,1{w}")
+    assert suggested(prometheus_answer(tmp_path, *quantiles), Choice()) == ()
+    extremes = nine_rows(tmp_path, "time,statistic,power_w", "min,90", "max,1{w}")
     assert suggested(extremes, Choice()) == ()
 
 
 def test_of_the_quantities_active_power_is_suggested(tmp_path: Path) -> None:
     head = "time,sensorType,value,unit"
-    path = rows(tmp_path, head, "apparentPower,1{w},VA", "activePower,{w},W")
+    path = nine_rows(tmp_path, head, "apparentPower,1{w},VA", "activePower,{w},W")
     assert suggested(path, Choice()) == (("--select", "sensorType=activePower"),)
     chosen = Choice(select=(("sensorType", "apparentPower"),), unit="W")
     assert read(path, chosen).name_says == APPARENT
@@ -211,26 +188,26 @@ def test_of_the_quantities_active_power_is_suggested(tmp_path: Path) -> None:
 def test_a_column_of_units(tmp_path: Path, unit: str, stated: str | None, says: str) -> None:
     """Beside the readings or not."""
     for head, line in (("time,value,unit", f"{{w}},{unit}"), ("time,unit,value", f"{unit},{{w}}")):
-        series = read(rows(tmp_path, head, line), Choice(unit=stated))
+        series = read(nine_rows(tmp_path, head, line), Choice(unit=stated))
         assert series.name_says == says
         if not says:
             factor = 1000 if unit == "kW" else 1
             assert series.raw[0] * series.resolution == 100 * factor
-    series = read(answer(tmp_path, {"unit": unit}, name="value"), Choice(unit=stated))
+    series = read(prometheus_answer(tmp_path, {"unit": unit}, name="value"), Choice(unit=stated))
     assert series.name_says == says
 
 
 def test_a_column_called_unit_may_name_devices(tmp_path: Path) -> None:
-    path = rows(tmp_path, "time,unit,power", "PSU,{w}")
+    path = nine_rows(tmp_path, "time,unit,power", "PSU,{w}")
     assert not read(path, Choice(unit="W")).name_says
     label = {"unit": "kubelet.service"}
-    assert not read(answer(tmp_path, label, name="power"), Choice(unit="W")).name_says
+    assert not read(prometheus_answer(tmp_path, label, name="power"), Choice(unit="W")).name_says
 
 
 @pytest.mark.parametrize("unit", ["A", "hW", "VA"])
 def test_a_column_of_other_units_has_no_suggestion(tmp_path: Path, unit: str) -> None:
     with pytest.raises(BadInput, match=f"'unit' (holds|says) '?{unit}") as caught:
-        read(rows(tmp_path, "time,value,unit", f"{{w}},{unit}"), Choice())
+        read(nine_rows(tmp_path, "time,value,unit", f"{{w}},{unit}"), Choice())
     assert not isinstance(caught.value, Undecided)
 
 
@@ -241,31 +218,31 @@ def test_a_column_of_other_units_has_no_suggestion(tmp_path: Path, unit: str) ->
     "head", ["time,idle_power_w,dynamic_power_w", "time,idle_energy_j,active_energy_j"]
 )
 def test_only_the_sum_of_the_parts_is_the_load(tmp_path: Path, head: str) -> None:
-    path = rows(tmp_path, head, "{w},5{w}")
+    path = nine_rows(tmp_path, head, "{w},5{w}")
     one, other = head.split(",")[1:]
     with pytest.raises(BadInput, match="only the sum is the load") as caught:
         read(path, Choice())
     assert not isinstance(caught.value, Undecided)
     series = read(path, Choice(column=other))
     assert (series.name_says, series.other_feeds) == (PART, (repr(one),))
-    whole = rows(tmp_path, f"{head},{one.replace('idle', 'total')}", "{w},5{w},6{w}")
+    whole = nine_rows(tmp_path, f"{head},{one.replace('idle', 'total')}", "{w},5{w},6{w}")
     assert not read(whole, Choice()).name_says
 
 
 def test_one_part_alone_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="log the power of the whole load"):
-        read(rows(tmp_path, "time,dynamic_power_w", "{w}"), Choice())
+        read(nine_rows(tmp_path, "time,dynamic_power_w", "{w}"), Choice())
 
 
 @pytest.mark.parametrize("label", ["mode", "state", "part"])
 @pytest.mark.parametrize("other", ["dynamic", "active"])
 def test_parts_as_rows_and_as_series(tmp_path: Path, label: str, other: str) -> None:
-    path = rows(tmp_path, f"time,{label},power_w", "idle,60", f"{other},{{w}}")
+    path = nine_rows(tmp_path, f"time,{label},power_w", "idle,60", f"{other},{{w}}")
     assert suggested(path, Choice()) == ()
     choice = Choice(select=((label, other),))
     assert read(path, choice).other_feeds == (f"{label}=idle",)
     assert read(path, choice).name_says == PART
-    path = answer(tmp_path, {label: "idle"}, {label: other})
+    path = prometheus_answer(tmp_path, {label: "idle"}, {label: other})
     assert suggested(path, Choice()) == ()
     with pytest.raises(Undecided, match="query their sum"):
         read(path, Choice())

@@ -1,5 +1,5 @@
-"""A meter that is read more often than it renews its value, and a meter that smooths: what is taken
-for a reading, its time, and the time over which it averages, against sensors of known truth.
+"""Power meters with a logger that is faster than the meter, and power meters that smooth: energies
+and intervals against a load of known power.
 """
 
 from __future__ import annotations

@@ -103,7 +103,7 @@ def _merged(label: str, parts: list[NodePart]) -> Measurement:
 
 
 def _rounded(thing: Any) -> Any:
-    """Numbers to nine digits: the last ones are those of the machine that computed them."""
+    """Numbers to nine digits: the digits behind differ from processor to processor."""
     if isinstance(thing, float) and thing and math.isfinite(thing):
         return float(f"{thing:.9g}")
     if isinstance(thing, list | tuple):

@@ -89,21 +89,16 @@ def without_short_stops(counter: Counter, resolution_j: float) -> Counter:
     lengths_s = t_s[last] - t_s[first]
     seen_s = _seen_period_s(t_s, energy_j)
     if seen_s is not None:
-        beside, longest_s = _BESIDE, max(_SEEN_PERIODS * seen_s, _LEAST_SEEN_S)
+        beside, most_w = _BESIDE, np.inf
+        short = np.flatnonzero(lengths_s > max(_SEEN_PERIODS * seen_s, _LEAST_SEEN_S))
     else:
         seen_s = _shortest_s(t_s[changes + 1])
         if seen_s is None:
             return counter
-        beside, longest_s = _SLOWER_BESIDE, _SLOWER_PERIODS * seen_s
-    short = np.flatnonzero(lengths_s > longest_s)
-    lowest_w = _lowest_w(t_s, energy_j, first, short) if beside == _SLOWER_BESIDE else np.inf
+        short = np.flatnonzero(lengths_s > _SLOWER_PERIODS * seen_s)
+        beside, most_w = _SLOWER_BESIDE, _lowest_w(t_s, energy_j, first, short)
     behind = np.array(
-        [
-            i
-            for i in short.tolist()
-            if _falls_behind(t_s, energy_j, first, i, beside)
-            and _shown_w(t_s, energy_j, first, i) < _CAUGHT_UP_BESIDE * lowest_w
-        ],
+        [i for i in short.tolist() if _falls_behind(t_s, energy_j, first, i, beside, most_w)],
         dtype=np.intp,
     )
     rest_s = longest_rest_s(t_s, energy_j, first, last, resolution_j, seen_s)[behind]
@@ -124,27 +119,24 @@ def without_short_stops(counter: Counter, resolution_j: float) -> Counter:
 
 
 def _falls_behind(
-    t_s: Floats, energy_j: Floats, first: npt.NDArray[np.intp], i: int, beside: int
+    t_s: Floats, energy_j: Floats, first: npt.NDArray[np.intp], i: int, beside: int, most_w: float
 ) -> bool:
     """Whether the counter shows far less energy over a stretch than the power before and after
     would give.
 
     first   index of the first reading of every stretch
     beside  number of new values before and after the stretch, for the power
+    most_w  power of the load over the stretch is taken to be at most this, W
     """
     if not beside <= i < first.size - 1 - beside:
         return False
     after = int(first[i + 1])
-    beside_w = min(
+    expected_w = min(
         _power_w(t_s, energy_j, int(first[i - beside]), int(first[i - 1])),
         _power_w(t_s, energy_j, after, int(first[i + 1 + beside])),
+        most_w,
     )
-    return _shown_w(t_s, energy_j, first, i) < _CAUGHT_UP_BESIDE * beside_w
-
-
-def _shown_w(t_s: Floats, energy_j: Floats, first: npt.NDArray[np.intp], i: int) -> float:
-    """The power that a counter shows over a stretch of equal values, W."""
-    return _power_w(t_s, energy_j, int(first[i]) - 1, int(first[i + 1]))
+    return _power_w(t_s, energy_j, int(first[i]) - 1, after) < _CAUGHT_UP_BESIDE * expected_w
 
 
 def _lowest_w(

@@ -12,21 +12,26 @@ from energybench_reports.view.projection import answer
 POWER = Estimate(value=428.0, low=375.75, high=480.25)
 
 
-def printed(value: Estimate, stated: tuple[float, float] | None, unit: str = "W") -> str:
-    """The cell of the value of a projection's only input."""
-    power = Input(name="power_w", value=value, unit=unit, source="a table", stated=stated)
-    line = Line(name="line", value=value, unit=unit, formula="power_w", inputs=(power,))
-    projection = Projection(
+def of_one_line(line: Line, cost: Estimate | None = None) -> Projection:
+    """A projection of a single line; cost: money saved a month, in EUR."""
+    return Projection(
         scenario="one",
         title="One input",
         lines=(line,),
         saved_mwh_per_month=None,
-        saved_cost_per_month=None,
-        currency=None,
+        saved_cost_per_month=cost,
+        currency="EUR" if cost is not None else None,
         saved_tco2e_per_month=None,
         claims=(),
         doubts=(),
     )
+
+
+def printed(value: Estimate, stated: tuple[float, float] | None, unit: str = "W") -> str:
+    """The cell of the value of a projection's only input."""
+    power = Input(name="power_w", value=value, unit=unit, source="a table", stated=stated)
+    line = Line(name="line", value=value, unit=unit, formula="power_w", inputs=(power,))
+    projection = of_one_line(line)
     view = build(Document(title="", results=(projection,)))
     _, inputs = next(section for section in view.sections if section.key == "projection").tables
     return inputs.rows[0][1].line
@@ -68,17 +73,7 @@ def test_a_stated_value_keeps_its_digits() -> None:
 def test_the_kind_of_money_stands_in_one_pair_of_parentheses(cost: Estimate, words: str) -> None:
     """Beside an exact value, which has no interval, too."""
     line = Line(name="money", value=cost, unit="EUR", formula="1", inputs=(), label="node-hours")
-    projection = Projection(
-        scenario="one",
-        title="One input",
-        lines=(line,),
-        saved_mwh_per_month=None,
-        saved_cost_per_month=cost,
-        currency="EUR",
-        saved_tco2e_per_month=None,
-        claims=(),
-        doubts=(),
-    )
+    projection = of_one_line(line, cost)
     ((_, cell),) = answer(projection).facts
     assert cell.line.endswith(words)
     assert "((" not in cell.line.replace(" ", "")
