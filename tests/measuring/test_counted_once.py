@@ -74,7 +74,7 @@ def test_outside_a_job_nothing_is_looked_for() -> None:
 @pytest.mark.parametrize("name", ["srun", "salloc", "sbatch", "sleep"])
 @pytest.mark.parametrize("wrapped", [False, True])
 def test_a_job_that_is_started_outside_a_job_is_not_read(
-    tmp_path: Path, name: str, wrapped: bool
+    job: dict[str, str], tmp_path: Path, name: str, wrapped: bool
 ) -> None:
     """On a log-in node: the measured program is srun, or a script that starts it."""
     program = shutil.copy("/bin/sleep", tmp_path / name)
@@ -94,7 +94,7 @@ def test_a_job_that_is_started_outside_a_job_is_not_read(
             os.killpg(work.pid, signal.SIGKILL)
     assert codes(counted) == ["nodes-unread"] * (name != "sleep")
     # inside a job of one node the program's steps are on this node
-    inside = CountedOnce(JOB, ROOT, lambda: None, words[0])
+    inside = CountedOnce(job, ROOT, lambda: None, words[0])
     assert codes(inside) == []
     inside.close()
 
