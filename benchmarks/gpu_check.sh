@@ -33,7 +33,7 @@ step() {
   shift 2
   wanted "$name" || return 0
   ((limit_s > LIMIT_S)) && limit_s=$LIMIT_S
-  left_s=$((BUDGET_S - SECONDS))
+  left_s=$((BUDGET_S > SECONDS ? BUDGET_S - SECONDS : 0))
   if [ -n "$STOPPED" ]; then
     note "$name" 0 "skipped: $STOPPED" "$@"
     return 1
