@@ -52,12 +52,17 @@ class NodesWindow:
 
     cut      reason why the repeat is not known to be whole; None: the repeat is whole
     goes_on  whether a part of the program goes on after its end
+    signal, signal_after_s
+             latest signal from outside that may have ended the program, and its time after the
+             start
     """
 
     def __init__(self, step: ReaderStep, clock: Clock, wait: Wait) -> None:
         self._step, self._clock, self._wait = step, clock, wait
         self.cut: CutBy | None = None
         self.goes_on: Callable[[], bool] | None = None
+        self.signal: str | None = None
+        self.signal_after_s: float | None = None
         self.start: Moment | None = None
         self.end: Moment | None = None
 
@@ -178,7 +183,12 @@ class JobRun:
             # Slurm sent the signal to the steps of the job, those of the program among them. A
             # program in front of its step (a script) may go on, and end with 0.
             window.cut = "signal-handled"
-        energies_j = self._step.ended(window.start, window.end, window.cut)
+        if window.signal is None and (latest := self._step.latest_signal()) is not None:
+            name, came_s = latest
+            window.signal, window.signal_after_s = name, max(came_s - window.start.t_s, 0.0)
+        energies_j = self._step.ended(
+            window.start, window.end, window.cut, (window.signal, window.signal_after_s)
+        )
         known = [energy_j for energy_j in energies_j.values() if energy_j is not None]
         self._energies_j.append(math.fsum(known) if known else None)
         self._durations_s.append(window.end.t_s - window.start.t_s)
@@ -191,6 +201,8 @@ class JobRun:
                 start_half_s=window.start.half_s,
                 end_half_s=window.end.half_s,
                 cut=window.cut,
+                signal=window.signal,
+                signal_after_s=window.signal_after_s,
             )
         )
         self._state_clocks()

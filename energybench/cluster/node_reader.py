@@ -102,6 +102,7 @@ class NodeReader:
                 t_s=now_s,
                 wall=wall_clock(),
                 signalled=signalled,
+                latest=self._signals.latest(),
             )
 
     def _wait(self, until_s: float, fds: tuple[int, ...] = (), /) -> None:
@@ -196,6 +197,7 @@ class NodeReader:
             ended = self._lines.next() or {}
             window.seen(*self._moments(ended, begun_s, over_s))
             window.cut = ended["cut"]
+            window.signal, window.signal_after_s = ended["signal"]
         session.writer.flush()  # a finished repeat survives the end of this process
         self.answer("closed", number=number, energy_j=session.last_energy_j())
 

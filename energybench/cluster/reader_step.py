@@ -58,6 +58,7 @@ class ReaderStep:
         self.unwritten: set[str] = set()
         self.bad_inputs: dict[str, BadInput] = {}
         self.signalled: set[str] = set()
+        self._latest: dict[str, tuple[str, float]] = {}
         self.have_ended = True
         self._steps: list[StepProcess] = []
         self._questions: dict[int, _Question] = {}
@@ -159,6 +160,7 @@ class ReaderStep:
         self.tell("approach", number=number)
         self._before = dict(self._offsets)
         self.signalled.clear()
+        self._latest.clear()
         self._gather({"ready"}, _READY_PATIENCE_S)
 
     def begun(self) -> None:
@@ -172,9 +174,33 @@ class ReaderStep:
         """The program has ended: poll fast until the times are stated."""
         self.tell("over")
 
-    def ended(self, start: Moment, end: Moment, cut: str | None) -> dict[str, float | None]:
+    def latest_signal(self) -> tuple[str, float] | None:
+        """Name and time, on this clock, of the latest signal to a reader in this repeat that may
+        have ended the program: a signal to the job reaches the steps of the program and of the
+        readers.
+        """
+        came_s = [
+            (came_s - self._offsets[node][0].seconds, name)
+            for node, (name, came_s) in self._latest.items()
+            if node in self._offsets
+        ]
+        if not came_s:
+            return None
+        latest_s, name = max(came_s)
+        return name, latest_s
+
+    def ended(
+        self,
+        start: Moment,
+        end: Moment,
+        cut: str | None,
+        signal: tuple[str | None, float | None] = (None, None),
+    ) -> dict[str, float | None]:
         """State start and end, after the clocks were compared again. The energy of the repeat by
         node, J; None: not measured.
+
+        signal  name of the latest signal from outside that may have ended the program, and its
+                time after the start, s
         """
         offsets = {
             node: [
@@ -184,7 +210,7 @@ class ReaderStep:
             for node, after in self._offsets.items()
         }
         self._halves_s.update({node: pair[1].half_s for node, pair in offsets.items()})
-        self.tell("ended", start=start, end=end, offsets=offsets, cut=cut)
+        self.tell("ended", start=start, end=end, offsets=offsets, cut=cut, signal=signal)
         energies_j: dict[str, float | None] = {}
 
         def closed(message: Message) -> None:
@@ -219,6 +245,9 @@ class ReaderStep:
             node = message["node"]
             if message["signalled"]:
                 self.signalled.add(node)
+            if message["latest"] is not None:
+                name, came_s = message["latest"]
+                self._latest[node] = name, came_s
             offset = narrower(
                 best.get(node),
                 from_answer(question.asked_s, now_s, message["t_s"]),

@@ -52,6 +52,7 @@ class Program:
     def start(self) -> Moment:
         """Start the program: the moment of the start. Raises CannotStart."""
         name = self._argv[0]
+        self._signals.forget_repeat()
         try:
             with self.descendants.marked():
                 self._process = spawn(self._argv, self._signals.mask, streams=self._streams)
@@ -84,6 +85,10 @@ class Program:
         if self._process is None or self._process.ended is None:
             raise RuntimeError("the program has not ended")
         return self._process.ended
+
+    def latest_signal(self) -> tuple[str, float] | None:
+        """Name and time of the latest signal from outside that may have ended the program."""
+        return self._signals.latest()
 
     def unseen_end(self) -> Pause | None:
         """The time in which the program ended, if this process was stopped at that time."""

@@ -20,6 +20,8 @@ class ProgramWindow(Protocol):
 
     cut: CutBy | None
     goes_on: Callable[[], bool] | None
+    signal: str | None
+    signal_after_s: float | None
 
     @property
     def start_s(self) -> float: ...

@@ -16,6 +16,9 @@ def run_in(window: ProgramWindow, program: Program, run: ProgramRun) -> int:
     if (pause := program.unseen_end()) is not None:
         run.pause(pause)
     exit_code = program.reap()
+    if (latest := program.latest_signal()) is not None:
+        name, came_s = latest
+        window.signal, window.signal_after_s = name, max(came_s - window.start_s, 0.0)
     if ended_by_signal(exit_code):
         window.cut = "program-killed"
     return exit_code

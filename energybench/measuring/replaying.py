@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from energybench.analysis.measurement.signalled_repeats import whole_repeats
 from energybench.collectors.replay import RecordedChannel, Replay, ReplaySeries
 from energybench.collectors.replay_file import load_synthetic
 from energybench.errors import BadInput
@@ -105,7 +106,7 @@ def _replay(recording: Recording, session: Session) -> None:
     for window in recording.windows:
         if window not in sampled:
             session.writer.window(window)
-    whole = [window for window in sampled if window.label == REPEAT and window.cut is None]
+    whole = whole_repeats(sampled)
     for window, work in zip(whole, recording.works, strict=False):
         if work is not None:
             session.writer.work(work, window.repeat)

@@ -28,6 +28,9 @@ _STOPPING = frozenset({signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU})
 # Signals that the kernel sends to a whole process group: from a terminal, and from a shell that
 # ends.
 _TO_A_GROUP = ENDING | _STOPPING | {signal.SIGCONT, signal.SIGWINCH}
+# Signals that end no program without a handler, and after which no program is expected to end:
+# signal(7). Every other signal may end a program early.
+_ENDS_NOTHING = _STOPPING | {signal.SIGCONT, signal.SIGWINCH, signal.SIGURG}
 # No process can take the first two signals, and the third reports children of this process.
 _LEFT_ALONE = frozenset({signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD})
 _SI_KERNEL = 0x80  # si_code of a signal from the kernel, such as the terminal's: sigaction(2)
@@ -45,6 +48,8 @@ class Signals:
     received    the first signal that ends the run; None: not yet received
     received_s  time of the signal on the monotonic clock
     continued_s time of the last SIGCONT: before it, this process may have been stopped
+    came_s      times of the signals since the last `forget_repeat` that may end a program, by name;
+                of several equal signals the time of the first
     mask        signals that were blocked before the run; the work inherits this mask
     """
 
@@ -53,6 +58,7 @@ class Signals:
         self.received: signal.Signals | None = None
         self.received_s: float | None = None
         self.continued_s: float | None = None
+        self.came_s: dict[str, float] = {}
         self.mask: frozenset[int] = frozenset()
         self._ignored: frozenset[int] = frozenset()
         self._witnesses: Witnesses | None = None
@@ -94,6 +100,8 @@ class Signals:
                 continue  # SIGPIPE or SIGXFSZ: our own write failed and raised an OSError
             if number in ENDING - self._ignored and self.received is None:
                 self.received, self.received_s = signal.Signals(number), time.monotonic()
+            if number not in _ENDS_NOTHING and (code != _SI_KERNEL or number in _TO_A_GROUP):
+                self.came_s.setdefault(_name(number), time.monotonic())
             if number == signal.SIGCONT:
                 self.continued_s = time.monotonic()
             if pid is not None and not self._has_reached(pid, number, code):
@@ -105,6 +113,17 @@ class Signals:
         """Take the signals that have come. The next one that ends runs counts as the first."""
         self.poll()
         self.received, self.received_s = None, None
+        self.forget_repeat()
+
+    def forget_repeat(self) -> None:
+        """Forget the signals of an earlier repeat that may have ended a program."""
+        self.came_s.clear()
+
+    def latest(self) -> tuple[str, float] | None:
+        """Name and time of the latest signal that may have ended the program of this repeat. A
+        program that goes on after a signal goes on after equal signals, too: the first one counts.
+        """
+        return max(self.came_s.items(), key=lambda item: item[1], default=None)
 
     def ending(self) -> bool:
         """Whether a signal that ends the run has come, while no work is running."""
@@ -146,6 +165,14 @@ def _stop(number: int) -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {number})
     os.kill(os.getpid(), number)
     signal.pthread_sigmask(signal.SIG_BLOCK, {number})
+
+
+def _name(number: int) -> str:
+    """'SIGUSR1'; 'signal 40' for a signal without a name."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 def _group(pid: int) -> int | None:

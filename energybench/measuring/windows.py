@@ -60,6 +60,8 @@ class OpenWindow:
     note     when the idle phase took place; empty: a repeat
     cut      why a repeat is not known to be whole; None: the repeat is whole
     start_s  when the window began; not a number: not yet
+    signal, signal_after_s
+             latest signal from outside that may have ended the work, and its time after the start
     goes_on  whether a part of the work goes on after its end; asked after the fast polls
     end_s    when the work was over; None: not stated
     start_half_s, end_half_s  half-widths of the intervals that hold the true start and end
@@ -72,6 +74,8 @@ class OpenWindow:
     block: int | None = None
     note: str = ""
     cut: CutBy | None = None
+    signal: str | None = None
+    signal_after_s: float | None = None
     goes_on: Callable[[], bool] | None = None
     end_s: float | None = field(default=None, init=False)
     start_half_s: float = field(default=0.0, init=False)
@@ -106,6 +110,8 @@ class OpenWindow:
             start_half_s=self.start_half_s,
             end_half_s=self.end_half_s,
             cut=self.cut,
+            signal=self.signal,
+            signal_after_s=self.signal_after_s,
         )
 
 
@@ -253,6 +259,8 @@ class Windows:
             block=window.block,
             note=window.note,
             cut=window.cut,
+            signal=window.signal,
+            signal_after_s=window.signal_after_s,
         )
         with self.measured(opened, approach, self._edge, window.start_s):
             self._sampler.base(never, window.end_s)

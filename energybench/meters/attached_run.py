@@ -16,6 +16,7 @@ import numpy.typing as npt
 from energybench.analysis.arrays import Floats
 from energybench.analysis.energy.boundary import GPU, NODE, NODE_AC, Ranges
 from energybench.analysis.measurement.measure import Record, measure
+from energybench.analysis.measurement.signalled_repeats import whole_repeats
 from energybench.errors import BadInput, StorageFailed
 from energybench.meters.clock_offset import MAX_OFFSET_S, Offset
 from energybench.meters.readings import Choice
@@ -193,7 +194,7 @@ def _add_readings(readings: Readings, number: int, writer: RunWriter) -> None:
 def _copy_lines(run: FinishedRun, writer: RunWriter) -> None:
     """Work, checks and windows of the old run, as lines of the new run."""
     measured = run.measurement
-    whole = [window for window in run.windows if window.label == REPEAT and window.cut is None]
+    whole = whole_repeats(run.windows)
     for window, repeat in zip(whole, measured.repeats, strict=False):
         if repeat.work is not None:
             writer.work(repeat.work, window.repeat)

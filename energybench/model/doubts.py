@@ -124,6 +124,7 @@ DoubtCode = Literal[
     "shared-node",
     "short-window",
     "signal-handled",
+    "signal-passed-on",
     "single-repeat",
     "stdin-once",
     "target-missed",

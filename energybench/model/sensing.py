@@ -188,6 +188,10 @@ class Window(Noun, frozen=True, kw_only=True):
             half-widths, s, of the intervals around the true start and end, if the work was watched
             from outside
     cut     reason why a repeat is not known to be whole; None: the repeat is whole
+    signal  latest signal from outside within a repeat that may have ended its program early
+            ("SIGUSR1"); None: no such signal
+    signal_after_s
+            time of the first such signal of this name, s after the start
     """
 
     label: str
@@ -199,6 +203,8 @@ class Window(Noun, frozen=True, kw_only=True):
     start_half_s: NonNegative = 0.0
     end_half_s: NonNegative = 0.0
     cut: CutBy | None = None
+    signal: str | None = None
+    signal_after_s: NonNegative | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()

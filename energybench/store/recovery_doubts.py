@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from energybench.analysis.measurement.signalled_repeats import whole_repeats
 from energybench.errors import StorageFailed
 from energybench.model import REPEAT, Doubt, Window
 from energybench.store.durable import replace_file
@@ -47,7 +48,7 @@ def _recovered(header: JobHeader, lines: Sequence[RecordLine]) -> Doubt:
     source = "the nodes' own runs"
     if header.workload is None:
         windows = [line.window for line in lines if line.window is not None]
-        whole = sum(window.label == REPEAT and window.cut is None for window in windows)
+        whole = len(whole_repeats(windows))
         ran = of_planned(whole, header.repeats)
         source = f"{source} and the head node's windows on disk, with {ran} run to the end"
     return Doubt(

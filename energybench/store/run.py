@@ -10,6 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from energybench.analysis.measurement.measure import Record, SamplingStats
+from energybench.analysis.measurement.signalled_repeats import judged, whole_repeats
 from energybench.errors import BadInput
 from energybench.foreign_text import escaped, unicode_text
 from energybench.model import (
@@ -132,7 +133,8 @@ def record(
     windows = _windows(lines, last_s)
     if last_s is not None and workload(header, lines) is not None:
         windows = _cut_without_work(windows, sum(line.work is not None for line in lines))
-    whole = sum(window.label == REPEAT and window.cut is None for window in windows)
+    windows = judged(windows)
+    whole = len(whole_repeats(windows))
     return Record(
         id=header.id,
         label=header.label,
@@ -142,7 +144,7 @@ def record(
         host=header.host,
         windows=windows,
         works=works_of_whole_repeats(lines, windows),
-        verification=_worst_checks(lines, parts_alone=whole == 0),
+        verification=_worst_checks(lines, windows, parts_alone=whole == 0),
         doubts=header.doubts + tuple(line.doubt for line in lines if line.doubt is not None),
         sampling=sampling,
         session=header.session,
@@ -162,7 +164,7 @@ def works_of_whole_repeats(
     """The works of the whole repeats, in order; None: not stated. A single place if no repeat is
     whole.
     """
-    whole = [window for window in windows if window.label == REPEAT and window.cut is None]
+    whole = whole_repeats(windows)
     by_repeat = {line.repeat: line.work for line in lines if line.work is not None}
     if None in by_repeat:
         works: list[Work | None] = [line.work for line in lines if line.work is not None]
@@ -226,18 +228,22 @@ def _cut_without_work(windows: Sequence[Window], works: int) -> tuple[Window, ..
     )
 
 
-def _worst_checks(lines: Sequence[RecordLine], *, parts_alone: bool) -> tuple[Verification, ...]:
+def _worst_checks(
+    lines: Sequence[RecordLine], windows: Sequence[Window], *, parts_alone: bool
+) -> tuple[Verification, ...]:
     """For every quantity, over the repeats: the first failed check, or the check closest to
     failing.
 
     The check of a repeat that was ended by a signal to the run is no evidence about the whole
     repeats: the check counts only if no repeat is whole.
     """
+    cuts = {window.repeat: window.cut for window in windows if window.label == REPEAT}
     worst: dict[str, Verification] = {}
     cut_by_signal = False
     for line in lines:
         if line.window is not None and line.window.label == REPEAT:
-            cut_by_signal = line.window.cut in ("signal", "signal-handled")
+            cut = cuts.get(line.window.repeat, line.window.cut)
+            cut_by_signal = cut in ("signal", "signal-handled")
         for check in () if cut_by_signal and not parts_alone else line.verification or ():
             before = worst.get(check.quantity)
             if before is None or (before.passed and _worse(check, before)):

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from energybench.analysis.measurement.signalled_repeats import whole_repeats
 from energybench.model import REPEAT, Channel, CutBy, Window
 from energybench.store import samples
 from energybench.store.run import Header, RecordLine, read_lines
@@ -105,7 +106,7 @@ def _works_of(lines: Sequence[RecordLine], late: set[Window]) -> set[int]:
 def _whole(lines: Sequence[RecordLine]) -> list[Window]:
     """The windows of whole repeats, in the order of the lines."""
     windows = [line.window for line in lines if line.window is not None]
-    return [window for window in windows if window.label == REPEAT and window.cut is None]
+    return whole_repeats(windows)
 
 
 def _cut(window: Window, last_s: float) -> Window:

@@ -137,6 +137,39 @@ def test_repeats_that_were_cut_are_in_no_mean_and_in_no_comparison(tmp_path: Pat
     assert dies.json["partial"]
 
 
+@pytest.mark.parametrize(
+    ("script", "counted", "code"),
+    [
+        ("trap 'exit 0' USR1; touch ready-$$; sleep 1.5 & wait $!", 2, "cut-off"),
+        (
+            "trap : USR1; touch ready-$$; sleep 1.5 & P=$!; wait $P; wait $P",
+            3,
+            "signal-passed-on",
+        ),
+    ],
+)
+def test_a_signal_for_the_program_cuts_a_repeat_if_the_repeat_ends_early(
+    tmp_path: Path, script: str, counted: int, code: str
+) -> None:
+    """SIGUSR1 in the second of three repeats: a program that ends at once leaves a part, which is
+    in no mean; a program that goes on leaves a whole repeat, with a doubt.
+    """
+    argv = ("measure", "--json", "--repeats", "3", "--", "sh", "-c", script)
+    ran = start(tmp_path, *argv)
+    until(lambda: len(list(tmp_path.glob("ready-*"))) == 2)
+    ran.send_signal(signal.SIGUSR1)
+    out, _ = ran.communicate(timeout=800)
+    result = json.loads(out)
+    times_s = [repeat["end_s"] - repeat["start_s"] for repeat in result["repeats"]]
+    assert ran.returncode == 0
+    assert len(times_s) == counted
+    assert min(times_s) >= 1.4
+    assert not result["partial"]
+    codes = [doubt["code"] for doubt in result["doubts"]]
+    assert code in codes
+    assert "SIGUSR1" in result["doubts"][codes.index(code)]["message"]
+
+
 def test_recover_refuses_what_still_runs(tmp_path: Path) -> None:
     """A run that somebody is still measuring is not touched."""
     ran = start(tmp_path, "measure", "--", "sleep", "600")

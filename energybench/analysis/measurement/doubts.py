@@ -71,14 +71,15 @@ def of_cut_repeats(repeats: Sequence[Window], left_out: Sequence[Window]) -> lis
         doubts.append(
             Doubt(
                 code="signal-handled",
-                message="a signal came during the only repeat, and the program then ended by "
-                f"itself, {repeats[0].duration_s:.3g} s after its start: whether it did all of "
-                "its work is not known, and the repeat is not compared",
+                message=f"{repeats[0].signal or 'a signal'} came during the only repeat, and the "
+                f"program then ended by itself, {repeats[0].duration_s:.3g} s after its start: "
+                "whether it did all of its work is not known, and the repeat is not compared",
                 remedy="repeat the run",
             )
         )
+    doubts += _of_signals(repeats)
     if left_out:
-        causes = dict.fromkeys(_CUT_BY[window.cut] for window in left_out if window.cut)
+        causes = dict.fromkeys(_cause(window) for window in left_out)
         lengths = ", ".join(f"{window.duration_s:.3g} s" for window in left_out)
         doubts.append(
             Doubt(
@@ -90,6 +91,33 @@ def of_cut_repeats(repeats: Sequence[Window], left_out: Sequence[Window]) -> lis
             )
         )
     return doubts
+
+
+def _cause(window: Window) -> str:
+    """Why a repeat is a part, with the name of a signal if it is stored."""
+    if window.cut is None:
+        return ""
+    cause = _CUT_BY[window.cut]
+    if window.cut == "signal-handled" and window.signal is not None:
+        return cause.replace("a signal", window.signal, 1)
+    return cause
+
+
+def _of_signals(repeats: Sequence[Window]) -> list[Doubt]:
+    """A doubt about whole repeats that a signal reached."""
+    signalled = [window for window in repeats if window.signal is not None and window.cut is None]
+    if not signalled:
+        return []
+    names = " and ".join(sorted({window.signal or "" for window in signalled}))
+    return [
+        Doubt(
+            code="signal-passed-on",
+            message=f"{names} came from outside in {counted(len(signalled), 'repeat')}, and the "
+            "program went on after it: this is counted as a whole repeat",
+            remedy="nothing, if the program does all of its work after this signal; otherwise "
+            "repeat the run",
+        )
+    ]
 
 
 def of_repeats(

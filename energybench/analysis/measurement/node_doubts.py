@@ -21,6 +21,7 @@ _OF_THE_JOB = frozenset(
         "cut-off",
         "interrupted",
         "signal-handled",
+        "signal-passed-on",
         "single-repeat",
         "trend",
         "verification-failed",

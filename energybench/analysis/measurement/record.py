@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from energybench.analysis.measurement.regions import SamplingStats
+from energybench.analysis.measurement.signalled_repeats import judged, whole_repeats
 from energybench.model import (
     REPEAT,
     BoundaryName,
@@ -77,9 +78,8 @@ def counted_repeats(windows: Sequence[Window]) -> list[Window]:
     """The windows of the whole repeats. If no repeat is whole: the longest part alone, because a
     mean over parts is of no quantity.
     """
-    repeats = [window for window in windows if window.label == REPEAT]
-    whole = [window for window in repeats if window.cut is None]
-    return whole or sorted(repeats, key=lambda window: window.duration_s)[-1:]
+    repeats = [window for window in judged(windows) if window.label == REPEAT]
+    return whole_repeats(windows) or sorted(repeats, key=lambda window: window.duration_s)[-1:]
 
 
 def parts_left_out(windows: Sequence[Window]) -> list[Window]:
@@ -87,6 +87,6 @@ def parts_left_out(windows: Sequence[Window]) -> list[Window]:
     counted = counted_repeats(windows)
     return [
         window
-        for window in windows
+        for window in judged(windows)
         if window.label == REPEAT and window.cut is not None and window not in counted
     ]
