@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
 from typing import NamedTuple
 
 from energybench.errors import BadInput
@@ -21,6 +20,7 @@ from energybench.meters import (
     row_numbers,
     supply_sides,
     time_columns,
+    time_format,
 )
 from energybench.meters.csv_file import is_time
 from energybench.meters.devices import check_devices
@@ -189,7 +189,8 @@ def _is_moment(table: Table, choice: Choice, rows: Sequence[Row], column: int) -
     """Whether a column holds dates with times, or seconds since 1970."""
     cells = sample(rows, column)
     if choice.time_format is not None:
-        return _share(cells, lambda cell: _fits(cell, choice.time_format or ""))
+        layout = choice.time_format
+        return _share(cells, lambda cell: time_format.moment(cell, layout) is not None)
     if table.units.get(table.names[column]) or (
         known_unit(table.names[column]) and not _TIME.search(table.names[column])
     ):
@@ -198,14 +199,6 @@ def _is_moment(table: Table, choice: Choice, rows: Sequence[Row], column: int) -
         cells,
         lambda cell: is_time(cell) and not moments.is_date(cell) and not moments.is_clock(cell),
     )
-
-
-def _fits(cell: str, layout: str) -> bool:
-    try:
-        datetime.strptime(cell, layout)
-    except ValueError:
-        return False
-    return True
 
 
 def _share(cells: Sequence[str], holds: object) -> bool:

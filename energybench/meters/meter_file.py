@@ -29,6 +29,7 @@ from energybench.meters import (
     screening,
     stretch,
     text_files,
+    time_format,
     values,
 )
 from energybench.meters.readings import (
@@ -78,6 +79,8 @@ def read(path: Path, choice: Choice, around: Around | None = None) -> MeterSerie
     around  only readings in this stretch are looked at; None: all
     Raises BadInput with the file and the line.
     """
+    if choice.time_format is not None:
+        time_format.check(choice.time_format)
     text = text_files.read(path)
     if not text.strip():
         raise BadInput(str(path), "is empty", "name a file with the meter's readings")

@@ -15,7 +15,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from energybench.errors import BadInput
-from energybench.meters import moments
+from energybench.meters import moments, time_format
 from energybench.meters.moments import Moment
 from energybench.meters.readings import Choice, NotATime, Undecided
 
@@ -89,11 +89,8 @@ class Times:
         """The local time of a text without a zone; None: another text."""
         text = text.strip()
         if self._format is not None:
-            try:
-                read = datetime.strptime(text, self._format)
-            except ValueError:
-                return None
-            return read if read.tzinfo is None else None
+            read = time_format.moment(text, self._format)
+            return read if read is not None and read.tzinfo is None and _in_range(read) else None
         if _NUMBER.fullmatch(text) and not re.fullmatch(r"20\d{12}", text):
             return self._day(Decimal(text.replace(",", ".")), fraction=True)
         moment = moments.moment(text, month_first=self._month_first)
@@ -101,7 +98,8 @@ class Times:
             return None
         if moment.either is not None and self._near_s is None:
             return None
-        return self._one_date(moment, text, self._path).local
+        local = self._one_date(moment, text, self._path).local
+        return local if _in_range(local) else None
 
     def of(self, text: str, place: int) -> float:
         """Seconds since 1970. Raises BadInput."""
@@ -119,14 +117,13 @@ class Times:
         return self._last_s
 
     def _formatted(self, text: str, where: str) -> Moment:
-        try:
-            read = datetime.strptime(text, self._format or "")
-        except ValueError:
+        read = time_format.moment(text, self._format or "")
+        if read is None:
             raise NotATime(
                 where,
                 f"{text[:40]!r} is not a time of --time-format {self._format}",
                 "Python's strptime: %Y-%m-%d %H:%M:%S.%f",
-            ) from None
+            )
         return Moment(read.replace(tzinfo=None), read.tzinfo)
 
     def _epoch(self, text: str, where: str) -> float:
@@ -160,7 +157,7 @@ class Times:
 
     def _moment(self, read: Moment, text: str, where: str) -> float:
         read = self._one_date(read, text, where)
-        if not 2000 <= read.local.year < 2100:
+        if not _in_range(read.local):
             raise NotATime(
                 where,
                 f"the year of {text[:40]!r} is not between 2000 and 2100",
@@ -234,6 +231,11 @@ class Times:
             remedy,
             [("--timezone", zone) for zone in zones],
         )
+
+
+def _in_range(local: datetime) -> bool:
+    """Whether a meter's clock may show this year."""
+    return 2000 <= local.year < 2100
 
 
 def _beside_first(locals_: Iterable[datetime | None], zone: ZoneInfo) -> float | None:
