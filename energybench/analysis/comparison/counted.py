@@ -8,7 +8,9 @@ from energybench.model import DoubtCode, Measurement
 
 # Doubts about the number of times, the owner and the end of a node's counted energy, and about
 # whether the figure is an energy: the ratio is wrong by a factor that no interval states, and gives
-# no energy verdict.
+# no energy verdict. Doubts whose effect is inside the interval (power-saturated, sensor-lost,
+# counter-power-disagree, part-missing), or that may have no effect (in-step-unseen), are not here:
+# the interval decides.
 _MISCOUNTED: frozenset[DoubtCode] = frozenset(
     {
         "clocks-apart",
@@ -18,6 +20,7 @@ _MISCOUNTED: frozenset[DoubtCode] = frozenset(
         "meter-one-feed",
         "meter-outliers",
         "meter-slope",
+        "meter-spike",
         "nodes-unread",
         "power-implausible",
         "ranks-unread",

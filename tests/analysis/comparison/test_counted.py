@@ -42,6 +42,7 @@ def test_two_machines_may_have_other_numbers_of_boards() -> None:
         "meter-one-feed",
         "meter-outliers",
         "meter-slope",
+        "meter-spike",
         "shared-node",
     ],
 )
@@ -52,3 +53,16 @@ def test_a_doubt_on_what_was_counted_leaves_no_verdict(code: DoubtCode, doubted:
     side = sides[doubted]
     sides[doubted] = msgspec.structs.replace(side, doubts=(*side.doubts, doubt))
     assert compare(*sides).verdict is None
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["power-saturated", "counter-power-disagree", "sensor-lost", "part-missing", "in-step-unseen"],
+)
+def test_a_doubt_whose_effect_is_inside_the_interval_leaves_the_verdict(code: DoubtCode) -> None:
+    sides = [node("before", 2), node("after", 2)]
+    doubt = Doubt(code=code, message="m", remedy="r")
+    without = compare(*sides).verdict
+    sides[1] = msgspec.structs.replace(sides[1], doubts=(*sides[1].doubts, doubt))
+    assert without is not None
+    assert compare(*sides).verdict == without
