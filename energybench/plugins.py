@@ -115,8 +115,9 @@ class Collector(Protocol):
     """A sensor family.
 
     A collector only reads, needs no root to start, never sleeps, never guesses, and costs nothing
-    on a machine without its sensors. A collector with the attribute `last_resort = True` is opened
-    only if no sensor covers the CPU.
+    on a machine without its sensors. The attribute `components` names components of which a device
+    surely exists if the driver hangs while it is opened. A collector with the attribute
+    `last_resort = True` is opened only if no sensor covers the CPU.
     """
 
     name: str

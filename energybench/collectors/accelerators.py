@@ -22,17 +22,30 @@ PCI = "sys/bus/pci/devices"
 NVIDIA_BOARDS = "proc/driver/nvidia/gpus"
 
 NVIDIA, AMD, INTEL, HABANA = 0x10DE, 0x1002, 0x8086, 0x1DA3
-_VENDORS = {NVIDIA: "NVIDIA", AMD: "AMD", INTEL: "Intel", HABANA: "Habana"}
+_VENDORS = {
+    NVIDIA: "NVIDIA",
+    AMD: "AMD",
+    INTEL: "Intel",
+    HABANA: "Habana",
+    0x10EE: "Xilinx",
+    0x17CB: "Qualcomm",
+    0x19E5: "Huawei",
+    0x1AE0: "Google",
+    0x1E60: "Hailo",
+}
 # PCI classes: VGA and 3D controllers, other display controllers, processing accelerators
 _VGA, _3D, _DISPLAY, _PROCESSING = 0x0300, 0x0302, 0x0380, 0x1200
-# NVIDIA sells no GPU inside a CPU package, so its VGA controllers are boards. A VGA controller of
-# AMD or Intel is usually a part of the CPU package, whose counter includes it.
+# NVIDIA sells no GPU inside a CPU package, so its VGA controllers are boards. A GPU of AMD or Intel
+# may be a part of the CPU package, whose counter includes it. Of all other vendors only processing
+# accelerators are boards: their VGA controllers are screens of management controllers.
 _CLASSES = {
     NVIDIA: (_VGA, _3D, _DISPLAY),
-    AMD: (_3D, _DISPLAY, _PROCESSING),
-    INTEL: (_3D, _DISPLAY, _PROCESSING),
-    HABANA: (_PROCESSING,),
+    AMD: (_VGA, _3D, _DISPLAY, _PROCESSING),
+    INTEL: (_VGA, _3D, _DISPLAY, _PROCESSING),
 }
+# AMD's GPUs inside a CPU package have the device numbers 1114, 13xx, 15xx, 16xx, 19xx, 96xx, 98xx
+# and 99xx; boards have 2000 to 95ff (pci.ids, and Linux amdgpu_drv.c, CHIP_… | AMD_IS_APU).
+_AMD_BOARDS = range(0x2000, 0x9600)
 # MI250X, and MI250X/MI250: two dies on a board, with a PCI function for each die (pci.ids)
 _TWO_DIES = {"7408", "740c"}
 _BUS_ID = re.compile(r"(?:([0-9a-fA-F]{4,8}):)?([0-9a-fA-F]{2}):([0-9a-fA-F]{2})\.([0-7])")
@@ -68,7 +81,7 @@ class Accelerator(NamedTuple):
 
     @property
     def maker(self) -> str:
-        return _VENDORS[self.vendor]
+        return _maker(self.vendor)
 
 
 def accelerators(root: Path) -> list[Accelerator]:
@@ -112,7 +125,7 @@ def _pci(root: Path) -> Iterator[Accelerator]:
         yield Accelerator(
             f"pci-{normal_bus_id(bus_id)}",
             vendor,
-            f"{_VENDORS[vendor]} accelerator (PCI device {vendor:04x}:{device})",
+            f"{_maker(vendor)} accelerator (PCI device {vendor:04x}:{device})",
             bus_id=normal_bus_id(bus_id),
             cause=_cause(folder, vendor),
         )
@@ -127,12 +140,19 @@ def _pci_vendor(folder: Path, bus_id: str) -> int | None:
     if device_class not in (_VGA, _3D, _DISPLAY, _PROCESSING):
         return None
     vendor = _hexadecimal(folder / "vendor")
-    if vendor is None or device_class not in _CLASSES.get(vendor, ()):
+    if vendor is None or device_class not in _CLASSES.get(vendor, (_PROCESSING,)):
         return None
     # Intel's GPUs and neural processors inside the CPU package sit on the root bus.
     if vendor == INTEL and normal_bus_id(bus_id)[5:7] == "00":
         return None
+    if vendor == AMD and device_class == _VGA:
+        device = _hexadecimal(folder / "device")
+        return vendor if device is not None and device in _AMD_BOARDS else None
     return vendor
+
+
+def _maker(vendor: int) -> str:
+    return _VENDORS.get(vendor, f"vendor {vendor:04x}")
 
 
 def _driver(root: Path) -> Iterator[Accelerator]:

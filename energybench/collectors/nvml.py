@@ -55,6 +55,8 @@ class Nvml:
         "NVIDIA boards (GH200: whole modules), used and idle, by the driver: energy counter and "
         "power. No part of the host."
     )
+    # a driver without a board does not load
+    components = ("gpu.board",)
 
     def __init__(self) -> None:
         self._nvml: Any = None

@@ -65,6 +65,7 @@ def serve(task: Task, reads: Line, looks: Line, ticks_fd: int) -> None:
     reads.send(
         {
             "last_resort": last_resort,
+            "components": tuple(getattr(collector, "components", ())),
             "watches": isinstance(collector, Watches),
             "lists": isinstance(collector, ListsProcesses),
         }

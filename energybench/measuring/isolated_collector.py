@@ -100,6 +100,7 @@ class IsolatedCollector:
     answered_s    time of the last received poll, or of the opening of the sensors
     end           manner of the process's end; None: still running
     slow_at_rest  scheduled polls skipped because of a long read with no poll after it
+    components    components of which a device exists if the driver hangs
     watches       whether the plugin tells the state of its devices
     lists         whether the plugin lists the processes on its devices
     """
@@ -145,6 +146,7 @@ class IsolatedCollector:
         self.answered_s = time.monotonic()
         self.end: str | None = None
         self.watches = self.lists = False
+        self.components: tuple[str, ...] = ()
         self._gpus: tuple[Gpu, ...] = ()
         self._doubts: tuple[Doubt, ...] = ()
         self._work_pid: Callable[[], int | None] = lambda: None
@@ -157,6 +159,7 @@ class IsolatedCollector:
         """
         answer: dict[str, Any] = self._heard(lambda: self._reads.receive(seconds))
         self.watches, self.lists = answer.get("watches", False), answer.get("lists", False)
+        self.components = answer.get("components", ())
         return answer
 
     def open(self, context: Context) -> Sequence[Channel]:

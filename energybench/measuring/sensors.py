@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from energybench.analysis.energy.boundary import CPU, MODULE
+from energybench.analysis.energy.boundary import CPU, GPU, MODULE
 from energybench.errors import BadInput
 from energybench.measuring.isolated_collector import (
     OPEN_PATIENCE_S,
@@ -19,7 +19,10 @@ from energybench.measuring.isolated_collector import (
 )
 from energybench.measuring.sampler import Opened
 from energybench.measuring.started_collectors import StartedCollectors, start
-from energybench.measuring.unread_accelerators import with_unread_accelerators
+from energybench.measuring.unread_accelerators import (
+    with_hanging_driver,
+    with_unread_accelerators,
+)
 from energybench.model import Channel, Doubt, Gpu
 from energybench.plugins import Context
 
@@ -70,6 +73,7 @@ class _Opening:
     absent  collectors that do not work here
     broken  a line for every failed plugin
     doubts  about drivers that hang
+    hanging components of the drivers that hang or crash
     """
 
     def __init__(self, given_up: Callable[[], bool]) -> None:
@@ -79,6 +83,7 @@ class _Opening:
         self.broken: list[str] = []
         self.describing: list[IsolatedCollector] = []
         self.doubts: list[Doubt] = []
+        self.hanging: set[str] = set()
 
     def loaded(
         self, collectors: Sequence[IsolatedCollector]
@@ -137,6 +142,7 @@ class _Opening:
             return answer
         collector.close()
         self._silent(collector.name)
+        self.hanging |= set(collector.components)
         return None
 
     def _silent(self, name: str) -> None:
@@ -149,6 +155,7 @@ class _Opening:
 
     def _ended(self, collector: IsolatedCollector, gone: CollectorGone) -> None:
         collector.close()
+        self.hanging |= set(collector.components)
         self.broken.append(f"collector {collector.name!r}: {gone} while the sensors were opened")
 
 
@@ -199,7 +206,8 @@ def opened(readers: StartedCollectors, context: Context, given_up: Callable[[], 
     for collector in readers.collectors:
         if collector.name not in working:
             collector.close()
-    return with_unread_accelerators(sensors, context)
+    sensors = with_unread_accelerators(sensors, context)
+    return with_hanging_driver(sensors, context) if GPU in opening.hanging else sensors
 
 
 def _as_late_as_reads(channels: Sequence[Channel], read_s: float) -> tuple[Channel, ...]:

@@ -12,6 +12,7 @@ import msgspec
 from energybench.analysis.energy.boundary import GPU, MODULE
 from energybench.collectors import accelerators
 from energybench.collectors.accelerators import Accelerator, Cause
+from energybench.collectors.cuda_devices import no_device
 from energybench.model import Channel, Doubt, Gpu
 from energybench.plugins import Context
 
@@ -78,6 +79,24 @@ def with_unread_accelerators(sensors: Sensors, context: Context) -> Sensors:
     return sensors._replace(
         gpus=(*sensors.gpus, *gpus),
         doubts=(*sensors.doubts, *_unread_doubts(undescribed, sensors.channels, uuids)),
+    )
+
+
+def with_hanging_driver(sensors: Sensors, context: Context) -> Sensors:
+    """The sensors, and an unknown number of accelerators if the driver of accelerators hangs and
+    nothing lists an accelerator.
+    """
+    if sensors.gpus:
+        return sensors
+    cause = Cause(
+        "their driver did not answer when it was opened, and the kernel's lists name none",
+        "see the system log (dmesg) for the device; reload its driver or reboot the node",
+    )
+    value = context.visible_devices
+    is_used = False if value is not None and no_device(value) else None
+    return sensors._replace(
+        gpus=(accelerators.uncounted("", is_used=is_used),),
+        doubts=(*sensors.doubts, accelerators.uncounted_doubt("", cause)),
     )
 
 

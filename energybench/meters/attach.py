@@ -164,6 +164,7 @@ def _readings(run: FinishedRun, meter: Meter, ranges: Ranges) -> Readings:
         as_logged,
         as_logged.t_s - zero_s - offset.offset_s,
         run.repeats,
+        inside,
         per_interval=meter.choice.per_interval,
     )
     # a reading stands half its averaging time earlier

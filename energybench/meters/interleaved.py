@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from energybench.analysis.arrays import Floats
+from energybench.meters import levels_in_turn
+from energybench.meters.clock_offset import RunPower
 from energybench.meters.series import MeterSeries
 from energybench.model import Doubt, Window
 
@@ -25,9 +27,16 @@ _NEAR = 0.25
 
 
 def doubts(
-    series: MeterSeries, t_s: Floats, repeats: Sequence[Window], *, per_interval: bool
+    series: MeterSeries,
+    t_s: Floats,
+    repeats: Sequence[Window],
+    run: RunPower | None,
+    *,
+    per_interval: bool,
 ) -> tuple[Doubt, ...]:
-    """A doubt if nearly every row of the repeats alternates between the levels of several meters.
+    """A doubt if the rows alternate between the levels of several meters: nearly every row of the
+    repeats by the values alone, or most rows beside the power of the run's own sensors, which
+    shows the movement of the load.
 
     series        series as in the file, before readings are left out
     t_s           times of the readings, on the run's clock
@@ -41,7 +50,7 @@ def doubts(
         return ()
     elif series.reading_step_w is not None:
         step = max(series.reading_step_w / series.resolution, 1.0)
-    count = _meters(values, t_s, repeats, step)
+    count = _meters(values, t_s, repeats, step) or _meters_beside(values, t_s, run, step)
     if count is None:
         return ()
     of_all = "the mean of theirs"
@@ -57,6 +66,14 @@ def doubts(
             f"{count} rows",
         ),
     )
+
+
+def _meters_beside(values: Floats, t_s: Floats, run: RunPower | None, step: float) -> int | None:
+    """The number of meters in turn, if the sensors show the movement of the load."""
+    rows = levels_in_turn.beside(values, t_s, run)
+    if rows is None:
+        return None
+    return next((count for count in _METERS if levels_in_turn.in_turn(rows, count, step)), None)
 
 
 def _meters(values: Floats, t_s: Floats, repeats: Sequence[Window], step: float) -> int | None:

@@ -12,6 +12,8 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import TypeVar
 
+from energybench.store.program_secrets import without_passwords
+
 NOT_STORED = "(not stored)"
 
 Scalar = TypeVar("Scalar", bound=str | int | float | bool | None)
@@ -72,6 +74,7 @@ _SHORT_VALUE = r"(?i)true|false|yes|no|on|off|none|0|1"
 def without_secrets(argv: Sequence[str]) -> tuple[str, ...]:
     """The arguments of a program, with NOT_STORED in place of what looks like a secret."""
     stored: list[str] = []
+    argv = without_passwords(argv, NOT_STORED)
     for i, argument in enumerate(argv):
         before = argv[i - 1] if i > 1 else ""
         if _is_option(before) and not _is_switch(argument):

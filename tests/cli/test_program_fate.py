@@ -250,6 +250,19 @@ def test_a_driver_that_does_not_even_start_can_be_interrupted(tmp_path: Path) ->
     assert not (tmp_path / "started").exists()
 
 
+def test_a_driver_that_hangs_while_it_is_opened_leaves_missing_boards(tmp_path: Path) -> None:
+    """A driver without a board does not load: its boards are missing, in unknown number."""
+    with node(tmp_path, BOARDS) as (root, env):
+        hanging = {**env, "NVMLSIM_INIT_HANG": "1"}
+        done = energybench(
+            "measure", "--json", "--root", str(root), "--", "true", cwd=tmp_path, env=hanging
+        )
+    codes = [doubt["code"] for doubt in done.json["doubts"]]
+    assert {"sensor-silent", "gpu-unreadable", "part-missing"} <= set(codes)
+    boards = [p for p in done.json["boundary"]["parts"] if p["component"] == "gpu.board"]
+    assert [part["state"] for part in boards] == ["missing"]
+
+
 # ---------------------------------------------------------------- storage, files, scripts
 
 

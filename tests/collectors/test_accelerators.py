@@ -31,6 +31,16 @@ UUID = "GPU-5eed0000-0000-0000-0000-000000000000"
         (PciDevice(vendor=0x1002, device=0x740F, device_class=0x038000), True),  # MI210
         (PciDevice(vendor=0x1002, device=0x74A1, device_class=0x120000), True),  # MI300X
         (PciDevice(vendor=0x1002, device=0x164E, device_class=0x030000), False),  # inside a CPU
+        (PciDevice(vendor=0x1002, device=0x15BF, device_class=0x030000), False),  # inside a CPU
+        (PciDevice(vendor=0x1002, device=0x13C0, device_class=0x030000), False),  # inside a CPU
+        (PciDevice(vendor=0x1002, device=0x9874, device_class=0x030000), False),  # inside a CPU
+        (PciDevice(vendor=0x1002, device=0x744C, device_class=0x030000), True),  # RX 7900
+        (PciDevice(vendor=0x1002, device=0x73A3, device_class=0x030000), True),  # Pro W6800
+        (PciDevice(vendor=0x1002, device=0x67DF, device_class=0x030000), True),  # RX 480
+        (PciDevice(vendor=0x8086, device=0x56A0, device_class=0x030000), True),  # Arc A770
+        (PciDevice(vendor=0x19E5, device=0xD801, device_class=0x120000), True),  # Ascend 310
+        (PciDevice(vendor=0x1E60, device=0x2864, device_class=0x120000), True),  # Hailo-8
+        (PciDevice(vendor=0xBEEF, device=0x0001, device_class=0x120000), True),  # any other maker
         (PciDevice(vendor=0x8086, device=0x0BD5, device_class=0x038000), True),  # Max 1550
         (PciDevice(vendor=0x8086, device=0x56C0, device_class=0x038000), True),  # Flex 170
         (PciDevice(vendor=0x1DA3, device=0x1020, device_class=0x120000), True),  # Gaudi2
@@ -49,9 +59,11 @@ def test_boards_of_the_bus(tmp_path: Path, device: PciDevice, is_board: bool) ->
 
 def test_a_gpu_inside_an_intel_cpu_is_not_a_board(tmp_path: Path) -> None:
     """Beside a controller's screen it calls itself a display controller; the package counts it."""
-    device = PciDevice(vendor=0x8086, device=0x3E98, device_class=0x038000)
-    pci_tree(tmp_path, {"0000:00:02.0": device})
-    assert accelerators(tmp_path) == []
+    for number, device_class in enumerate((0x038000, 0x030000, 0x120000)):
+        root = tmp_path / str(number)
+        device = PciDevice(vendor=0x8086, device=0x3E98, device_class=device_class)
+        pci_tree(root, {"0000:00:02.0": device})
+        assert accelerators(root) == []
 
 
 def test_two_dies_of_an_mi250x_are_one_board(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def found(
         raw=np.round(watts / resolution).astype(np.int64),
         places=np.arange(t_s.size) + 2,
     )._replace(**changes)
-    return doubts(series, t_s, REPEATS, per_interval=False)
+    return doubts(series, t_s, REPEATS, None, per_interval=False)
 
 
 def times(spacing_s: float, meters: int = 1, late_s: float = 0.33) -> Floats:
@@ -96,7 +96,7 @@ def test_energies_of_intervals_in_turn() -> None:
     assert not found(joules, t_s, 0.1, **counter)
     series = MeterSeries("m.csv", "column 'energy_j'", "line", "counter", 0.1, t_s,
                          joules.astype(np.int64), np.arange(t_s.size))  # fmt: skip
-    (doubt,) = doubts(series, t_s, REPEATS, per_interval=True)
+    (doubt,) = doubts(series, t_s, REPEATS, None, per_interval=True)
     assert "the energy is the sum of theirs" in doubt.message
 
 
