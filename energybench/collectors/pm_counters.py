@@ -122,6 +122,7 @@ class PmCounters:
         fresh_s = self._fresh_age_s(max(stated), period_s) if stated else None
         self._stamped, self._doubts = self._judge(stated, fresh_s, period_s)
         self._doubts += [pm_reasons.doubt(context.root, name, why) for name, why in faults.items()]
+        self._doubts += pm_reasons.unknown_parts(folder, names)
         self._anchor_s, self._jumped_s = None, 0.0
         return [
             _timed(channel, fresh_s or 0.0) if self._stamped and stamp is not None else channel

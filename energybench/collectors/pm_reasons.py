@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from energybench.collectors import absence
 from energybench.collectors.sysfs import text
 from energybench.model import Doubt, DoubtCode
 from energybench.plugins import Unavailable
+from energybench.units import counted
 
 PM_COUNTERS = "sys/cray/pm_counters"
+_MOST_NAMES = 8  # files in a doubt
 ACCELERATORS = "accel"  # all accelerators together; reads 0 on a node without accelerators
 
 
@@ -33,6 +36,33 @@ def no_files(root: Path) -> Unavailable:
     return Unavailable(
         f"no {folder}", "nothing to do: only HPE Cray blades (XC, EX) have these meters"
     )
+
+
+def unknown_parts(folder: Path, names: Collection[str]) -> list[Doubt]:
+    """A doubt about energies of parts that this collector does not know: they are not read, and so
+    not counted twice.
+
+    names  files that the collector knows
+    """
+    files, _ = absence.entries(folder)
+    unknown = [name for name in files if name.endswith("_energy") and name not in names]
+    if not unknown:
+        return []
+    # a part of a kind that belongs to the boundary is missing; other parts are in the node alone
+    code: DoubtCode = "meter-unreadable"
+    if any(re.match(r"gpu|accel|gcd|apu", name) for name in unknown):
+        code = "gpu-unreadable"
+    shown = ", ".join(unknown[:_MOST_NAMES]) + (", …" if len(unknown) > _MOST_NAMES else "")
+    return [
+        Doubt(
+            code=code,
+            message=f"{counted(len(unknown), 'file')} of pm_counters of this blade, of parts that "
+            f"energybench does not know, are not read: {shown}",
+            remedy="--boundary node-dc counts the whole node with these parts; please report the "
+            "names of the files",
+            subject=", ".join(unknown[:_MOST_NAMES]),
+        )
+    ]
 
 
 def fault(file: Path, error: OSError | None) -> str:

@@ -301,3 +301,26 @@ def test_a_masked_folder_is_not_another_machine(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match="no /") as caught:
         PmCounters().open(context(tmp_path))
     assert "nothing to do" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("more", "code"),
+    [
+        (("nic_energy",), "meter-unreadable"),
+        (("gpu0_energy", "gpu1_energy"), "gpu-unreadable"),
+        (("gcd0_energy", "nic_energy"), "gpu-unreadable"),
+        (tuple(f"part{i}_energy" for i in range(20)), "meter-unreadable"),
+    ],
+)
+def test_energies_of_unknown_parts_are_named_and_not_counted(
+    tmp_path: Path, more: tuple[str, ...], code: str
+) -> None:
+    names = ("energy", "cpu_energy", "memory_energy")
+    pm_tree(tmp_path, dict.fromkeys((*names, *more), "5 J") | {"power_cap": "0 W"})
+    opened = PmCounters()
+    channels = opened.open(context(tmp_path))
+    assert [channel.device for channel in channels] == ["node", "cpu", "memory"]
+    (doubt,) = opened.doubts()
+    assert doubt.code == code
+    assert more[0] in doubt.message
+    opened.close()
