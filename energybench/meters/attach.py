@@ -123,7 +123,8 @@ def _readings(run: FinishedRun, meter: Meter, ranges: Ranges) -> Readings:
     start_s, end_s = _sampled(run)
     reach_s = meter.max_offset_s + _AROUND_S + (meter.averaging_s or 0.0)
     around = Around(start_s + zero_s - reach_s, end_s + zero_s + reach_s, _most_w(run, meter))
-    series = read(meter.path, meter.sided_choice, around)
+    choice = meter.sided_choice._replace(host=run.measurement.host.name)
+    series = read(meter.path, choice, around)
     check_near(series, start_s + zero_s, end_s + zero_s, meter.max_offset_s)
     as_logged = series
     check_counts(series, start_s + zero_s - meter.max_offset_s, end_s + zero_s + meter.max_offset_s)

@@ -81,7 +81,7 @@ def choose(table: Table, choice: Choice) -> Columns:
     if table.records:
         # records of a further kind, such as records of a plug's radio, are not readings
         rows = [row for row in rows if all(row.cells[i] for i in (*times, value))]
-    check_devices(table, rows, {*used, value}, choice.side)
+    check_devices(table, rows, {*used, value}, choice.side, choice.host)
     if choice.board:
         boards.check_name(table.names[value], choice.board, table.path)
     return Columns(times, value, unit, rows, odd, selected, milliseconds)

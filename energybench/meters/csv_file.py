@@ -31,7 +31,7 @@ def read(path: str, lines: Sequence[str]) -> Table:
     if not sample:
         raise BadInput(path, "has no header", "a first line that names the columns")
     separator = stated[1] if stated else _separator(sample[:_TRIED])
-    rows = list(_rows(path, lines, separator))
+    rows = list(_rows(lines, separator))
     if not rows:
         raise BadInput(path, "has no header", "a first line that names the columns")
     return _table(path, rows, separator)
@@ -59,7 +59,7 @@ def _cells(line: str, separator: str) -> list[str]:
         return []
 
 
-def _rows(path: str, lines: Sequence[str], separator: str) -> Iterator[Row]:
+def _rows(lines: Sequence[str], separator: str) -> Iterator[Row]:
     """Rows with content, and the number of the last line of each; without comment lines."""
     if separator == " ":
         for number, line in enumerate(lines, 1):
@@ -68,15 +68,21 @@ def _rows(path: str, lines: Sequence[str], separator: str) -> Iterator[Row]:
         return
     reader = csv.reader((f"{line}\n" for line in lines), delimiter=separator, strict=True)
     try:
-        for cells in reader:
-            if any(cell.strip() for cell in cells) and not cells[0].lstrip().startswith("#"):
-                yield Row(reader.line_num, [cell.strip() for cell in cells])
-    except csv.Error as error:
-        raise BadInput(
-            f"{path} line {reader.line_num}",
-            f"is not CSV: {error}",
-            "export the meter's readings anew",
-        ) from None
+        rows = [(reader.line_num, cells) for cells in reader]
+    except csv.Error:
+        # a quotation mark without its partner swallows the rows after it
+        rows = [(number, _line_cells(line, separator)) for number, line in enumerate(lines, 1)]
+    for number, cells in rows:
+        if any(cell.strip() for cell in cells) and not cells[0].lstrip().startswith("#"):
+            yield Row(number, [cell.strip() for cell in cells])
+
+
+def _line_cells(line: str, separator: str) -> list[str]:
+    """The cells of a line; the whole line as one cell if the line alone is not CSV."""
+    try:
+        return next(csv.reader([line], delimiter=separator, strict=True), [])
+    except csv.Error:
+        return [line]
 
 
 def _table(path: str, rows: list[Row], separator: str) -> Table:

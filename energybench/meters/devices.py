@@ -83,6 +83,8 @@ _DEVICE = frozenset(
         "equipment",
     ]
 )
+# words of a column that names nodes
+_NODES = frozenset(("host", "hostname", "node", "nodename", "server", "machine"))
 _MOST_DEVICES = 64
 # share of rows at which the name of a device changes, at least; names of columns that hold a state
 _OFTEN = 0.35
@@ -90,9 +92,16 @@ _STATE = re.compile(r"state|status|mode|quality|flag|reason|mark|valid|unit", re
 
 
 def check_devices(
-    table: Table, rows: Sequence[Row], used: set[int], side: supply_sides.Side | None = None
+    table: Table,
+    rows: Sequence[Row],
+    used: set[int],
+    side: supply_sides.Side | None = None,
+    host: str | None = None,
 ) -> None:
-    """Refuse rows of several devices. Raises Undecided with a choice for each of some devices."""
+    """Refuse rows of several devices. Raises Undecided with a choice for each of some devices.
+
+    host  name of the run's node; None: not known
+    """
     several: list[tuple[int, list[str]]] = []
     for column in range(len(table.names)):
         if column in used or known_unit(table.names[column]):
@@ -109,10 +118,12 @@ def check_devices(
     also = "".join(f", as does {table.names[other]!r}" for other, _ in several[1:3])
     # a value with a control character cannot be typed
     choices = [
-        f"{option}={value}" for value in _suggested(name, values, side) if value.isprintable()
+        f"{option}={value}" for value in _suggested(name, values, side, host) if value.isprintable()
     ]
     options = [("--select", choice) for choice in choices[:8]]
     one = f"--select '{choices[0]}'" if choices else "log rows of the mean active power or energy"
+    if not choices and host is not None and _NODES & _words(name):
+        one = f"--select '{option}=NODE' with the name of the run's node ({host}) in this file"
     if not choices and not all(value.isprintable() for value in values):
         one = "clean the values of this column"
     remedy = one
@@ -137,10 +148,17 @@ def check_devices(
     )
 
 
-def _suggested(name: str, values: Sequence[str], side: supply_sides.Side | None) -> list[str]:
-    """The values of a column that may name the rows of the load: the rows of a sum if there are
-    any, otherwise those that state no other quantity, statistic, part or side of the supply.
+def _suggested(
+    name: str, values: Sequence[str], side: supply_sides.Side | None, host: str | None
+) -> list[str]:
+    """The values of a column that may name the rows of the load: the run's own node if it is among
+    them, the rows of a sum if there are any, otherwise those that state no other quantity,
+    statistic, part or side of the supply. No value of a column of other nodes.
     """
+    if host is not None:
+        own = [value for value in values if _short(value) == _short(host)]
+        if own or _NODES & _words(name):
+            return own
     whole = [value for value in values if feeds.is_sum(value, values)]
     if whole:
         return whole
@@ -148,8 +166,17 @@ def _suggested(name: str, values: Sequence[str], side: supply_sides.Side | None)
     return supply_sides.agreeing(plain, side)
 
 
+def _short(node: str) -> str:
+    """A node's name without its domain and port."""
+    return re.split(r"[.:]", node.strip().lower())[0]
+
+
+def _words(name: str) -> set[str]:
+    return {word.lower() for word in re.split(r"[\W_\d]+", name) if word}
+
+
 def _names_devices(name: str, cells: Sequence[str], values: Sequence[str]) -> bool:
-    words = [word.lower() for word in re.split(r"[\W_\d]+", name) if word]
+    words = _words(name)
     device = bool(words) and all(word in _DEVICE for word in words)
     if device and len(values) * 2 <= len(cells):
         return True

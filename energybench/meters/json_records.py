@@ -16,7 +16,7 @@ from typing import Any
 from energybench.errors import BadInput
 from energybench.meters import moments
 from energybench.meters.csv_file import is_time
-from energybench.meters.readings import Row, Table
+from energybench.meters.readings import Row, Table, known_unit
 from energybench.meters.values import split_unit
 
 _LOOK = 50  # lines that tell whether a file holds a record a line
@@ -94,6 +94,7 @@ def _table(path: str, word: str, every: list[tuple[int, dict[str, str]]], *, mll
 
 def _power_events(every: list[tuple[int, dict[str, str]]]) -> list[tuple[int, dict[str, str]]]:
     """The events of an MLPerf log that state a power; others are marks of the benchmark."""
+    every = [(number, _with_value(record)) for number, record in every]
     readings = [
         (number, record)
         for number, record in every
@@ -101,6 +102,23 @@ def _power_events(every: list[tuple[int, dict[str, str]]]) -> list[tuple[int, di
     ]
     named = [pair for pair in readings if "power" in pair[1].get("key", "").lower()]
     return named or readings
+
+
+def _with_value(record: dict[str, str]) -> dict[str, str]:
+    """A record whose value is an object with one power ({"watts": 300}), with that power."""
+    if "value" in record:
+        return record
+    powers = {
+        name: unit
+        for name in record
+        if name.startswith("value.")
+        and ((unit := known_unit(name)) in ("W", "kW", "mW") or name.lower().endswith("power"))
+    }
+    if len(powers) != 1:
+        return record
+    ((name, unit),) = powers.items()
+    text = record[name]
+    return {**record, "value": f"{text} {unit}" if unit and text else text}
 
 
 def _record(line: str) -> dict[str, str] | None:

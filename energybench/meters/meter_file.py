@@ -186,7 +186,10 @@ def _series(
 ) -> MeterSeries:
     """Checked readings as whole counts. Raises BadInput."""
     if not readings:
-        raise BadInput(path, "holds no reading", "a series has at least two")
+        where, what = path, "holds no reading"
+        if logged.odd:
+            where, what = f"{path} {logged.word} {logged.odd[0].place}", logged.odd[0].reason
+        raise BadInput(where, what, "a series has at least two readings")
     read, kind, factor = _values(path, logged, readings)
     most_w = around.most_w if around else None
     place = f"{path} {logged.word}"

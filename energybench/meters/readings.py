@@ -63,6 +63,7 @@ class Choice(NamedTuple):
     board         the board that the meter sees: rows of that UUID are taken
     per_interval  each energy is that since the row before, not that of a counter
     side          of the power supply of a node on which the meter sits; None: a board's meter
+    host          name of the run's node; None: not known
     """
 
     unit: str | None = None
@@ -74,6 +75,7 @@ class Choice(NamedTuple):
     board: str | None = None
     per_interval: bool = False
     side: Literal["ac", "dc"] | None = None
+    host: str | None = None
 
 
 class NotATime(BadInput):

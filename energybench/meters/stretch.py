@@ -18,6 +18,9 @@ _FAR = 3.0
 # A log has the newest reading first if more than this share of the steps in time goes back, of at
 # least this number of steps.
 _MOST_BACK, _STEPS = 0.9, 3
+# A single row is out of order if the rows beside it leave at least this number of spacings for it,
+# or if it and the row before it have changed places. After a clock was set back there is no room.
+_ROOM, _ROOM_FOR_TWO = 1.5, 2.5
 
 
 class Around(NamedTuple):
@@ -85,7 +88,7 @@ def of(
 def _without_strays(
     readings: Sequence[LoggedReading],
 ) -> tuple[list[LoggedReading], list[LeftOut]]:
-    """The readings without single times that are far from both neighbours."""
+    """The readings without single times that are out of order, or far from both neighbours."""
     if len(readings) < 3:
         return list(readings), []
     t = np.array([reading.t_s for reading in readings])
@@ -95,7 +98,16 @@ def _without_strays(
     away = (np.abs(forward[:-1]) > far_s) & (np.abs(forward[1:]) > far_s)
     # one of the two steps goes back, and without the row the times ascend
     over = t[2:] - t[:-2]
-    stray[1:-1] = away & ((forward[:-1] < 0) | (forward[1:] < 0)) & (over >= 0) & (over <= far_s)
+    usual_s = far_s / _FAR
+    back = forward[:-1] < 0
+    stray[1:-1] = back & (over >= _ROOM * usual_s) & (over <= far_s)
+    stray[2:-1] |= (
+        back[1:]
+        & (t[2:-1] > t[:-3])
+        & (over[1:] > 0)
+        & (np.abs(t[3:] - t[:-3] - 3 * usual_s) <= (3 - _ROOM_FOR_TWO) * usual_s)
+    )
+    stray[1:-1] |= away & ((forward[:-1] < 0) | (forward[1:] < 0)) & (over >= 0) & (over <= far_s)
     left_out = [
         LeftOut(reading.place, "its time is out of order")
         for reading, out in zip(readings, stray, strict=True)

@@ -11,8 +11,11 @@ from energybench.regular_file import read_bytes
 # a week of readings a second in ten columns; the rows of more than this take gigabytes of memory
 MOST_BYTES = 64_000_000
 _REMEDY = "name the meter's CSV, JSON or log file, cut to the hours around the run"
+# the mark of UTF-32 begins with that of UTF-16
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
@@ -25,6 +28,11 @@ def read(path: Path) -> str:
         if content.startswith(mark):
             return _decoded(path, content[len(mark) :], encoding)
     head = content[:4000]
+    # ASCII in UTF-32 has three zeros in every four bytes
+    for start, encoding in ((0, "utf-32-le"), (3, "utf-32-be")):
+        others = [head[i::4] for i in range(4) if i != start]
+        if len(head) >= 32 and all(part.count(0) > 0.9 * len(part) for part in others):
+            return _decoded(path, content, encoding)
     # ASCII in UTF-16 has a zero in every other byte
     for start, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):
         zeros = head[start::2]

@@ -202,7 +202,7 @@ def test_a_column_is_named_where_there_are_several(tmp_path: Path) -> None:
         ),
         ("1772359200,1\n1772359201,2\n", Choice(), "line 1", "column '2' has no unit"),
         ("power_w\n1\n", Choice(), "line 1", "one column only"),
-        ('time,power_w\n1772359200,"1\n', Choice(), "line", "is not CSV"),
+        ('time,power_w\n1772359200,"1\n', Choice(), "line 2", "has 1 columns, the header 2"),
     ],
 )
 def test_what_cannot_be_read_for_certain_is_refused_with_its_line(
