@@ -16,7 +16,6 @@ from energybench.analysis.energy.boundary import GPU, Ranges, cover
 from energybench.analysis.sensors.mirrored_counters import mirrors
 from energybench.analysis.traces.curve import Curve
 from energybench.analysis.traces.trace_curve import curve
-from energybench.analysis.uncertainty.coverage_factors import Z95
 from energybench.errors import BadInput
 from energybench.meters import (
     attached_run,
@@ -25,11 +24,13 @@ from energybench.meters import (
     gain_effects,
     interleaved,
     meter_doubts,
+    offset_checks,
     outliers,
     power_slope,
     prior_contradiction,
     recurring_readings,
     single_moments,
+    single_spikes,
     smoothing,
     still_readings,
     suggestions,
@@ -42,7 +43,6 @@ from energybench.meters.series import (
     MeterSteps,
     check_counts,
     check_near,
-    check_sampling,
     held,
     spacing_s,
     steps,
@@ -141,16 +141,20 @@ def _readings(run: FinishedRun, meter: Meter, ranges: Ranges) -> Readings:
     )
     by_meter = steps(series, averaging)
     by_meter = MeterSteps(by_meter.start_s - zero_s, by_meter.end_s - zero_s, by_meter.power_w)
-    offset = clock_offset.fit(series, by_meter, inside, spacing, meter.max_offset_s)
+    # values are judged before the search: a few high ones would decide it
+    offset, for_search = offset_checks.fit(series, by_meter, inside, spacing, meter.max_offset_s)
     t_s = series.t_s - zero_s - offset.offset_s
-    check_sampling(series, t_s, run.repeats, min(window.start_s for window in run.windows))
-    _check_unknown_offset(series, by_meter, run, offset, meter)
+    first_s = min(window.start_s for window in run.windows)
+    offset_checks.check_covered(series, t_s, run.repeats, first_s, offset)
+    offset_checks.check_unknown(
+        series, by_meter, run.repeats, offset, meter.max_offset_s, meter.accuracy_rel
+    )
     if meter.scope == "node":
-        shown = clock_offset.level(by_meter, inside, offset.offset_s)
+        shown = clock_offset.level(for_search, inside, offset.offset_s)
         _check_level(series, shown, run.measurement)
     else:
         _check_board_level(
-            series, clock_offset.level(by_meter, inside, offset.offset_s), run, meter
+            series, clock_offset.level(for_search, inside, offset.offset_s), run, meter
         )
     still_readings.check_zeros(series, t_s, run.repeats)
     series = recurring_readings.in_repeats(series, by_meter, inside, offset.offset_s, run.repeats)
@@ -158,6 +162,9 @@ def _readings(run: FinishedRun, meter: Meter, ranges: Ranges) -> Readings:
         doubts += power_slope.doubts(series, by_meter, offset, run, meter, ranges)
     doubts += outliers.doubts(
         series, t_s, by_meter, inside, offset, run.repeats, per_interval=meter.choice.per_interval
+    )
+    doubts += single_spikes.doubts(
+        series, by_meter, inside, offset, run.repeats, per_interval=meter.choice.per_interval
     )
     shown_s = averaging if averaging > spacing else meter.averaging_s
     doubts += single_moments.doubts(series, t_s, shown_s, inside, run.repeats)
@@ -313,31 +320,4 @@ def _check_device(run: FinishedRun, meter: Meter) -> None:
             f"--name {meter.name}",
             "this run has a meter of that name already",
             "give this one another --name",
-        )
-
-
-def _check_unknown_offset(
-    series: MeterSeries,
-    by_meter: MeterSteps,
-    run: FinishedRun,
-    offset: clock_offset.Offset,
-    meter: Meter,
-) -> None:
-    """An offset that the data leave open must not change the energy much. Raises BadInput."""
-    if (offset.determined and offset.distinct) or meter.max_offset_s == 0:
-        return
-    reach, why = meter.max_offset_s, clock_offset.why_unknown(offset)
-    if offset.determined:
-        reach, why = min(Z95 * offset.u_s, meter.max_offset_s), "several offsets fit alike"
-    change = clock_offset.swing(by_meter, run.repeats, offset.offset_s, reach)
-    if change > meter.accuracy_rel:
-        what = (
-            f"this run does not tell the offset of the meter's clock ({why}), and within "
-            f"±{reach:.0f} s the energy changes by ±{change:.1%}"
-        )
-        raise BadInput(
-            series.where,
-            what,
-            "--max-offset S with the known agreement of the clocks, or measure again with --idle "
-            "30",
         )
