@@ -17,6 +17,7 @@ from energybench.analysis.energy.boundary_parts import (
     with_models,
 )
 from energybench.analysis.measurement import (
+    cut_repeat_doubts,
     doubts,
     pause_doubts,
     plausible_power,
@@ -179,7 +180,7 @@ def measure(record: Record, traces: Sequence[Trace], ranges: Ranges) -> Measurem
             *pause_doubts.of_pauses(
                 record.pauses, windows, [source.channel for source in chosen.sources]
             ),
-            *doubts.of_cut_repeats(windows, record.left_out),
+            *cut_repeat_doubts.of_cut_repeats(windows, record.left_out),
             *doubts.of_repeats(windows, repeats.energies_j, slowest_s),
             *steadiness.of_conditions(record.conditions, windows, repeats.energies_j),
             *steadiness.of_others(record.others, windows),

@@ -15,7 +15,13 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from energybench.analysis.energy import mean_energy
-from energybench.analysis.measurement import doubts, node_quantities, node_work, quantities
+from energybench.analysis.measurement import (
+    cut_repeat_doubts,
+    doubts,
+    node_quantities,
+    node_work,
+    quantities,
+)
 from energybench.analysis.measurement.node_doubts import of_nodes
 from energybench.analysis.measurement.node_quantities import without_scatter
 from energybench.analysis.measurement.node_summaries import channels, hosts, parts
@@ -160,7 +166,7 @@ def merge(
             *record.doubts,
             *of_nodes(nodes, tables, shares, measured=measured),
             *doubts.of_verification(record.verification),
-            *doubts.of_cut_repeats(windows, parts_left_out(record.windows)),
+            *cut_repeat_doubts.of_cut_repeats(windows, parts_left_out(record.windows)),
             *doubts.of_repeats(windows, totals_j, 0.0),
             *net_doubts,
         ),

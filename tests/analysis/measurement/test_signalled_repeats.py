@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from energybench.analysis.measurement.doubts import of_cut_repeats
+from energybench.analysis.measurement.cut_repeat_doubts import of_cut_repeats
 from energybench.analysis.measurement.record import counted_repeats, parts_left_out
 from energybench.analysis.measurement.signalled_repeats import judged, whole_repeats
 from energybench.model import IDLE, REPEAT, Window
