@@ -25,7 +25,8 @@ IN_FULL = 12
 # Reason why a comparison has no verdict if a side was not counted once.
 MISCOUNTED = (
     "the energy of a side may be that of too few nodes, boards or feeds, of a node counted several "
-    "times, of other jobs as well, or of a sensor that shows no possible power"
+    "times, of other jobs as well, of a sensor that shows no possible power, or of a meter whose "
+    "readings failed"
 )
 
 # Reason of the verdict "inconclusive" if a side has a single repeat.
