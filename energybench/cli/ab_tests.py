@@ -136,6 +136,8 @@ class _Comparison:
         if complete:
             verdicts = pytest_verdicts.confirmed(verdicts, self._again, self._rule)
         gone = pytest_verdicts.only_in(before, after)
+        for line in dict.fromkeys(line for report in after for line in report.marker_faults):
+            common.say(f"energybench: {line}")
         self._name("failed at", pytest_verdicts.failed(before), 0)
         self._name("failed at", pytest_verdicts.failed(after), 1)
         self._name("only at", gone, 0)

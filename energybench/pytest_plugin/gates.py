@@ -147,11 +147,12 @@ class Gates:
         from energybench.gating.verdicts import GateVerdict, limit
 
         threshold = record.get("max_regression", self.threshold)
-        candidate = self._candidate(record, key)
+        candidate = None if "no_gate" in record else self._candidate(record, key)
         if candidate is None:
             if key == CI_AGAIN or ("max_j" not in record and threshold is None):
                 return []
-            why = record.get("unpassed") or record.get("why", "no energy")
+            reasons = (record.get(key) for key in ("unpassed", "not_alone", "no_gate", "why"))
+            why = next((reason for reason in reasons if reason is not None), "no energy")
             return [GateVerdict(name=full_name(record), outcome="off", reason=why)]
         verdicts = [limit(candidate, record["max_j"])] if "max_j" in record else []
         if threshold is not None:
@@ -213,10 +214,10 @@ class Gates:
             return f"the history is not written: {error.where}: {error.what}"
 
     def _candidate(self, record: Record, key: str = CI_RECORD) -> Any:
-        """The gate's record of a test; None: there is none, or the test did not pass."""
+        """The gate's record of a test; None: there is none, or the energy is not to be judged."""
         import msgspec
 
-        usable = key in record and "unpassed" not in record
+        usable = key in record and "unpassed" not in record and "not_alone" not in record
         readable = decoded([record[key]]) if usable else []
         if not readable:
             return None
