@@ -10,11 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from energybench.pytest_plugin import record as records
 from energybench.pytest_plugin import set_up
-from energybench.pytest_plugin.gates import CI_RECORD
-from energybench.pytest_plugin.measuring import Outcome, concluded, measured
+from energybench.pytest_plugin.measuring import Outcome, concluded, fit, measured
 from energybench.pytest_plugin.record import Record
 from energybench.pytest_plugin.round_edges import Edges, Step
-from energybench.pytest_plugin.rounds import groups
 
 if TYPE_CHECKING:
     from energybench.api.caller_run import CallerRun
@@ -77,14 +75,13 @@ def _measured(edges: Edges, run: CallerRun, blank: Record, session: str) -> Outc
     if outcome.measurement is not None:
         _weigh(outcome.record, outcome.measurement)
     _note(edges, outcome.record)
-    if CI_RECORD in outcome.record:
-        _join(outcome.record[CI_RECORD])
     if edges.has_set_up:
         share, seconds = edges.set_up
         largest_j = set_up.most_j(outcome.record, seconds, share, edges.largest_w)
         refusal = set_up.allow_for(outcome.record, largest_j)
         if refusal is not None:
             return Outcome(record=records.of_refusal(blank, refusal))
+    fit(outcome.record, least=4)  # a failure is confirmed by two halves
     return outcome
 
 
@@ -104,25 +101,6 @@ def _weigh(record: Record, measurement: Measurement) -> None:
     difference_j = whole_j / math.fsum(amount for _, amount in windows) - mean_j
     value, low, high = record["energy_j"]
     record["energy_j"] = [value + difference_j, low + difference_j, high + difference_j]
-
-
-def _join(ci_record: Record) -> None:
-    """Join neighbouring windows in the saved record for gates: a test may have hundreds of rounds
-    in separate windows.
-    """
-    iterations = ci_record.get("iterations", ())
-    joined = groups(len(iterations)) if iterations else ()
-    if len(joined) == len(iterations):
-        return
-    ci_record["windows_j"] = {
-        name: tuple(
-            math.fsum(map(math.prod, zip(cells[some], iterations[some], strict=True)))
-            / math.fsum(iterations[some])
-            for some in joined
-        )
-        for name, cells in ci_record.get("windows_j", {}).items()
-    }
-    ci_record["iterations"] = tuple(math.fsum(iterations[some]) for some in joined)
 
 
 def _note(edges: Edges, record: Record) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +29,10 @@ ODD_FACTORS = (1.0034567, 0.9912345, 1.0087654, 0.9954321, 1.0123456)
 IDENTITIES = ("stated:runner-1.example.org", "dmi:00112233aabbccdd", "boot:0011223344556677")
 
 
-def node(**changes: Any) -> Measurement:
+def node(factors: Sequence[float] = ODD_FACTORS, **changes: Any) -> Measurement:
     """Package, memory, and a board: three parts; with `unused_gpu_w` four."""
     whole = measured(
-        ODD_FACTORS,
+        factors,
         **{"gpu_w": (312.3456,), "iterations": CALLS, "ids": IDENTITIES, "host": BOARD, **changes},
     )
     gpus = tuple(
