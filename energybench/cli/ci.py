@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 import typer
 
 from energybench.cli import common, gate_lines, options
@@ -82,16 +83,18 @@ def compare(
             "hold the same session: it has no change to find",
             "name the file of an earlier session as the baseline",
         )
-    verdicts = [
-        compare_saved(
+    verdicts = []
+    for name, records in now.items():
+        verdict = compare_saved(
             before.get(name, ()),
             records[-1],
             limit,
             between_runs=scatter,
             fail_on_saved_run=fail_on_saved_run,
         )
-        for name, records in now.items()
-    ]
+        if verdict.fails:
+            verdict = msgspec.structs.replace(verdict, confirmed_by="saved files")
+        verdicts.append(verdict)
     for later in kept.later_fields:
         warnings.warn(later, stacklevel=2)
     for refusal in kept.refusals:

@@ -225,6 +225,18 @@ def records(document: Mapping[str, Any], where: str) -> list[dict[str, Any]]:
     return with_energy
 
 
+def unreadable(document: Mapping[str, Any]) -> list[str]:
+    """Tests with something else than a document of energybench in its place."""
+    return [
+        str(test.get("fullname", ""))
+        for test in document["benchmarks"]
+        if isinstance(test, dict)
+        and isinstance(extra := test.get("extra_info"), dict)
+        and KEY in extra
+        and _decoded(extra[KEY]) is None
+    ]
+
+
 def _record(fields: dict[str, Any], name: str) -> dict[str, Any]:
     """The fields of a record, from the fields of the session and of the test."""
     kept = {k: v for k, v in fields.items() if k not in _FOR_PEOPLE and v is not None}

@@ -8,8 +8,10 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from energybench.gating.sensor_errors import rounded
 from energybench.pytest_plugin import record as records
 from energybench.pytest_plugin import set_up
+from energybench.pytest_plugin.gates import CI_RECORD
 from energybench.pytest_plugin.measuring import Outcome, concluded, fit, measured
 from energybench.pytest_plugin.record import Record
 from energybench.pytest_plugin.round_edges import Edges, Step
@@ -100,11 +102,22 @@ def _weigh(record: Record, measurement: Measurement) -> None:
     whole_j = math.fsum(joules for joules, _ in windows)
     difference_j = whole_j / math.fsum(amount for _, amount in windows) - mean_j
     value, low, high = record["energy_j"]
-    record["energy_j"] = [value + difference_j, low + difference_j, high + difference_j]
+    _state(record, (value + difference_j, low + difference_j, high + difference_j))
+
+
+def _state(record: Record, energy_j: tuple[float, float, float]) -> None:
+    """State the energy of an iteration in the table and in the record for gates and files. An
+    energy cannot be negative.
+    """
+    value, low, high = (rounded(joules) for joules in energy_j)
+    record["energy_j"] = [value, max(0.0, low), high]
+    if record.get(CI_RECORD, {}).get("energy_j") is not None:
+        record[CI_RECORD]["energy_j"] = [value, max(0.0, low), high]
 
 
 def _note(edges: Edges, record: Record) -> None:
     """Note the contents of the windows besides the function."""
+    record["in_place"] = True
     records.note(record, "pedantic: measured in place")
     if edges.windows == 1:
         records.note(record, "single window: the scatter is not known")
@@ -116,4 +129,4 @@ def _note(edges: Edges, record: Record) -> None:
         records.note(record, f"{outside:.0%} of the time lies between the rounds")
         value, low, high = record["energy_j"]
         # at most the share of the energy for the time between the rounds is not of the function
-        record["energy_j"] = [value, low - outside * value, high]
+        _state(record, (value, low - outside * value, high))

@@ -12,6 +12,7 @@ Keys, all optional but `test` and `label`:
     boundary, quality                 "compute", "measured" or "estimated"
     others       other programs that were busy
     doubts       codes of further doubts
+    in_place     True: the test's own calls were measured, and nothing can be measured again
     notes        what the plugin itself has to say
     max_j, max_regression             limits that the test's marker states
     unpassed     that the test did not pass, in words

@@ -16,6 +16,7 @@ from energybench.foreign_text import visible
 from energybench.pytest_plugin import record as records
 from energybench.pytest_plugin import summary
 from energybench.pytest_plugin.attempts import RECORDS, Attempts
+from energybench.pytest_plugin.compared_files import compared_files
 from energybench.pytest_plugin.gates import Gates
 from energybench.pytest_plugin.machine_lock import Machine, Stay
 from energybench.pytest_plugin.markers import MarkerFaults, limits_of, read_limits, stamp_fault
@@ -89,6 +90,7 @@ class EnergySession:
             or config.getoption("benchmark_energy_new_level"),
             new_level=config.getoption("benchmark_energy_new_level"),
             off=config.getoption("benchmark_energy_side") is not None,
+            compared=compared_files(config),
         )
         self.attempts = Attempts(getattr(config, "workerinput", {}).get("workerid", ""))
         self.marker_faults = MarkerFaults()
