@@ -122,13 +122,14 @@ def ci_summary(
     files: Annotated[list[Path], typer.Argument(help=f"Each a {_SIDE}.")],
     format_: Annotated[
         str,
-        typer.Option("--format", help="github, action-benchmark, bencher or openmetrics."),
+        typer.Option("--format", help="github, action-benchmark, bencher, openmetrics or csv."),
     ] = "github",
 ) -> None:
     """Print energies of tests in a format of other tools.
 
     github: a job summary in Markdown. action-benchmark: for github-action-benchmark,
     customSmallerIsBetter. bencher: Bencher Metric Format. openmetrics: OpenMetrics text.
+    csv: a row for each quantity of a test (test, quantity, value, low, high, unit, quality).
     """
     from energybench.gating.sides import read_side
     from energybench.gating.summaries import summary

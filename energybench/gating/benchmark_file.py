@@ -49,7 +49,7 @@ _FACTS = (
 # part in 100,000, far below the scatter of any test.
 _DIGITS_FOR_PEOPLE, _DIGITS_OF_WINDOW = 4, 5
 # Most bytes that a test adds to a file, and bytes of keys, commas and indents around its numbers.
-MOST_BYTES, _AROUND_BYTES = 990, 130
+MOST_BYTES, _AROUND_BYTES = 990, 180
 # taken at import: a test that is measured may have replaced json.dumps
 _compact = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 _from_text = json.JSONDecoder().decode
@@ -148,9 +148,9 @@ def complete(document: dict[str, Any], written: Sequence[Written] = ()) -> list[
         facts = facts or {"v": VERSION, **{key: own.get(key) for key in _FACTS}}
         # the time of the first test is that of the session
         differing = {key: own.get(key) for key in _FACTS[:-1] if own.get(key) != facts[key]}
+        test.get("stats", {}).update(marked_scalars(own))
         own = {key: own[key] for key in own if key not in _FACTS} | differing
         test["extra_info"] = {**test["extra_info"], KEY: _compact(own)}
-        test.get("stats", {}).update(scalars(own))
     if facts:
         document[KEY] = {key: value for key, value in facts.items() if value is not None}
     return list(renamed)
@@ -202,6 +202,16 @@ def scalars(energies: Mapping[str, Any]) -> dict[str, float]:
         return {}
     value, low, high = stated
     return {"energy_j": value, "energy_j_low": low, "energy_j_high": high}
+
+
+def marked_scalars(energies: Mapping[str, Any]) -> dict[str, float | str]:
+    """The scalars, and whether the energy is measured or estimated: an estimate without a mark
+    would look like a measurement.
+    """
+    values: dict[str, float | str] = {**scalars(energies)}
+    if values and isinstance(energies.get("quality"), str):
+        values["energy_quality"] = energies["quality"]
+    return values
 
 
 def records(document: Mapping[str, Any], where: str) -> list[dict[str, Any]]:

@@ -141,7 +141,7 @@ def from_saved_run(
         scatter=scatter,
         fixed_u=math.hypot(_sensors_u(baseline, candidate, measured), between),
         unit_u=_of_a_round(candidate, measured),
-        rest_u=_deviation(before) / math.sqrt(len(before)),
+        rest_u=deviation(before) / math.sqrt(len(before)),
     )
 
 
@@ -157,7 +157,7 @@ def between_run_rel(sessions: Mapping[str, Sequence[Record]]) -> float | None:
         names = tuple(records[0].windows_j) if records else ()
         logs = [mean_log(some, names) for some in records if tuple(some.windows_j) == names]
         if names and len(logs) >= 3:
-            variances.append(_deviation([math.exp(x) for x in logs]) ** 2)
+            variances.append(deviation([math.exp(x) for x in logs]) ** 2)
             k = max(k, len(logs))
     if not variances:
         return None
@@ -180,10 +180,10 @@ def _of_a_round(some: Record, measured: Sequence[str]) -> float:
     """Standard deviation of the logarithms over measured windows: a joined window has the mean of
     several, whose variance is smaller by their number.
     """
-    return _deviation(totals_j(some, measured)) * math.sqrt(some.windows_in_one)
+    return deviation(totals_j(some, measured)) * math.sqrt(some.windows_in_one)
 
 
-def _deviation(values: Sequence[float]) -> float:
+def deviation(values: Sequence[float]) -> float:
     """Standard deviation of the logarithms; 0 for a single value."""
     if len(values) < 2:
         return 0.0

@@ -39,8 +39,8 @@ Outcome = Literal[
     "no baseline",
     "off",  # nothing was measured here, or the energy is an estimate
 ]
-# Ways to confirm a failure. "nothing": a measurement that cannot be repeated and has too few windows
-# for two halves; "saved files": a judgement of files, for which nothing is measured.
+# Ways to confirm a failure. "nothing": the measurement cannot be repeated, and has too few windows
+# for two halves. "saved files": files are judged, and nothing is measured.
 ConfirmedBy = Literal["second measurement", "halves", "nothing", "saved files"]
 _CONFIRMATIONS: dict[tuple[ConfirmedBy | None, bool | None], str] = {
     ("second measurement", True): "confirmed",

@@ -64,11 +64,11 @@ class Attempts:
 
     def take(self, item: pytest.Item, record: Record) -> None:
         """Take the complete record of a use. Publishing turns the energies into properties."""
-        from energybench.gating.benchmark_file import scalars
+        from energybench.gating.benchmark_file import marked_scalars
 
         item.stash.setdefault(_taken, []).append(record)
         prefix = f"{record['label']}." if record["label"] else ""
-        entries = [(prefix + name, value) for name, value in scalars(record).items()]
+        entries = [(prefix + name, value) for name, value in marked_scalars(record).items()]
         item.stash.setdefault(_properties, []).extend(entries)
 
     def write(

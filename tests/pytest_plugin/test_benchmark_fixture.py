@@ -20,7 +20,7 @@ TWO = """
     def test_second(benchmark):
         assert benchmark(work, n=30000) > 0
 """
-ENERGY = {"energy_j", "energy_j_low", "energy_j_high"}
+ENERGY = {"energy_j", "energy_j_low", "energy_j_high", "energy_quality"}
 
 
 def of_windows(record: dict[str, Any]) -> list[float]:

@@ -116,7 +116,12 @@ def properties_j(session: Finished) -> list[float]:
     for case in ElementTree.parse(session.folder / "junit.xml").iter("testcase"):
         values = [(one.attrib["name"], one.attrib["value"]) for one in case.iter("property")]
         if values:
-            assert [name for name, _ in values] == ["energy_j", "energy_j_low", "energy_j_high"]
+            assert [name for name, _ in values] == [
+                "energy_j",
+                "energy_j_low",
+                "energy_j_high",
+                "energy_quality",
+            ]
             energies_j.append(float(values[0][1]))
     return energies_j
 
