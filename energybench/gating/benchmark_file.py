@@ -78,8 +78,7 @@ def line(shown: Mapping[str, Any], record: Mapping[str, Any] | None) -> str:
 
 def size(shown: Mapping[str, Any], record: Mapping[str, Any]) -> int:
     """Bytes that a test adds to a file with several tests, without the name of the test."""
-    facts = dict.fromkeys(_FACTS)
-    text = line(shown, {key: record[key] for key in record if key not in facts})
+    text = line(shown, {key: record[key] for key in record if key not in _FACTS})
     of_scalars = _compact(scalars(_rounded(dict(record), _DIGITS_FOR_PEOPLE)))
     return len(_compact(text)) + len(of_scalars) + _AROUND_BYTES
 
