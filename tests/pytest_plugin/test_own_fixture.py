@@ -166,7 +166,7 @@ def test_without_sensors_header_and_lines_agree(alone: Pytest, proc: bool, heade
     an estimate, marked everywhere; without /proc there is not even one.
     """
     alone.write("def test_it(energy_benchmark):\n    energy_benchmark(int)\n")
-    machine = alone.folder / "machine"
+    machine = alone.folder.parent / "machine"  # outside of the folder that pytest searches
     machine.mkdir()
     if proc:
         (machine / "proc").symlink_to("/proc")
