@@ -19,8 +19,18 @@ import msgspec
 
 from energybench import toml_tables
 from energybench.adapters.look_up import find as find_adapter
-from energybench.campaigns.campaign import Campaign, Case, Pair, Platform, Published, Repeats
+from energybench.campaigns.campaign import (
+    CAP,
+    UNDO_CAP,
+    Campaign,
+    Case,
+    Pair,
+    Platform,
+    Published,
+    Repeats,
+)
 from energybench.campaigns.planned_runs import compared_runs
+from energybench.campaigns.power_caps import WATTS
 from energybench.campaigns.sbatch_options import check_option, check_value
 from energybench.errors import BadInput
 from energybench.model import BoundaryName, NonNegative, Noun, Positive
@@ -204,11 +214,24 @@ def _check_platform(platform: Platform, where: str) -> None:
         if not _is_line(line) or line.lstrip().startswith("#SBATCH"):
             raise BadInput(f"{where}.setup", f"{line!r} is not a line of the shell")
     _check_words([*platform.container, *platform.launch, platform.energybench], where)
+    _check_cap(platform, where)
     if not _DEVICE.fullmatch(platform.device):
         raise BadInput(
             f"{where}.device", f"{platform.device!r} is not a device", "cpu, cuda, cuda:N or node"
         )
     _check_sizes(platform, where)
+
+
+def _check_cap(platform: Platform, where: str) -> None:
+    _check_words([*platform.gpu_power_command, *platform.gpu_power_undo], where)
+    command = f"{where}.gpu_power_command"
+    if not any(WATTS in word for word in platform.gpu_power_command):
+        raise BadInput(command, f"has no {WATTS}", f'["nvidia-smi", "--power-limit={WATTS}"]')
+    if not platform.gpu_power_undo:
+        raise BadInput(f"{where}.gpu_power_undo", "is empty", '["true"] if the site undoes the cap')
+    stated = (platform.gpu_power_command, platform.gpu_power_undo) != (CAP, UNDO_CAP)
+    if stated and platform.gpu_power_w is None:
+        raise BadInput(command, "stands without gpu_power_w", "gpu_power_w = [200, 300]")
 
 
 def _check_sizes(platform: Platform, where: str) -> None:
