@@ -229,9 +229,9 @@ def _check_cap(platform: Platform, where: str) -> None:
         raise BadInput(command, f"has no {WATTS}", f'["nvidia-smi", "--power-limit={WATTS}"]')
     if not platform.gpu_power_undo:
         raise BadInput(f"{where}.gpu_power_undo", "is empty", '["true"] if the site undoes the cap')
-    stated = (platform.gpu_power_command, platform.gpu_power_undo) != (CAP, UNDO_CAP)
-    if stated and platform.gpu_power_w is None:
-        raise BadInput(command, "stands without gpu_power_w", "gpu_power_w = [200, 300]")
+    for key, default in (("gpu_power_command", CAP), ("gpu_power_undo", UNDO_CAP)):
+        if getattr(platform, key) != default and platform.gpu_power_w is None:
+            raise BadInput(f"{where}.{key}", "stands without gpu_power_w", "gpu_power_w = 200")
 
 
 def _check_sizes(platform: Platform, where: str) -> None:
