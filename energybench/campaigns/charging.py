@@ -117,17 +117,22 @@ def check_accounts(wanted: Sequence[Mapping[str, Request]], where: str) -> tuple
     notes = []
     for key, request in charged:
         names = existing[key]
+        if not names:
+            # Slurm charges such a user to any name, and enforcing sites refuse the script
+            whose = f" of user {user}" if key == "account" else ""
+            notes.append(f"accounts were not checked: sacctmgr lists no {key}{whose}")
+            continue
         unknown = _unknown(request.value, names)
         if not unknown:
             continue
-        known = f"have: {', '.join(names) or 'none'}"
+        known = f"have: {', '.join(names)}"
         if key == "qos" and site.renames:
             notes.append(f"{request.place}: {unknown!r} is not a QOS in the accounts ({known})")
             continue
         kind = f"an account of user {user}" if key == "account" else "a QOS"
         problem = f"{unknown!r} is not {kind} on this cluster"
         raise BadInput(f"{where}: {request.place}", problem, known)
-    return site, notes
+    return site, list(dict.fromkeys(notes))
 
 
 def _existing(user: str, config: Configuration, keys: set[str]) -> dict[str, list[str]]:

@@ -132,6 +132,15 @@ def test_accounts_that_cannot_be_asked_are_a_note(
     assert len(calls(folder, "sbatch")) == 2
 
 
+def test_a_user_without_accounts_is_a_note(folder: Path) -> None:
+    """Slurm then charges the job to the account that it names, as the job's own record shows."""
+    write(folder, "sacctmgr", "exit 0\n")
+    (folder / "shown").write_text(SHOWN.replace("m1", "any"))
+    ran = submit(folder, 'account = "any"')
+    assert ran.code == 0, ran.err
+    assert "accounts were not checked: sacctmgr lists no account of user" in ran.err
+
+
 @pytest.mark.parametrize(
     ("line", "there", "instead", "words"),
     [

@@ -128,6 +128,27 @@ def test_slurm_reads_the_directives_as_the_file_states_them(free: Cluster, tmp_p
     assert not list(tmp_path.rglob("hacked"))
 
 
+def test_every_key_is_an_option_that_slurm_has(free: Cluster, tmp_path: Path) -> None:
+    """Also the clocks, which no job of these nodes needs."""
+    keys = 'partition = "gpu"\ngpus_per_node = 2\ngpu_type = "a100"\ntasks_per_node = 2\n'
+    keys += "cpus_per_task = 3\nnodes = 2\ngpu_clock_mhz = 1110\ncpu_clock_khz = 2000000\n"
+    (tmp_path / "trial.toml").write_text(
+        f'{HEAD}{APP}[platforms.gpu]\n{keys}sbatch = ["--begin=now+1hour"]\n'
+    )
+    campaign(free, tmp_path, "submit")
+    (job,) = state(tmp_path)["jobs"]
+    shown = free.run("scontrol", "show", "job", job["id"]).stdout
+    fields = (
+        "NumNodes=2",
+        "NumTasks=4",
+        "CPUs/Task=3",
+        "CPU_max_freq=2000000",
+        "TresFreq=gpu:1110",
+    )
+    assert [field for field in fields if field not in shown] == []
+    assert "TresPerNode=gres:gpu:a100:2" in shown
+
+
 @pytest.mark.parametrize(
     ("lines", "words"),
     [
