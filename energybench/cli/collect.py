@@ -30,8 +30,9 @@ def collect(
     run.json anew; the parts of the nodes never change.
     """
     from energybench.cli import doubt_lines, summary
+    from energybench.cluster.job_states import JobStates
     from energybench.measuring.session import ranges
-    from energybench.store import job_header, job_merging
+    from energybench.store import job_files, job_header, job_merging
     from energybench.store.layout import RUN, find
 
     directory = find(job, store)
@@ -41,6 +42,7 @@ def collect(
             "is a run on one node: it has no parts to merge",
             "name the directory of a job (measure --nodes job)",
         )
+    job_files.refuse_living_job(directory, JobStates())
     result = job_merging.collect(directory, ranges() if from_samples else None)
     if json:
         common.print_json(result)

@@ -7,13 +7,23 @@ from __future__ import annotations
 from pathlib import Path
 
 from energybench.errors import BadInput, StorageFailed
+from energybench.model import Job
+from energybench.store.job_header import job_of_draft
 from energybench.store.layout import DRAFT, PARTIAL
-from energybench.store.liveness import QUIET_S, quiet_s
+from energybench.store.liveness import (
+    QUIET_S,
+    JobState,
+    quiet_s,
+    refuse_if_job_lives,
+    unknown_state,
+)
 
 
-def remove_if_empty(directory: Path) -> bool:
+def remove_if_empty(directory: Path, job_state: JobState = unknown_state) -> bool:
     """Remove an unfinished directory that holds nothing, or drafts of a job's header alone; whether
     it was removed.
+
+    job_state  asks the scheduler about the job of a draft
 
     Raises BadInput if a rank may be about to begin there, and StorageFailed.
     """
@@ -22,6 +32,9 @@ def remove_if_empty(directory: Path) -> bool:
     drafts = list(directory.iterdir())
     if not all(draft.name.startswith(DRAFT) and draft.is_file() for draft in drafts):
         return False
+    jobs: set[Job | None] = {job_of_draft(draft) for draft in drafts}
+    for job in jobs:
+        refuse_if_job_lives(str(directory), job, job_state)
     if quiet_s(directory, with_directory=True) < QUIET_S:
         raise BadInput(
             str(directory), "holds no run yet, and may be about to", f"wait for {QUIET_S:.0f} s"

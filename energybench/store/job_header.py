@@ -68,6 +68,14 @@ def read_job(directory: Path) -> JobHeader:
     return unknown_fields.convert(value, JobHeader, str(path))
 
 
+def job_of_draft(draft: Path) -> Job | None:
+    """The job that the draft of a header names; None: the draft is incomplete."""
+    try:
+        return unknown_fields.convert(strict.load(draft), JobHeader, str(draft)).job
+    except BadInput:
+        return None
+
+
 def of_earlier_starts(job: Job | None) -> tuple[Doubt, ...]:
     """A doubt about the earlier starts of a job that Slurm has started again."""
     if job is None or not job.restart:
