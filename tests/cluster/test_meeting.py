@@ -9,7 +9,7 @@ import pytest
 
 from energybench.cluster.meeting import Connection, Hello, connect, gather
 from energybench.errors import BadInput
-from energybench.launch import MeetingPlace
+from energybench.meeting_place import MeetingPlace
 from energybench.measuring.child import WorkFailed
 from energybench.measuring.signals import Signals
 
