@@ -14,6 +14,7 @@ from energybench.model.base import Noun
 
 DoubtCode = Literal[
     # sensors, and how they were read
+    "boards-hidden",
     "broken-plugin",
     "clock-offset",
     "counter-power-disagree",

@@ -116,8 +116,8 @@ def unlocked_run(store: Path) -> Path:
 def test_no_path_of_the_store_takes_the_run_of_a_suspended_job(
     stand_in: Path, tmp_path: Path
 ) -> None:
-    """Runs, jobs, drafts and the runs of a study: each is refused with the state and stays as it is,
-    and a run is taken once the job has ended.
+    """Runs, jobs, drafts and the runs of a study: each is refused with the state and stays, and a
+    run is taken once the job has ended.
     """
     run = unlocked_run(tmp_path / "store")
     with open_job(tmp_path / "jobs", {"cpu1": Node(finished=False)}, TWO, planned=5) as writer:
