@@ -55,6 +55,7 @@ from energybench.store.liveness import (
 from energybench.store.recovery_doubts import state_recovery
 from energybench.store.run import Opening, RecordLine, encode, pretty, read_header
 from energybench.store.secrets import without_secret_settings, without_secrets
+from energybench.store.unstarted import unstarted
 
 
 def _without_secret_settings(workload: WorkloadRef | None) -> WorkloadRef | None:
@@ -252,7 +253,7 @@ def recover_job(
         _refuse_living_parts(directory)
         if header.windows_by == "head":
             state_recovery(directory, header)
-        reasons = _recovered(directory, ranges)
+        reasons = {**unstarted(directory, header), **_recovered(directory, ranges)}
         try:
             return complete_job(directory, reasons, times_alone=True)
         except ValueError as error:
