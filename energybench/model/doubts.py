@@ -103,6 +103,7 @@ DoubtCode = Literal[
     "node-clock",
     "node-missing",
     "node-partial",
+    "node-power-unknown",
     "nodes-unread",
     "not-settled",
     "other-load",

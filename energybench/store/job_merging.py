@@ -81,10 +81,13 @@ def merged(
                 or found_parts.why(folder)
                 or job_parts.unfinished(directory, folder),
                 clock_half_s=clocks.get(node),
+                group=header.group_of(node),
+                host=job_parts.host_of_unfinished(directory, folder),
             )
         )
     if header.windows_by == "nodes" and not header.nodes:
-        parts += unread_nodes(header.job, tuple(found_parts.by_folder.values()))
+        unread = unread_nodes(header.job, tuple(found_parts.by_folder.values()))
+        parts += [node._replace(group=header.group_of(node.node)) for node in unread]
     if header.windows_by == "nodes":
         parts = with_other_labels(directory, header, parts)
     stated = [line.doubt for line in lines if line.doubt is not None]

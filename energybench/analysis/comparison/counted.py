@@ -18,6 +18,7 @@ _MISCOUNTED: frozenset[DoubtCode] = frozenset(
         "meter-one-feed",
         "meter-outliers",
         "meter-slope",
+        "node-power-unknown",
         "nodes-unread",
         "power-implausible",
         "ranks-unread",
