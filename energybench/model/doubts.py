@@ -78,6 +78,7 @@ DoubtCode = Literal[
     "not-measured",
     "part-left-out",
     "part-missing",
+    "part-of-job",
     # the run and its repeats
     "at-power-limit",
     "attached",

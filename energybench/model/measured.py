@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from energybench.model import stamps
+from energybench.model import part_of_job, stamps
 from energybench.model.base import Kind, Noun, Quality, Timing
 from energybench.model.doubts import Doubt
 from energybench.model.host import Condition, Host, OtherLoad
@@ -144,6 +144,7 @@ class Measurement(Noun, frozen=True, kw_only=True):
                    reasons
     record         the workload's own record of its last repeat
     repeats        the whole repeats, or the only part of a repeat if `partial`
+    doubts         with a doubt about a node's part of a job, computed from the other fields
     stamps         computed from the other fields; a stated value is ignored
     """
 
@@ -187,6 +188,9 @@ class Measurement(Noun, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        stated = tuple(doubt for doubt in self.doubts if doubt.code != "part-of-job")
+        doubts = (*part_of_job.doubts_of(self), *stated)
+        msgspec.structs.force_setattr(self, "doubts", doubts)
         msgspec.structs.force_setattr(self, "stamps", stamps.of_measurement(self))
 
     @property

@@ -24,6 +24,7 @@ StampCode = Literal[
     "estimated",
     "forced",
     "failed-check",
+    "part-of-a-job",
     "part-of-a-repeat",
     "single-repeat",
     "claim",
@@ -84,6 +85,7 @@ _ESTIMATED = _stamp("estimated", "estimated, not measured")
 _FAILED_CHECK = _stamp("failed-check", "check failed: not the energy of the work")
 _PART = _stamp("part-of-a-repeat", "part of a repeat: not the energy of the whole work")
 _PERHAPS_PART = _stamp("part-of-a-repeat", "perhaps only a part of a repeat")
+_ONE_NODE = _stamp("part-of-a-job", "one node of a job: not the energy of the job")
 _SINGLE_REPEAT = _stamp("single-repeat", "single repeat: run-to-run scatter not known")
 _CLAIM = _stamp("claim", "claim, not a measurement")
 _STATED_INPUTS = _stamp("stated-inputs", "from stated inputs, not from a measurement")
@@ -97,6 +99,7 @@ def of_measurement(result: Measurement) -> tuple[Stamp, ...]:
         (_REPLAYED, "replayed" in codes),
         (_ESTIMATED, result.quality == "estimated"),
         (_FAILED_CHECK, bool(result.failed_checks)),
+        (_ONE_NODE, "part-of-job" in codes),
         (_PERHAPS_PART if result.perhaps_whole else _PART, result.partial),
         (_SINGLE_REPEAT, single and result.energy_j is not None),
     )
@@ -116,6 +119,7 @@ def of_comparison(result: Comparison) -> tuple[Stamp, ...]:
         (_REPLAYED, "replayed" in codes),
         (_ESTIMATED, estimated),
         *_forced(codes),
+        (_ONE_NODE, "part-of-job" in codes),
         (_SINGLE_REPEAT, has_energy and not result.scatter_known),
     )
 
@@ -130,6 +134,7 @@ def of_projection(result: Projection) -> tuple[Stamp, ...]:
         (_REPLAYED, "replayed" in codes or "replayed" in evidence),
         (_ESTIMATED, "time-x-assumed-power" in codes or "estimated" in evidence),
         *_forced(codes),
+        (_ONE_NODE, "part-of-job" in codes),
         (_CLAIM, bool(result.claims) and not compared),
         (_STATED_INPUTS, bool(result.lines) and not result.claims and not compared),
         (_SINGLE_REPEAT, "scatter-unknown" in codes),

@@ -20,6 +20,7 @@ _MISCOUNTED: frozenset[DoubtCode] = frozenset(
         "meter-slope",
         "node-power-unknown",
         "nodes-unread",
+        "part-of-job",
         "power-implausible",
         "ranks-unread",
         "shared-node",

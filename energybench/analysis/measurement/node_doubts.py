@@ -16,11 +16,13 @@ if TYPE_CHECKING:
 
 _MOST_NAMES = 8  # of nodes in a message
 _REPEAT = "repeat the job"
-# Doubts about the repeats of the whole job: the job's own result states them once.
+# Doubts about the repeats of the whole job, which the job's own result states once, and about a
+# part that is read without the job.
 _OF_THE_JOB = frozenset(
     {
         "cut-off",
         "interrupted",
+        "part-of-job",
         "signal-handled",
         "single-repeat",
         "trend",
