@@ -18,6 +18,7 @@ from energybench.store.durable import replace_file
 from energybench.store.job_header import JobHeader, read_job
 from energybench.store.job_parts import CLOCKS, OFFSETS, SILENT, HeadNode, Parts, node_folder
 from energybench.store.layout import NODE, RUN
+from energybench.store.one_boundary import in_one_boundary
 from energybench.store.rank_job import (
     doubts_of_clocks,
     nodes_apart,
@@ -69,6 +70,8 @@ def merged(
     for folder, each in apart.items():
         unfit[folder] = words_on(each)
         del measured[folder]
+    one = in_one_boundary(directory, header.boundary, measured, ranges)
+    measured, unfit = one.measured, unfit | one.unfit
     parts: list[NodePart] = []
     for folder, node in names.items():
         parts.append(
@@ -91,7 +94,7 @@ def merged(
     if header.windows_by == "nodes":
         parts = with_other_labels(directory, header, parts)
     stated = [line.doubt for line in lines if line.doubt is not None]
-    stated += doubts_of_clocks(apart)
+    stated += [*doubts_of_clocks(apart), *one.doubts]
     by_head = header.windows_by == "head"
     if by_head:
         windows = _windows(lines, found_parts)
@@ -99,14 +102,15 @@ def merged(
         windows = windows_of_nodes(tuple(measured.values()), header.host)
     if header.workload is not None:
         stated_doubts = (*header.doubts, *stated, *job_parts.doubts(found_parts, head))
-        return merge(_of_workload(header, parts, stated_doubts), parts)
+        record = _of_workload(header, parts, stated_doubts)._replace(boundary=one.name)
+        return merge(record, parts)
     if by_head:
         stated += of_lost_repeats(lines, windows, header.repeats)
     record = JobRecord(
         id=header.id,
         label=header.label,
         command=header.command,
-        boundary=header.boundary,
+        boundary=one.name,
         job=header.job,
         case=header.case,
         host=header.host,
