@@ -75,7 +75,7 @@ def _attach_to_job(directory: Path, meter: Meter, ranges: Ranges, node: str | No
         shutil.rmtree(draft, ignore_errors=True)
         if isinstance(error, StorageFailed | OSError):
             raise _not_written(directory, error) from None
-        if isinstance(error, ValueError) and not isinstance(error, BadInput):
+        if isinstance(error, ValueError):
             raise BadInput(str(directory), f"cannot be merged: {error}") from None
         raise
     return attached._replace(directory=complete, measurement=measured)

@@ -99,6 +99,7 @@ DoubtCode = Literal[
     "interleaved",
     "interrupted",
     "measured-elsewhere",
+    "job-record-damaged",
     "meter-of-some-nodes",
     "min-window-missed",
     "net-refused",

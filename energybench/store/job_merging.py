@@ -15,8 +15,9 @@ from energybench.model import REPEAT, Doubt, Measurement, Verification, Window
 from energybench.store import job_parts, part_files
 from energybench.store.cut_parts import HeadWindows, in_windows_of_the_job
 from energybench.store.durable import replace_file
-from energybench.store.job_header import JobHeader, read_job
+from energybench.store.job_header import JobHeader
 from energybench.store.job_parts import CLOCKS, OFFSETS, SILENT, HeadNode, Parts, node_folder
+from energybench.store.job_record import head_record
 from energybench.store.layout import NODE, RUN
 from energybench.store.one_boundary import in_one_boundary
 from energybench.store.rank_job import (
@@ -32,7 +33,6 @@ from energybench.store.run import (
     RecordLine,
     last_record,
     pretty,
-    read_lines,
     works_of_whole_repeats,
 )
 from energybench.store.window_overlap import Apart
@@ -53,8 +53,7 @@ def merged(
     ranges, jobs  see `job_parts.find_parts`
     Raises BadInput, and ValueError as `merge`.
     """
-    header = read_job(directory)
-    lines = read_lines(directory)
+    header, lines, of_files = head_record(directory)
     repeats = tuple(
         line.window for line in lines if line.window is not None and line.window.label == REPEAT
     )
@@ -93,7 +92,7 @@ def merged(
         parts += [node._replace(group=header.group_of(node.node)) for node in unread]
     if header.windows_by == "nodes":
         parts = with_other_labels(directory, header, parts)
-    stated = [line.doubt for line in lines if line.doubt is not None]
+    stated = [*of_files, *(line.doubt for line in lines if line.doubt is not None)]
     stated += [*doubts_of_clocks(apart), *one.doubts]
     by_head = header.windows_by == "head"
     if by_head:
@@ -283,7 +282,9 @@ def collect(
     try:
         measurement = merged(directory, silent, ranges, jobs)
     except ValueError as error:
-        raise BadInput(str(directory), f"cannot be merged: {error}") from None
+        damaged = [doubt.message for doubt in head_record(directory).doubts]
+        why = "; ".join([str(error), *damaged])
+        raise BadInput(str(directory), f"cannot be merged: {why}") from None
     try:
         replace_file(directory / RUN, pretty(measurement).encode())
     except OSError as error:
