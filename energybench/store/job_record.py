@@ -13,7 +13,7 @@ from typing import NamedTuple
 import msgspec
 
 from energybench.errors import BadInput
-from energybench.model import REPEAT, Doubt, Job, Measurement, Window
+from energybench.model import REPEAT, CutBy, Doubt, Job, Measurement, Window
 from energybench.node_names import expanded
 from energybench.regular_file import read_bytes
 from energybench.store import part_files, reader, strict
@@ -47,8 +47,9 @@ def holds_parts(directory: Path) -> bool:
 
 def head_record(directory: Path) -> HeadRecord:
     """The record of a job. Raises BadInput that names job.json if no part states the job."""
+    of_header: tuple[Doubt, ...] = ()
     try:
-        header, of_header = read_job(directory), ()
+        header = read_job(directory)
     except BadInput as why:
         header = _header_of_parts(directory, why)
         of_header = (
@@ -194,7 +195,7 @@ def _own_windows(directory: Path, part: Measurement) -> list[Window]:
     ]
     if windows:
         return windows
-    cut = "no-end" if part.partial else None
+    cut: CutBy | None = "no-end" if part.partial else None
     return [
         Window(label=REPEAT, start_s=repeat.start_s, end_s=repeat.end_s, repeat=number, cut=cut)
         for number, repeat in enumerate(part.repeats)
