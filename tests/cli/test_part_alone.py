@@ -97,3 +97,15 @@ def test_a_job_with_a_single_node_is_its_part(job: Path, launch: Job | None, dou
     assert part_of(launch, part) == ["part-of-job"] * doubted
     assert part_of(launch, part, id="a-job/node-n0") == ["part-of-job"] * doubted
     assert part_of(launch, part, id="2026-03-02T10-15-02.125Z_app_4f2a9c01") == []
+
+
+def test_a_statement_of_a_part_is_refused(
+    job: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither the part itself nor a comparison with it is for publication."""
+    assert main(("compare", f"{job}/node-n0", str(job), "--json")) == 0
+    pair = tmp_path / "pair.json"
+    pair.write_text(capsys.readouterr().out)
+    for words in ((f"{job}/node-n0",), (str(pair), "--store", str(job.parent))):
+        assert main(("statement", *words, "--out", str(tmp_path / "statement.pdf"))) == 2
+        assert "one node of a job" in capsys.readouterr().err
