@@ -18,7 +18,8 @@ from energybench.model import (
     carbon_basis,
     stamp_words,
 )
-from energybench.units import show, show_beside, show_figure, show_range, show_within
+from energybench.units import show, show_beside, show_figure
+from energybench.value_ranges import show_range, show_stated, show_within
 
 _EFFECTS = 3  # the number of largest effects to name
 _OPERATORS = {
@@ -47,7 +48,7 @@ def text(result: Projection) -> str:
     if result.base_inputs:
         rows += ["inputs", *_inputs(result.base_inputs)]
     if result.sensitivity is not None:
-        rows += sensitivity_text.rows(result.sensitivity)
+        rows += sensitivity_text.rows(result, result.sensitivity)
     rows = [visible(row) for row in rows]
     if result.doubts:
         rows += [
@@ -60,7 +61,7 @@ def text(result: Projection) -> str:
 
 def _answer(result: Projection) -> list[str]:
     saved = [
-        f"{name} {show(value, unit)}{f' ({kind})' if kind else ''}"
+        f"{name} {show(value, unit, prefixed=False)}{f' ({kind})' if kind else ''}"
         for name, value, unit, kind in (
             ("energy", result.saved_mwh_per_month, "MWh", ""),
             ("money", result.saved_cost_per_month, result.currency or "", _of_money(result)),
@@ -79,7 +80,9 @@ def _answer(result: Projection) -> list[str]:
         largest = sorted(energy.effects, key=lambda effect: -abs(effect.u))[:_EFFECTS]
         rows.append(
             "  largest effects on the energy saved, as standard uncertainty: "
-            + ", ".join(f"{effect.name} {abs(effect.u):.2g} MWh" for effect in largest)
+            + ", ".join(
+                f"{result.label_of(effect.name)} {abs(effect.u):.2g} MWh" for effect in largest
+            )
         )
     return rows
 
@@ -162,13 +165,20 @@ def _solution(solution: Solution, partly: Sequence[str]) -> list[str]:
             f"  no values in the plausible ranges satisfy{rest}: {'; '.join(solution.fails)} "
             "(see what each of them needs)"
         )
+    if solution.contested:
+        rows.append(
+            "  each of these holds alone, but not with all others of them, and nothing decides "
+            f"which of them hold: {'; '.join(solution.contested)}"
+        )
     return rows
 
 
 def _unknown(unknown: Unknown) -> list[str]:
     name = f"{unknown.label}, {unknown.of}" if unknown.of else unknown.label
     low, high = unknown.plausible
-    plausible = f"plausible: {show_figure(low)} to {show_figure(high, unknown.unit)}; "
+    plausible = f"plausible: {show_stated(low, high, unknown.unit)}; "
+    if unknown.evidence != "unstated":
+        plausible += f"{unknown.evidence}: "
     plausible += unknown.source
     if unknown.best is None or unknown.solution is None:
         return [f"  {name}: open", f"      {plausible}"]
@@ -202,7 +212,7 @@ def _rows_of(lines: Iterable[Line]) -> list[str]:
     rows = []
     for line in lines:
         name = line.label or line.name
-        rows.append(f"  {name}: {show(line.value, line.unit)}")
+        rows.append(f"  {name}: {show(line.value, line.unit, prefixed=False)}")
         identifier = f"{line.name} = " if line.label else "= "
         rows.append(
             f"      {identifier}{line.formula}" + (f"   ({line.note})" if line.note else "")
@@ -227,8 +237,7 @@ def _source(entry: Input) -> str:
 def _input_value(entry: Input) -> str:
     """A range that a scenario states is printed as stated, a measured value with its interval."""
     if entry.stated is None:
-        return show(entry.value, entry.unit)
+        return show(entry.value, entry.unit, prefixed=False)
     value = show_figure(entry.value.value, entry.unit)
-    low, high = map(show_figure, entry.stated)
     meaning = ", limits" if entry.range == "limits" else ""
-    return f"{value} (stated range {low} to {high}{meaning})"
+    return f"{value} (stated range {show_stated(*entry.stated, entry.unit)}{meaning})"

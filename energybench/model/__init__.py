@@ -43,6 +43,7 @@ from energybench.model.derived import (
 )
 from energybench.model.doubts import Doubt, DoubtCode
 from energybench.model.effects import Effect, EffectKind, SensorSort
+from energybench.model.evidence import Evidence
 from energybench.model.host import Condition, Gpu, Host, OtherLoad, of_work, same_identity
 from energybench.model.job import Job, Launcher
 from energybench.model.limits import Binding, DeviceLimits, Limit, LimitName, Roofline
@@ -58,15 +59,12 @@ from energybench.model.projected import (
     ARITHMETIC_MEAN,
     ENERGY_WEIGHTED_MEAN,
     GEOMETRIC_MEAN,
-    AnswerName,
-    BreakEven,
+    SCI_LINES,
     CarbonBasis,
     Claim,
     ClaimKind,
     ClaimOperator,
     ClaimVerdict,
-    Evidence,
-    FixedQuestion,
     Implied,
     Input,
     Line,
@@ -75,12 +73,11 @@ from energybench.model.projected import (
     Projection,
     PueCategory,
     RangeMeaning,
-    Sensitivity,
     Solution,
-    Swing,
     Tension,
     Unknown,
     base_inputs,
+    open_quantities,
 )
 from energybench.model.publication import Logo, Paper, Publication
 from energybench.model.record import Image, Progress, Said, Series, WorkRecord
@@ -95,6 +92,13 @@ from energybench.model.sensing import (
     Pause,
     Trace,
     Window,
+)
+from energybench.model.sensitivity import (
+    AnswerName,
+    BreakEven,
+    FixedQuestion,
+    Sensitivity,
+    Swing,
 )
 from energybench.model.stamps import EvidenceCount, Stamp, StampCode, has_stamp, stamp_words
 from energybench.model.study import (
@@ -142,6 +146,7 @@ __all__ = [
     "REPEAT",
     "SCATTER_UNKNOWN",
     "SCHEMA",
+    "SCI_LINES",
     "TIME_X_ASSUMED_POWER",
     "UNRANKED",
     "UNUSED",
@@ -259,6 +264,7 @@ __all__ = [
     "carbon_basis",
     "has_stamp",
     "of_work",
+    "open_quantities",
     "quality_of",
     "same_identity",
     "stamp_words",

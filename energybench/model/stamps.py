@@ -15,8 +15,9 @@ from energybench.model.doubts import Doubt, DoubtCode
 
 if TYPE_CHECKING:
     from energybench.model.derived import Comparison
+    from energybench.model.evidence import Evidence
     from energybench.model.measured import Measurement
-    from energybench.model.projected import Evidence, Input, Projection
+    from energybench.model.projected import Input, Projection, Unknown
     from energybench.model.study import Study
 
 StampCode = Literal[
@@ -56,9 +57,9 @@ class Stamp(Noun, frozen=True, kw_only=True):
 
 
 class EvidenceCount:
-    """How the inputs of a projection are known. Exact constants do not count."""
+    """How inputs and open quantities of a projection are known. Exact constants do not count."""
 
-    def __init__(self, inputs: Iterable[Input]) -> None:
+    def __init__(self, inputs: Iterable[Input | Unknown]) -> None:
         self.inputs = [entry for entry in inputs if entry.evidence is not None]
 
     @property
@@ -71,8 +72,9 @@ class EvidenceCount:
         how = "without stated evidence" if evidence == "unstated" else evidence
         return f"{self.evidence.count(evidence)} of {len(self.inputs)} {noun} {how}"
 
-    def names(self, evidence: Evidence) -> list[str]:
-        return [entry.name for entry in self.inputs if entry.evidence == evidence]
+    def labels(self, evidence: Evidence) -> list[str]:
+        """The words for the inputs; the name of an input without words."""
+        return [entry.label or entry.name for entry in self.inputs if entry.evidence == evidence]
 
 
 def _stamp(code: StampCode, words: str) -> Stamp:
@@ -123,7 +125,7 @@ def of_comparison(result: Comparison) -> tuple[Stamp, ...]:
 def of_projection(result: Projection) -> tuple[Stamp, ...]:
     """Stamps of a projection, from its inputs and from the doubts of its comparisons."""
     codes = _codes(result.doubts)
-    count = EvidenceCount(result.base_inputs)
+    count = EvidenceCount(result.known_as)
     evidence = count.evidence
     compared = not COMPARED.isdisjoint(evidence)
     return _chosen(

@@ -129,6 +129,7 @@ def _solution(about: Result, solution: Solution) -> Iterator[Row]:
             unknown.unit,
             of=unknown.name,
             variant=unknown.of,
+            evidence=unknown.evidence,
             source=unknown.source,
         )
         yield limits(

@@ -163,7 +163,12 @@ def test_the_evidence_of_inputs_decides(evidence: Any, expected: set[str]) -> No
         )
         for line in claim.lines
     )
-    changed = msgspec.structs.replace(claim, lines=lines, doubts=())
+    assert claim.solution is not None
+    unknowns = tuple(
+        msgspec.structs.replace(unknown, evidence="seen") for unknown in claim.solution.unknowns
+    )
+    solution = msgspec.structs.replace(claim.solution, unknowns=unknowns)
+    changed = msgspec.structs.replace(claim, lines=lines, solution=solution, doubts=())
     assert set(codes(changed)) == expected
     bare = msgspec.structs.replace(changed, claims=())
     assert ("stated-inputs" in codes(bare)) == (
@@ -322,3 +327,20 @@ def test_a_stamp_is_frozen_words() -> None:
     content = msgspec.to_builtins(pair("replayed"))
     content["stamps"][0]["words"] = "measured by an independent laboratory"
     assert msgspec.convert(content, Comparison).stamps == (Stamp(code="replayed", words=REPLAYED),)
+
+
+@pytest.mark.parametrize("evidence", ["assumed", "inferred", "unstated"])
+def test_an_open_quantity_counts_as_an_input(evidence: Any) -> None:
+    """Once, whatever the number of its applications; "unstated" if nothing says how it is known."""
+    claim = claims_2023()
+    assert claim.solution is not None
+    first, *others = claim.solution.unknowns
+    weak = msgspec.structs.replace(first, evidence=evidence)
+    known = tuple(msgspec.structs.replace(other, evidence="seen") for other in others)
+    unknowns = (weak, msgspec.structs.replace(weak, of="DeepCAM"), *known)
+    solution = msgspec.structs.replace(claim.solution, unknowns=unknowns)
+    counted = [entry for entry in claim.base_inputs if entry.evidence is not None]
+    weaker = sum(entry.evidence == evidence for entry in counted) + 1
+    changed = msgspec.structs.replace(claim, solution=solution)
+    (stamp,) = [stamp for stamp in changed.stamps if stamp.code == f"{evidence}-inputs"]
+    assert stamp.words.startswith(f"{weaker} of {len(counted) + 1 + len(known)} inputs ")
