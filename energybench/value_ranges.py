@@ -30,8 +30,9 @@ def show_stated(low: float, high: float, unit: str = "") -> str:
 
 def show_range(low: float, high: float, unit: str = "") -> str:
     """'846 to 1 488 W': a range of values without a probability, in the unit itself. Two digits of
-    half its width and three of its ends, but at most five. If the ends are then equal, a single
-    figure is shown, because a search knows no more: '16.8'.
+    half its width and three of its ends, but at most five; whole numbers of whole things have all
+    their digits. If the ends are then equal, a single figure is shown, because a search knows no
+    more: '16.8'.
     """
     (low, high), unit = as_shown(unit, low, high)
     if not math.isfinite(low) or not math.isfinite(high):
@@ -55,7 +56,7 @@ def show_within(value: float, low: float, high: float, unit: str = "") -> str:
 
 def _range_places(low: float, high: float, unit: str) -> int:
     smallest, largest = sorted((abs(low), abs(high)))
-    if not largest:
+    if not largest or (unit in WHOLE and low.is_integer() and high.is_integer()):
         return 0
     most, half = decimals(largest, MOST_DIGITS), (high - low) / 2
     places = min(decimals(half), most) if half > 0 else most
@@ -91,7 +92,8 @@ def show_like(value: float, beside: Estimate | None, unit: str = "", *, bare: bo
     (value,), label = as_shown(unit, value)
     places = None
     if beside is not None and beside.low < beside.high:
-        places = places_of(*as_shown(unit, beside.value, beside.low, beside.high)[0], label)
+        (middle, low, high), _ = as_shown(unit, beside.value, beside.low, beside.high)
+        places = places_of(middle, low, high, label)
     if places is None:
         text = show_value(value, significant=3)
     else:

@@ -18,7 +18,7 @@ from energybench.model import (
     carbon_basis,
     stamp_words,
 )
-from energybench.units import show, show_beside, show_figure
+from energybench.units import SHARE, show, show_beside, show_figure
 from energybench.value_ranges import show_range, show_stated, show_within
 
 _EFFECTS = 3  # the number of largest effects to name
@@ -240,4 +240,5 @@ def _input_value(entry: Input) -> str:
         return show(entry.value, entry.unit, prefixed=False)
     value = show_figure(entry.value.value, entry.unit)
     meaning = ", limits" if entry.range == "limits" else ""
-    return f"{value} (stated range {show_stated(*entry.stated, entry.unit)}{meaning})"
+    span = show_stated(*entry.stated, SHARE if entry.unit == SHARE else "")
+    return f"{value} (stated range {span}{meaning})"

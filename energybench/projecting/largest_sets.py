@@ -99,8 +99,9 @@ def _hitting_set(
     constraints = [LinearConstraint(np.array(rows), lb=1.0)] if rows else []
     solved = milp(
         np.ones(count),
-        integrality=np.ones(count),
+        integrality=np.ones(count, dtype=np.int64),
         bounds=Bounds(least, 1.0),
         constraints=constraints,
     )
+    assert solved.x is not None  # all claims together hit every conflict
     return frozenset(np.flatnonzero(np.rint(solved.x)).tolist())

@@ -97,7 +97,8 @@ def _whole_boxes(system: System, *points: Floats) -> list[tuple[Floats, Floats]]
         for i in system.wholes:
             least, most = np.ceil(low[i]), np.floor(high[i])
             beside = {float(np.clip(side(point[i]), least, most)) for side in (np.floor, np.ceil)}
-            sides.append(sorted(beside, key=lambda whole, at=point[i]: (abs(whole - at), whole)))
+            by_distance = sorted((abs(whole - float(point[i])), whole) for whole in beside)
+            sides.append([whole for _, whole in by_distance])
         boxes.update(dict.fromkeys(itertools.islice(itertools.product(*sides), _MOST_BOXES)))
     wholes = list(system.wholes)
     fixed = []

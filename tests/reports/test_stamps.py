@@ -134,6 +134,8 @@ def test_a_published_claim_counts_its_assumptions() -> None:
     claim = claims_2023()
     used = {entry.name: entry for line in claim.lines for entry in line.inputs if not entry.above}
     evidence = [entry.evidence for entry in used.values() if entry.evidence is not None]
+    assert claim.solution is not None
+    evidence += [unknown.evidence for unknown in claim.solution.unknowns]
     stamps = {stamp.code: stamp.words for stamp in claim.stamps}
     assert stamps["claim"] == CLAIM
     for kind in ("assumed", "inferred"):
