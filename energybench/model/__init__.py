@@ -14,6 +14,7 @@ from energybench.model.base import (
     TIME_X_ASSUMED_POWER,
     BoundaryName,
     Distribution,
+    Evidence,
     Kind,
     NonNegative,
     Noun,
@@ -65,7 +66,6 @@ from energybench.model.projected import (
     ClaimKind,
     ClaimOperator,
     ClaimVerdict,
-    Evidence,
     FixedQuestion,
     Implied,
     Input,
@@ -84,6 +84,12 @@ from energybench.model.projected import (
 )
 from energybench.model.publication import Logo, Paper, Publication
 from energybench.model.record import Image, Progress, Said, Series, WorkRecord
+from energybench.model.recordings import (
+    is_of_recording,
+    quality_words,
+    state_words,
+    verdict_words,
+)
 from energybench.model.sensing import (
     IDLE,
     REPEAT,
@@ -116,6 +122,7 @@ from energybench.model.study import (
     Variant,
 )
 from energybench.model.values import (
+    MEMORY,
     NOT_READ,
     UNUSED,
     Boundary,
@@ -125,6 +132,7 @@ from energybench.model.values import (
     Verification,
     Work,
     WorkloadRef,
+    estimated_components,
     quality_of,
 )
 
@@ -137,6 +145,7 @@ __all__ = [
     "GEOMETRIC_MEAN",
     "IDLE",
     "IN_FULL",
+    "MEMORY",
     "MISCOUNTED",
     "NOT_READ",
     "REPEAT",
@@ -257,9 +266,14 @@ __all__ = [
     "WorkloadRef",
     "base_inputs",
     "carbon_basis",
+    "estimated_components",
     "has_stamp",
+    "is_of_recording",
     "of_work",
     "quality_of",
+    "quality_words",
     "same_identity",
     "stamp_words",
+    "state_words",
+    "verdict_words",
 ]

@@ -21,6 +21,18 @@ PartState = Literal["measured", "modelled", "missing"]
 Timing = Literal["prior", "profile", "inferred"]
 Verdict = Literal["better", "worse", "equivalent", "inconclusive"]
 PrecisionPolicy = Literal["equal-precision", "equal-accuracy"]
+# How a value is known. The first four are the evidence of a comparison: its energies were
+# measured, were read from a recording, rest in part on assumed powers, or rest on assumed powers.
+Evidence = Literal[
+    "measured",
+    "replayed",
+    "partly-estimated",
+    "estimated",
+    "seen",
+    "inferred",
+    "assumed",
+    "unstated",
+]
 NonNegative = Annotated[float, msgspec.Meta(ge=0)]
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-import msgspec
-
 from energybench.model import stamps
 from energybench.model.base import Kind, Noun, Quality, Timing
 from energybench.model.doubts import Doubt
@@ -135,6 +133,8 @@ class Measurement(Noun, frozen=True, kw_only=True):
     partial        whether no repeat is known to be whole. Energy, time and power then belong to a
                    part of a repeat, and to no known work
     quality        None if nothing was measured or estimated
+    replayed       whether the readings come from a recording: then the quality is that of the
+                   recording, and nothing was measured here
     idle_state     in words, the idle phases behind the idle power
     work           work of one repeat; the mean if the repeats did different amounts
     work_per_s     None if the work of a repeat is not known
@@ -144,7 +144,7 @@ class Measurement(Noun, frozen=True, kw_only=True):
                    reasons
     record         the workload's own record of its last repeat
     repeats        the whole repeats, or the only part of a repeat if `partial`
-    stamps         computed from the other fields; a stated value is ignored
+    stamps         computed from the other fields, like `replayed`; a stated value is ignored
     """
 
     schema: Literal["energybench/1"] = "energybench/1"
@@ -155,6 +155,7 @@ class Measurement(Noun, frozen=True, kw_only=True):
     command: tuple[str, ...] | None
     boundary: Boundary
     quality: Quality | None
+    replayed: bool = False
     energy_j: Estimate | None
     components_j: dict[str, Estimate]
     time_s: Estimate
@@ -187,7 +188,7 @@ class Measurement(Noun, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        msgspec.structs.force_setattr(self, "stamps", stamps.of_measurement(self))
+        stamps.stamp(self, stamps.of_measurement(self))
 
     @property
     def perhaps_whole(self) -> bool:

@@ -7,17 +7,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
-import msgspec
-
 from energybench.model import stamps
-from energybench.model.base import BoundaryName, Noun
+from energybench.model.base import BoundaryName, Evidence, Noun
 from energybench.model.doubts import Doubt
 from energybench.model.stamps import Stamp
 from energybench.model.values import Estimate
 
-# How a value is known. The first three are the evidence of a comparison: its energies were
-# measured, were read from a recording, or rest on assumed powers.
-Evidence = Literal["measured", "replayed", "estimated", "seen", "inferred", "assumed", "unstated"]
 # "uniform": any value of the range is equally likely. "limits": the value may lie anywhere in the
 # range, and nothing is said about where.
 RangeMeaning = Literal["uniform", "limits"]
@@ -311,7 +306,8 @@ class Projection(Noun, frozen=True, kw_only=True):
     solution     None for a scenario without unknowns
     sensitivity  None if not computed
     inputs       base inputs of claims and of lines over unknowns that no line in `lines` uses
-    stamps       computed from the other fields; a stated value is ignored
+    replayed     whether a comparison is that of a recording: no verdict is one of a measurement
+    stamps       computed from the other fields, like `replayed`; a stated value is ignored
     """
 
     schema: Literal["energybench/1"] = "energybench/1"
@@ -328,6 +324,7 @@ class Projection(Noun, frozen=True, kw_only=True):
     currency: str | None
     saved_tco2e_per_month: Estimate | None
     claims: tuple[Claim, ...]
+    replayed: bool = False
     solution: Solution | None = None
     sensitivity: Sensitivity | None = None
     inputs: tuple[Input, ...] = ()
@@ -336,7 +333,7 @@ class Projection(Noun, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        msgspec.structs.force_setattr(self, "stamps", stamps.of_projection(self))
+        stamps.stamp(self, stamps.of_projection(self))
 
     @property
     def base_inputs(self) -> tuple[Input, ...]:

@@ -83,6 +83,7 @@ def _about(run: Measurement) -> Result:
         doubts=codes(run.doubts),
         stamps=codes(run.stamps),
         stamped=words(run.stamps),
+        replayed=run.replayed,
     )
 
 

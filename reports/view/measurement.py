@@ -5,9 +5,16 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping, Sequence
 
-from energybench.model import TIME_X_ASSUMED_POWER, Estimate, Measurement, stamp_words
+from energybench.model import (
+    TIME_X_ASSUMED_POWER,
+    Estimate,
+    Measurement,
+    quality_words,
+    stamp_words,
+    state_words,
+)
 from energybench.units import show
-from energybench_reports.view import nodes
+from energybench_reports.view import modelled, nodes
 from energybench_reports.view.layout import Answer, Section, Table
 from energybench_reports.view.wording import (
     NOT_MEASURED,
@@ -48,10 +55,12 @@ def answer(measurement: Measurement, label: str) -> Answer:
         ("time", value(measurement.time_s, "s")),
         (f"mean power{nodes.per_node([measurement])}", value(measurement.power_w, "W")),
         ("check of the result", _verified(measurement)),
+        *modelled.facts([measurement]),
     )
     begin = f"{stamp_words(measurement.stamps)}{label}: "
     if read is not None:
         begin += f"{read.line} read; "
+    share = modelled.words([measurement])
     return Answer(
         kind="measurement",
         title=label,
@@ -64,7 +73,7 @@ def answer(measurement: Measurement, label: str) -> Answer:
         assumed=estimated,
         facts=facts,
         line=f"{begin}{name} {show(figure, 'J')}, time {show(measurement.time_s, 's')}, quality: "
-        f"{measurement.quality or NOT_MEASURED}",
+        f"{_quality_of(measurement)}{share and f'; {modelled.NAME}: {share}'}",
         stamps=tuple(stamp.words for stamp in measurement.stamps),
     )
 
@@ -220,9 +229,17 @@ def _about(measurements: Sequence[Measurement]) -> str:
 
 
 def _quality(m: Measurement) -> TableCell:
-    replayed = [stamp.words for stamp in m.stamps if stamp.code == "replayed"]
-    weak = m.quality != "measured" or bool(replayed)
-    return TableCell(m.quality or NOT_MEASURED, "".join(replayed), "warn" if weak else "")
+    codes = ("replayed", "partly-estimated")
+    notes = [stamp.words for stamp in m.stamps if stamp.code in codes]
+    if share := modelled.words([m]):
+        notes.append(f"{modelled.NAME}: {share}")
+    weak = m.quality != "measured" or m.replayed
+    return TableCell(_quality_of(m), "; ".join(notes), "warn" if weak else "")
+
+
+def _quality_of(m: Measurement) -> str:
+    """The quality of the energy in words; a replay is not called measured."""
+    return quality_words(m.quality, replayed=m.replayed) or NOT_MEASURED
 
 
 def _gross(measurement: Measurement) -> TableCell:
@@ -270,15 +287,21 @@ def _repeats(measurement: Measurement) -> TableCell:
 
 def _coverage(measurement: Measurement) -> str:
     """'5 measured, 1 modelled of 6 parts'."""
-    states = [part.state for part in measurement.boundary.parts for _ in range(part.count)]
+    replayed = measurement.replayed
+    states = [
+        state_words(part.state, replayed=replayed)
+        for part in measurement.boundary.parts
+        for _ in range(part.count)
+    ]
+    sensed = state_words("measured", replayed=replayed)
     on_nodes = ""
     if any(share.state == "missing" for share in measurement.shares):
         on_nodes = " on the nodes that were read"
-    if states and set(states) == {"measured"}:
-        return f"{counted(len(states), 'part')}{on_nodes}, all measured"
+    if states and set(states) == {sensed}:
+        return f"{counted(len(states), 'part')}{on_nodes}, all {sensed}"
     counts = [
         f"{states.count(state)} {state}"
-        for state in ("measured", "modelled", "missing")
+        for state in (sensed, "modelled", "missing")
         if state in states
     ]
     if not counts:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from energybench.model import Comparison, Document, Estimate, Measurement
+from energybench.model import Comparison, Document, Estimate, Measurement, state_words
 from energybench.units import number
 from energybench_reports.view.layout import Table
 from energybench_reports.view.limits import share_cell
@@ -51,7 +51,9 @@ def node_power(document: Document) -> Table:
                 limit,
             )
         )
-    head = ("node", "measured", "idle", "rated", "provisioned", "share of its limit")
+    comparisons: tuple[Comparison, ...] = document.of(Comparison)
+    sensed = state_words("measured", replayed=any(entry.replayed for entry in comparisons))
+    head = ("node", sensed, "idle", "rated", "provisioned", "share of its limit")
     return Table("Power of a node", head, tuple(rows), _ABOUT)
 
 

@@ -72,10 +72,15 @@ def energy_answers(
         ("boundary", "; ".join(facts.boundary_words(name) for name in boundaries)),
         ("measured or assumed", facts.named_quality(runs)),
         ("read by", f"{facts.meters(runs) or 'no sensor'}; {facts.accuracy(runs)}"),
-        ("measured on", facts.dates(runs) or "not known"),
+        (_dated(comparisons, runs), facts.dates(runs) or "not known"),
         ("mean", _mean(comparisons)),
         ("left out", "; ".join([*omitted, facts.ALWAYS_LEFT_OUT])),
     ]
+
+
+def _dated(comparisons: Sequence[Comparison], runs: Sequence[Measurement]) -> str:
+    replayed = any(result.replayed for result in (*comparisons, *runs))
+    return "recorded on" if replayed else "measured on"
 
 
 def _subject(comparisons: Sequence[Comparison]) -> str:

@@ -13,8 +13,10 @@ from energybench.grading.statable import against_publication
 from energybench.model import Comparison, Document, Estimate, Measurement, Publication
 from energybench.units import show
 from energybench_reports.view import comparison as comparing
+from energybench_reports.view import modelled
 from energybench_reports.view import statement_facts as facts
 from energybench_reports.view import statement_sentence as sentences
+from energybench_reports.view.doubts import weaknesses
 from energybench_reports.view.labels import labels
 from energybench_reports.view.layout import Table, ratio_axis
 from energybench_reports.view.node_power import node_power
@@ -38,7 +40,9 @@ _BUDGET_LINES = 3
 
 
 class Statement(NamedTuple):
-    """draft, stamps: marks of every page, and of the figure. answers: (question, answer)."""
+    """draft, stamps: marks of every page, and of the figure. answers: (question, answer). doubts:
+    the kinds of all doubts, which the format never folds.
+    """
 
     title: str
     kind: str
@@ -59,6 +63,7 @@ class Statement(NamedTuple):
     books: tuple[tuple[str, str], ...]
     legends: tuple[str, ...]
     digests: Table
+    doubts: str
 
 
 def statement(document: Document) -> Statement:
@@ -91,7 +96,7 @@ def statement(document: Document) -> Statement:
         figure=figure,
         verdict=verdict,
         tone=tone,
-        lead=lead,
+        lead=f"{lead}{_modelled(runs)}",
         chart=_chart(stated),
         compared=_compared(stated),
         long=sentences.long_sentence(stated),
@@ -102,6 +107,7 @@ def statement(document: Document) -> Statement:
         books=books,
         legends=legends,
         digests=_digests(comparisons),
+        doubts=_doubts(document),
     )
 
 
@@ -151,6 +157,12 @@ def _verdict(stated: Stated) -> tuple[str, Tone, str]:
             else " for the same work."
         ),
     )
+
+
+def _modelled(runs: Sequence[Measurement]) -> str:
+    """' Modelled, not measured: …', if the models are a large part of an energy."""
+    shares = modelled.words(runs)
+    return f" {modelled.NAME.capitalize()}: {shares}." if shares else ""
 
 
 def _chart(stated: Stated) -> Table:
@@ -249,6 +261,20 @@ def _disclosures(document: Document) -> tuple[tuple[str, TableCell], ...]:
     return tuple((row[0].text, row[1]) for row in shown.tables[0].rows)
 
 
+def _doubts(document: Document) -> str:
+    """'2 kinds: A sensor gives the same value (`stuck-sensor`); …': every kind of doubt about the
+    results, in few words.
+    """
+    kinds = weaknesses(document, labels(document.of(Measurement)))
+    if not kinds:
+        return "none"
+    words = [
+        f"{kind.title} (`{kind.code}`)" if kind.title != kind.code else f"`{kind.code}`"
+        for kind in kinds
+    ]
+    return f"{counted(len(kinds), 'kind')}, with remedies in the appendix: {'; '.join(words)}"
+
+
 def _answers(stated: Stated) -> tuple[tuple[str, str], ...]:
     """(question, answer): boundary, meters, mean, energy left out, budget, verification."""
     boundary = (
@@ -271,7 +297,7 @@ def _budget_words(stated: Stated) -> str:
     )
     ratio = bool(stated.comparisons)
     for estimate in estimates[:1]:
-        lines = budget(estimate, _BUDGET_LINES, ratio=ratio)[:_BUDGET_LINES]
+        lines = budget(estimate, _BUDGET_LINES, ratio=ratio, runs=stated.runs)[:_BUDGET_LINES]
         half = abs(estimate.half_width / estimate.value) if estimate.value else 0.0
         shares = [f"{plain(line.effect)} ({_size(line, estimate)})" for line in lines]
         if shares:
