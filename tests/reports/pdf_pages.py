@@ -81,6 +81,29 @@ class Pages:
         lasts = [self.last_line(number, foot_pt) for number in range(len(self))]
         return [line for line in lasts if line in squeezed_headings]
 
+    def distances(self, number: int, begin: str, above: str) -> list[tuple[str, float]]:
+        """The pieces of text on a page that begin with a character and stand above a heading, each
+        with the distance to the next piece on its right, pt; infinite without one.
+        """
+        words = self._of(number)
+        boxes = [words.get_rect(index) for index in range(words.count_rects())]
+        foot = next(box[3] for box in boxes if words.get_text_bounded(*box).strip() == above)
+        return [
+            (
+                text,
+                min(
+                    (
+                        left - box[2]
+                        for left, bottom, _, top in boxes
+                        if left >= box[0] + 1 and bottom < box[3] and top > box[1]
+                    ),
+                    default=float("inf"),
+                ),
+            )
+            for box in boxes
+            if box[1] > foot and (text := words.get_text_bounded(*box).strip()).startswith(begin)
+        ]
+
     def outside(self, margin_pt: float, most: int | None = None) -> list[str]:
         """The pieces of text that stand in a margin of this width at the sides or at the foot, of
         the first pages or of all.

@@ -12,7 +12,15 @@ import pytest
 
 from energybench.errors import BadInput
 from energybench.grading.statable import check
-from energybench.model import Comparison, Document, Doubt, Measurement, Publication, Verification
+from energybench.model import (
+    Comparison,
+    Document,
+    Doubt,
+    Estimate,
+    Measurement,
+    Publication,
+    Verification,
+)
 from energybench_reports.pdf import Pdf
 from energybench_reports.view.statement import statement
 from energybench_reports.view.statement_sentence import MOST
@@ -345,3 +353,20 @@ def test_some_results_make_no_statement(document: Callable[[], Document], proble
 def test_a_single_run_is_stamped() -> None:
     text = squeezed("".join(front(Pdf().statement(stated(0), draft=False))))
     assert squeezed("one run: nothing was compared") in text
+
+
+@pytest.mark.parametrize("ratio", [11.882, 1234.5678, 0.00123456])
+def test_an_interval_keeps_its_distance_from_the_next_column(ratio: float) -> None:
+    """Intervals are never broken, so that their columns have room for the longest, at any size of
+    type.
+    """
+    document = stated(1)
+    (pair,) = document.of(Comparison)
+    wide = Estimate(value=ratio, low=ratio * 0.99481, high=ratio * 1.00519)
+    pair = replace(pair, speedup=wide, energy_ratio=wide)
+    document = replace(document, results=(pair, *document.of(Measurement)))
+    intervals = Pages(Pdf().statement(document, draft=False)).distances(0, "[", "To quote")
+    assert len(intervals) >= 6  # ratio, speedup, and energy and time of both sides
+    for text, apart_pt in intervals:
+        assert text.endswith("]"), text
+        assert apart_pt >= 3.0, (text, apart_pt)
