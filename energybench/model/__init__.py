@@ -82,7 +82,7 @@ from energybench.model.projected import (
     Unknown,
     base_inputs,
 )
-from energybench.model.publication import Logo, Paper, Publication
+from energybench.model.publication import Logo, Paper, Publication, Unmetered
 from energybench.model.record import Image, Progress, Said, Series, WorkRecord
 from energybench.model.sensing import (
     IDLE,
@@ -248,6 +248,7 @@ __all__ = [
     "Timing",
     "Trace",
     "Unknown",
+    "Unmetered",
     "Variant",
     "Verdict",
     "Verification",

@@ -123,7 +123,13 @@ class Measurement(Noun, frozen=True, kw_only=True):
 
     energy_j       gross energy of one repeat, summed over the nodes: the mean of the repeats
     power_w        mean power of one node
+    highest_power_w
+                   highest mean power of one node over 1 s within the repeats; None if not known,
+                   as for a sensor that updates more slowly, and of several nodes
     idle_power_w   idle power of one node
+    accelerators_j
+                   of the accelerators of the work alone, inside a node that a meter measured as a
+                   whole. In a boundary of parts, `components_j` has them
     nodes          number of the nodes
     host           the node; of a job, its head node
     job            job of the measuring process; None: no job
@@ -159,10 +165,12 @@ class Measurement(Noun, frozen=True, kw_only=True):
     components_j: dict[str, Estimate]
     time_s: Estimate
     power_w: Estimate | None
+    highest_power_w: Estimate | None = None
     idle_power_w: Estimate | None
     idle_state: str | None = None
     idles: tuple[Idle, ...] = ()
     net_energy_j: Estimate | None
+    accelerators_j: Estimate | None = None
     work: Work | None
     energy_per_work_j: Estimate | None
     work_per_s: Estimate | None = None

@@ -74,7 +74,7 @@ def _compact(books: Sequence[Sequence[_Graded]], stamped: str) -> Section:
     about = f"{stamped} " if stamped else ""
     about += (
         "The requirements of the field's rule books, aspect by aspect, for the runs of this page "
-        "together. A grade is given only if the result of every aspect is known. Figures are never "
+        "together. A grade is given only if no unknown result can change it. Figures are never "
         "rounded across a limit. `energybench grade` prints every check."
     )
     head = ("rule book", "aspect", "result", "what decides")

@@ -12,10 +12,11 @@ from energybench_reports.view.limits import share_cell
 from energybench_reports.view.wording import TableCell, counted, known, plain, value
 
 _ABOUT = (
-    "Power of one node. Measured: the mean of the repeats, over the parts in the boundary. Rated: "
-    "the power limits of its boards; processors and memory state none. Provisioned: the power that "
-    "the operator sets aside for a node, as the publisher states it. Rated and provisioned power "
-    "are not measurements of this work."
+    "Power of one node. Measured: the mean of the repeats, over the parts in the boundary. Highest: "
+    "the largest of the consecutive averages over 1 s within the repeats. Rated: the power limits "
+    "of its boards; processors and memory state none. Provisioned: the power that the operator "
+    "sets aside for a node, as the publisher states it. Rated and provisioned power are not "
+    "measurements of this work."
 )
 
 
@@ -45,14 +46,29 @@ def node_power(document: Document) -> Table:
             (
                 TableCell(plain(side.label) or plain(side.run)),
                 value(side.power_w, "W"),
+                _highest(side.measurement),
                 value(side.idle_w, "W"),
                 rated(side.measurement),
                 _provisioned(stated, side.power_w),
                 limit,
             )
         )
-    head = ("node", "measured", "idle", "rated", "provisioned", "share of its limit")
+    head = (
+        "node",
+        "measured",
+        "highest over 1 s",
+        "idle",
+        "rated",
+        "provisioned",
+        "share of its limit",
+    )
     return Table("Power of a node", head, tuple(rows), _ABOUT)
+
+
+def _highest(measurement: Measurement | None) -> TableCell:
+    if measurement is None or measurement.highest_power_w is None:
+        return TableCell("not known", tone="muted")
+    return value(measurement.highest_power_w, "W")
 
 
 def _provisioned(stated: float | None, measured: Estimate | None) -> TableCell:

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 
 from energybench.analysis.comparison.means import no_mean
 from energybench.model import Comparison, Document, Measurement
+from energybench.units import show
+from energybench_reports.view import narrow
 from energybench_reports.view import statement_facts as facts
 from energybench_reports.view.comparison import Sameness, sameness
 from energybench_reports.view.layout import Section, Table
@@ -70,12 +72,28 @@ def energy_answers(
     return [
         *same,
         ("boundary", "; ".join(facts.boundary_words(name) for name in boundaries)),
+        *_named_if_any("narrow and wide", narrow.words(runs)),
+        *_named_if_any("highest power", _highest(comparisons, runs)),
         ("measured or assumed", facts.named_quality(runs)),
         ("read by", f"{facts.meters(runs) or 'no sensor'}; {facts.accuracy(runs)}"),
         ("measured on", facts.dates(runs) or "not known"),
         ("mean", _mean(comparisons)),
         ("left out", "; ".join([*omitted, facts.ALWAYS_LEFT_OUT])),
     ]
+
+
+def _named_if_any(question: str, answer: str) -> list[tuple[str, str]]:
+    return [(question, answer)] if answer else []
+
+
+def _highest(comparisons: Sequence[Comparison], runs: Sequence[Measurement]) -> str:
+    """'1.6 kW [1.5, 1.7] over 1 s, of a mean of 1.2 kW […]' of a run; the sides of comparisons
+    stand in the table of their power.
+    """
+    if comparisons or len(runs) != 1 or runs[0].highest_power_w is None:
+        return ""
+    highest, mean = show(runs[0].highest_power_w, "W"), show(runs[0].power_w, "W")
+    return f"{highest} over 1 s, beside a mean of {mean}" if runs[0].power_w else highest
 
 
 def _subject(comparisons: Sequence[Comparison]) -> str:

@@ -18,6 +18,7 @@ from energybench_reports.view import statement_sentence as sentences
 from energybench_reports.view.labels import labels
 from energybench_reports.view.layout import Table, ratio_axis
 from energybench_reports.view.node_power import node_power
+from energybench_reports.view.publication import NOT_STATED
 from energybench_reports.view.publication import section as publication_section
 from energybench_reports.view.questions import energy_answers
 from energybench_reports.view.statement_books import rule_books
@@ -245,8 +246,14 @@ def _side(role: str, label: str, run: Measurement | None) -> tuple[TableCell, ..
 
 
 def _disclosures(document: Document) -> tuple[tuple[str, TableCell], ...]:
+    """What the publisher states, and in one row everything that the publisher left open."""
     shown = publication_section(document.publication or Publication(), document.created_utc)
-    return tuple((row[0].text, row[1]) for row in shown.tables[0].rows)
+    rows = [(row[0].text, row[1]) for row in shown.tables[0].rows]
+    open_fields = [name for name, cell in rows if cell.text == NOT_STATED]
+    stated = [(name, cell) for name, cell in rows if cell.text != NOT_STATED]
+    if open_fields:
+        stated.append((NOT_STATED, TableCell("; ".join(open_fields), tone="warn")))
+    return tuple(stated)
 
 
 def _answers(stated: Stated) -> tuple[tuple[str, str], ...]:
