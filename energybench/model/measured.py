@@ -17,6 +17,8 @@ from energybench.model.sensing import UNRANKED
 from energybench.model.stamps import Stamp
 from energybench.model.values import Boundary, Estimate, Verification, Work, WorkloadRef
 
+_BOARD = "gpu.board"  # component of the accelerators that the work was given
+
 
 class Repeat(Noun, frozen=True, kw_only=True):
     """One repeat: energy of its window over the measured and modelled parts of the boundary.
@@ -201,6 +203,20 @@ class Measurement(Noun, frozen=True, kw_only=True):
     def perhaps_whole(self) -> bool:
         """Whether the only repeat may be whole: a signal came, and the program ended by itself."""
         return self.partial and any(doubt.code == "signal-handled" for doubt in self.doubts)
+
+    @property
+    def in_accelerators_j(self) -> Estimate | None:
+        """Energy of one repeat in the accelerators of the work alone, inside a wider boundary. None
+        if the boundary holds only these, and if one of them was not measured.
+        """
+        if self.accelerators_j is not None:
+            return self.accelerators_j
+        boards = [part for part in self.boundary.parts if part.reported_as == _BOARD]
+        if not boards or len(boards) == len(self.boundary.parts):
+            return None
+        if any(part.state != "measured" for part in boards):
+            return None
+        return self.components_j.get(_BOARD)
 
     @property
     def failed_checks(self) -> tuple[str, ...]:

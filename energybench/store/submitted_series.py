@@ -1,5 +1,5 @@
-"""The series that levels 2 and 3 of the EE HPC WG's methodology demand with a submission, as tables:
-averages of equal length in the core phase, idle power, and the raw readings of each device.
+"""The series that levels 2 and 3 of the EE HPC WG's methodology demand, as tables: averages of
+equal length in the core phase, idle power, and the raw readings of each device.
 
 Everything is computed again from the samples of the run.
 """
@@ -128,8 +128,13 @@ def _clock(run: Measurement) -> _Clock:
 
 
 def _summary(run: Measurement) -> list[_Row]:
-    """The results of the run that belong to the series."""
+    """What the run is, and its results that belong to the series."""
     return [
+        ("run", run.id, *_interval(None), ""),
+        ("label", run.label, *_interval(None), ""),
+        ("boundary", run.boundary.name, *_interval(None), ""),
+        *(("stamp", stamp.words, *_interval(None), "") for stamp in run.stamps),
+        *(("doubt", doubt.code, *_interval(None), "") for doubt in run.doubts),
         ("energy of a repeat", "", *_interval(run.energy_j), "J"),
         ("time of a repeat", "", *_interval(run.time_s), "s"),
         ("mean power", "repeats", *_interval(run.power_w), "W"),

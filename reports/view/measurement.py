@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from energybench.model import TIME_X_ASSUMED_POWER, Estimate, Measurement, stamp_words
 from energybench.units import show
-from energybench_reports.view import narrow, nodes
+from energybench_reports.view import nodes
 from energybench_reports.view.layout import Answer, Section, Table
 from energybench_reports.view.wording import (
     NOT_MEASURED,
@@ -75,7 +75,7 @@ def answer(measurement: Measurement, label: str) -> Answer:
 
 def _in_accelerators(measurement: Measurement) -> tuple[tuple[str, TableCell], ...]:
     """The narrow boundary, of a run that has a wider one too."""
-    energy_j = narrow.accelerators(measurement)
+    energy_j = measurement.in_accelerators_j
     return () if energy_j is None else ((_ALONE, value(energy_j, "J")),)
 
 
@@ -176,7 +176,7 @@ def _time(m: Measurement) -> TableCell:
 
 def side_by_side(measurements: Sequence[Measurement], names: Names) -> Section:
     """A row for every measurement; the formats turn a few rows into columns."""
-    head = (
+    head: tuple[str, ...] = (
         "measurement",
         "energy, gross",
         "energy, net of idle",
@@ -193,10 +193,10 @@ def side_by_side(measurements: Sequence[Measurement], names: Names) -> Section:
         "check of the result",
         "nodes",
     )
-    rows = [(TableCell(names[m.id]), *_row(m)) for m in measurements]
+    rows: list[tuple[TableCell, ...]] = [(TableCell(names[m.id]), *_row(m)) for m in measurements]
     # columns that a run may have, left out if no run has them
     for name, known_cells in (
-        (_ALONE, [narrow.accelerators(m) for m in measurements]),
+        (_ALONE, [m.in_accelerators_j for m in measurements]),
         (HIGHEST, [m.highest_power_w for m in measurements]),
     ):
         if all(cell is None for cell in known_cells):
@@ -214,7 +214,7 @@ def _row(m: Measurement) -> tuple[TableCell, ...]:
     return (
         _gross(m),
         net,
-        _or_not_known(narrow.accelerators(m), "J"),
+        _alone_cell(m),
         value(m.time_s, "s"),
         value(m.power_w, "W"),
         _or_not_known(m.highest_power_w, "W"),
@@ -227,6 +227,15 @@ def _row(m: Measurement) -> tuple[TableCell, ...]:
         _verified(m),
         nodes.read_words(m) or TableCell(str(m.nodes)),
     )
+
+
+def _alone_cell(m: Measurement) -> TableCell:
+    boards = [part for part in m.boundary.parts if part.component.startswith("gpu")]
+    if not boards and not m.host.gpus:
+        return TableCell("none on this node", tone="muted")
+    if m.boundary.name == "device":
+        return TableCell("the whole boundary", tone="muted")
+    return _or_not_known(m.in_accelerators_j, "J")
 
 
 def _or_not_known(estimate: Estimate | None, unit: str) -> TableCell:

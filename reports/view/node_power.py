@@ -12,12 +12,15 @@ from energybench_reports.view.limits import share_cell
 from energybench_reports.view.wording import TableCell, counted, known, plain, value
 
 _ABOUT = (
-    "Power of one node. Measured: the mean of the repeats, over the parts in the boundary. Highest: "
-    "the largest of the consecutive averages over 1 s within the repeats. Rated: the power limits "
-    "of its boards; processors and memory state none. Provisioned: the power that the operator "
-    "sets aside for a node, as the publisher states it. Rated and provisioned power are not "
-    "measurements of this work."
+    "Power of one node. Measured: the mean of the repeats, over the parts in the boundary. "
+    "Highest: the largest of the consecutive averages over 1 s within the repeats. Rated: the "
+    "power limits of its boards; processors and memory state none. Provisioned: the power that "
+    "the operator sets aside for a node, as the publisher states it. Rated and provisioned power "
+    "are not measurements of this work."
 )
+
+_HIGHEST = "highest over 1 s"
+_HEAD = ("node", "measured", _HIGHEST, "idle", "rated", "provisioned", "share of its limit")
 
 
 class _Side(NamedTuple):
@@ -36,7 +39,7 @@ def node_power(document: Document) -> Table:
     if all(side.power_w is None for side in sides):
         return Table("", (), ())
     provisioned = document.publication.provisioned_w if document.publication else {}
-    rows = []
+    rows: list[tuple[TableCell, ...]] = []
     for side in sides:
         limit = TableCell("not known", tone="muted")
         if side.measurement is not None and side.measurement.roofline is not None:
@@ -53,15 +56,11 @@ def node_power(document: Document) -> Table:
                 limit,
             )
         )
-    head = (
-        "node",
-        "measured",
-        "highest over 1 s",
-        "idle",
-        "rated",
-        "provisioned",
-        "share of its limit",
-    )
+    head: tuple[str, ...] = _HEAD
+    if all(side.measurement is None or side.measurement.highest_power_w is None for side in sides):
+        place = head.index(_HIGHEST)
+        head = (*head[:place], *head[place + 1 :])
+        rows = [(*row[:place], *row[place + 1 :]) for row in rows]
     return Table("Power of a node", head, tuple(rows), _ABOUT)
 
 
