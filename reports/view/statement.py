@@ -248,12 +248,18 @@ def _side(role: str, label: str, run: Measurement | None) -> tuple[TableCell, ..
 def _disclosures(document: Document) -> tuple[tuple[str, TableCell], ...]:
     """What the publisher states, and in one row everything that the publisher left open."""
     shown = publication_section(document.publication or Publication(), document.created_utc)
-    rows = [(row[0].text, row[1]) for row in shown.tables[0].rows]
-    open_fields = [name for name, cell in rows if cell.text == NOT_STATED]
-    stated = [(name, cell) for name, cell in rows if cell.text != NOT_STATED]
+    stated: dict[str, TableCell] = {}
+    open_fields = []
+    for name, cell in ((row[0].text, row[1]) for row in shown.tables[0].rows):
+        if cell.text == NOT_STATED:
+            open_fields.append(name)
+        elif name in stated:  # several parts without a meter
+            stated[name] = TableCell(f"{stated[name].text}; {cell.text}")
+        else:
+            stated[name] = cell
     if open_fields:
-        stated.append((NOT_STATED, TableCell("; ".join(open_fields), tone="warn")))
-    return tuple(stated)
+        stated[NOT_STATED] = TableCell("; ".join(open_fields), tone="warn")
+    return tuple(stated.items())
 
 
 def _answers(stated: Stated) -> tuple[tuple[str, str], ...]:

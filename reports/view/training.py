@@ -67,13 +67,16 @@ def _for_documentation(table: Table, runs: Sequence[Measurement]) -> Table:
     """
     total = table.rows[-1]
     figure = total[-1]
-    steps = f"{total[1].text or '…'} to {total[2].text or '…'}" if total[2].text else ""
+    # the whole training; if a gap lies between the runs, their own steps; if none fits, nothing
+    over = total[0].text.partition(", ")[2] or "not known"
+    if total[2].text:
+        over = f"{table.title.rpartition('over ')[2]} {total[1].text} to {total[2].text}"
     boundaries = dict.fromkeys(run.boundary.name for run in runs)
     omitted = [facts.left_out(name)[0] for name in boundaries]
     nodes = sorted({run.nodes for run in runs})
     rows = (
         ("energy of the training", figure),
-        ("over", TableCell(f"{table.title.rpartition('over ')[2]} {steps}".strip())),
+        ("over", TableCell(over)),
         ("known or estimated", TableCell(f"{_known(runs)}: {facts.named_quality(runs)}")),
         (
             "how",
