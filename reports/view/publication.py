@@ -83,8 +83,9 @@ def _unmetered(publication: Publication) -> Iterator[tuple[TableCell, TableCell]
     if not publication.unmetered:
         yield TableCell(_UNMETERED), TableCell(NOT_STATED, tone="warn")
     for entry in publication.unmetered:
-        power = f"at most {entry.most_w:.10g} W as specified, in no figure of this report"
-        words = f"{plain(entry.part)}: {power}: {plain(entry.formula)} ({plain(entry.source)})"
+        basis = f"{plain(entry.formula)}; {plain(entry.source)}"
+        words = f"{plain(entry.part)}: at most {entry.most_w:.10g} W as specified ({basis})"
+        words += ", in no figure of this report"
         yield TableCell(_UNMETERED), TableCell(words)
 
 
