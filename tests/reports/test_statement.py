@@ -12,14 +12,7 @@ import pytest
 
 from energybench.errors import BadInput
 from energybench.grading.statable import check
-from energybench.model import (
-    Comparison,
-    Document,
-    Doubt,
-    Measurement,
-    Publication,
-    Verification,
-)
+from energybench.model import Comparison, Document, Doubt, Measurement, Publication, Verification
 from energybench_reports.pdf import Pdf
 from energybench_reports.view.statement import statement
 from energybench_reports.view.statement_sentence import MOST
