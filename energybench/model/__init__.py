@@ -82,7 +82,7 @@ from energybench.model.projected import (
     Unknown,
     base_inputs,
 )
-from energybench.model.publication import Logo, Paper, Publication
+from energybench.model.publication import Logo, Paper, Publication, Unmetered
 from energybench.model.record import Image, Progress, Said, Series, WorkRecord
 from energybench.model.recordings import (
     is_of_recording,
@@ -257,6 +257,7 @@ __all__ = [
     "Timing",
     "Trace",
     "Unknown",
+    "Unmetered",
     "Variant",
     "Verdict",
     "Verification",

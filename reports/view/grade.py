@@ -14,7 +14,7 @@ _TONES: dict[str, Tone] = {"pass": "good", "fail": "bad", "unknown": "warn"}
 _MOST_NAMES = 3  # runs that are named; more are counted
 _ABOUT = (
     "The requirements of the field's rule books, for the runs of this page together. A grade is "
-    "given only if the result of every aspect is known. Figures are never rounded across a limit. "
+    "given only if no unknown result can change it. Figures are never rounded across a limit. "
     "`energybench grade` prints every check."
 )
 

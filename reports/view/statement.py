@@ -20,6 +20,7 @@ from energybench_reports.view.doubts import weaknesses
 from energybench_reports.view.labels import labels
 from energybench_reports.view.layout import Table, ratio_axis
 from energybench_reports.view.node_power import node_power
+from energybench_reports.view.publication import NOT_STATED
 from energybench_reports.view.publication import section as publication_section
 from energybench_reports.view.questions import energy_answers
 from energybench_reports.view.statement_books import rule_books
@@ -257,8 +258,20 @@ def _side(role: str, label: str, run: Measurement | None) -> tuple[TableCell, ..
 
 
 def _disclosures(document: Document) -> tuple[tuple[str, TableCell], ...]:
+    """What the publisher states, and in one row everything that the publisher left open."""
     shown = publication_section(document.publication or Publication(), document.created_utc)
-    return tuple((row[0].text, row[1]) for row in shown.tables[0].rows)
+    stated: dict[str, TableCell] = {}
+    open_fields = []
+    for name, cell in ((row[0].text, row[1]) for row in shown.tables[0].rows):
+        if cell.text == NOT_STATED:
+            open_fields.append(name)
+        elif name in stated:  # several parts without a meter
+            stated[name] = TableCell(f"{stated[name].text}; {cell.text}")
+        else:
+            stated[name] = cell
+    if open_fields:
+        stated[NOT_STATED] = TableCell("; ".join(open_fields), tone="warn")
+    return tuple(stated.items())
 
 
 def _doubts(document: Document) -> str:
