@@ -79,8 +79,14 @@ from energybench.model.projected import (
     base_inputs,
     open_quantities,
 )
-from energybench.model.publication import Logo, Paper, Publication
+from energybench.model.publication import Logo, Paper, Publication, Unmetered
 from energybench.model.record import Image, Progress, Said, Series, WorkRecord
+from energybench.model.recordings import (
+    is_of_recording,
+    quality_words,
+    state_words,
+    verdict_words,
+)
 from energybench.model.sensing import (
     IDLE,
     REPEAT,
@@ -120,6 +126,7 @@ from energybench.model.study import (
     Variant,
 )
 from energybench.model.values import (
+    MEMORY,
     NOT_READ,
     UNUSED,
     Boundary,
@@ -129,6 +136,7 @@ from energybench.model.values import (
     Verification,
     Work,
     WorkloadRef,
+    estimated_components,
     quality_of,
 )
 
@@ -141,6 +149,7 @@ __all__ = [
     "GEOMETRIC_MEAN",
     "IDLE",
     "IN_FULL",
+    "MEMORY",
     "MISCOUNTED",
     "NOT_READ",
     "REPEAT",
@@ -253,6 +262,7 @@ __all__ = [
     "Timing",
     "Trace",
     "Unknown",
+    "Unmetered",
     "Variant",
     "Verdict",
     "Verification",
@@ -262,10 +272,15 @@ __all__ = [
     "WorkloadRef",
     "base_inputs",
     "carbon_basis",
+    "estimated_components",
     "has_stamp",
+    "is_of_recording",
     "of_work",
     "open_quantities",
     "quality_of",
+    "quality_words",
     "same_identity",
     "stamp_words",
+    "state_words",
+    "verdict_words",
 ]

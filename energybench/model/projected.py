@@ -7,8 +7,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
-import msgspec
-
 from energybench.model import stamps
 from energybench.model.base import BoundaryName, Noun
 from energybench.model.doubts import Doubt
@@ -247,7 +245,8 @@ class Projection(Noun, frozen=True, kw_only=True):
     solution     None for a scenario without unknowns
     sensitivity  None if not computed
     inputs       base inputs of claims and of lines over unknowns that no line in `lines` uses
-    stamps       computed from the other fields; a stated value is ignored
+    replayed     whether a comparison is that of a recording: no verdict is one of a measurement
+    stamps       computed from the other fields, like `replayed`; a stated value is ignored
     """
 
     schema: Literal["energybench/1"] = "energybench/1"
@@ -265,6 +264,7 @@ class Projection(Noun, frozen=True, kw_only=True):
     currency: str | None
     saved_tco2e_per_month: Estimate | None
     claims: tuple[Claim, ...]
+    replayed: bool = False
     solution: Solution | None = None
     sensitivity: Sensitivity | None = None
     inputs: tuple[Input, ...] = ()
@@ -273,7 +273,7 @@ class Projection(Noun, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        msgspec.structs.force_setattr(self, "stamps", stamps.of_projection(self))
+        stamps.stamp(self, stamps.of_projection(self))
 
     @property
     def base_inputs(self) -> tuple[Input, ...]:

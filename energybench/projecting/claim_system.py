@@ -31,7 +31,8 @@ class Figure(NamedTuple):
     """A published figure: the band of a relation, and the published value as `aim` (None for an
     inequality).
 
-    decides  whether the figure has a part in the decision which figures hold together
+    decides    whether the figure has a part in the decision which figures hold together
+    secondary  whether the figure decides only between sets of equally many other figures
     """
 
     name: str
@@ -40,6 +41,7 @@ class Figure(NamedTuple):
     high: float
     aim: float | None
     decides: bool = True
+    secondary: bool = False
 
     @property
     def exact(self) -> Figure:
@@ -125,7 +127,8 @@ class ClaimSystem:
         def holds(numbers: frozenset[int]) -> bool:
             return self.holds([deciding[i] for i in sorted(numbers)])
 
-        largest = largest_sets(len(deciding), holds)
+        secondary = frozenset(i for i, figure in enumerate(deciding) if figure.secondary)
+        largest = largest_sets(len(deciding), holds, secondary)
         kept = {deciding[i].name for i in largest.common}
         return FigureSets(
             tuple(figure for figure in self.figures if figure.name in kept),

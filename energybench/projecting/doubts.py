@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
-from energybench.model import Claim, Comparison, Doubt, Estimate, EvidenceCount, Input, Unknown
+from energybench.model import (
+    Claim,
+    Comparison,
+    Doubt,
+    Estimate,
+    EvidenceCount,
+    Input,
+    Unknown,
+    has_stamp,
+)
 from energybench.projecting import mix
 from energybench.projecting.scenario import Scenario, ScenarioInput
 
@@ -60,13 +69,25 @@ def of_inputs(
             code="claims-with-own-inputs",
             message=(
                 "inputs of the published claims were replaced by the comparison: the claims are "
-                "tested against measured values"
+                f"tested against {_tested_against(comparisons)}"
             ),
             remedy="without a comparison the claims are tested against their own inputs",
         )
     yield from _of_other_work(scenario, comparisons)
     yield from _of_other_applications(scenario, comparisons)
     yield from _of_evidence(used)
+
+
+def _tested_against(comparisons: Sequence[Comparison]) -> str:
+    """'measured values', or the values of a recording or of a power model."""
+    kinds = []
+    if any(comparison.replayed for comparison in comparisons):
+        kinds.append("values of a recording, not measured here")
+    if any(mix.assumed(comparison) for comparison in comparisons):
+        kinds.append("values of times x assumed powers")
+    if any(has_stamp(comparison.stamps, "partly-estimated") for comparison in comparisons):
+        kinds.append("partly estimated values")
+    return ", and ".join(kinds) or "measured values"
 
 
 def _not_measured(labels: Sequence[str], compared: bool) -> Doubt:

@@ -9,7 +9,7 @@ rest of such a choice holds together (implicit hitting sets: Davies and Bacchus 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -28,22 +28,27 @@ class LargestSets(NamedTuple):
     without: dict[int, frozenset[int]]
 
 
-def largest_sets(count: int, holds: Holds) -> LargestSets:
+def largest_sets(
+    count: int, holds: Holds, secondary: frozenset[int] = frozenset()
+) -> LargestSets:
     """The largest sets out of `count` claims.
 
-    holds  whether a set of claims holds together
+    holds      whether a set of claims holds together
+    secondary  claims that decide only between sets with equally many of the other claims
     """
     everything = frozenset(range(count))
     if holds(everything):
         return LargestSets(everything, {})
     conflicts = _small_conflicts(count, holds)
-    left_out = _smallest_choice(count, conflicts, holds, ())
+    weights = [1 if claim in secondary else count + 1 for claim in range(count)]
+    left_out = _smallest_choice(weights, conflicts, holds, ())
+    least = _weight(left_out, weights)
     without = {}
     for claim in range(count):
         choice = left_out
         if claim not in left_out:
-            choice = _smallest_choice(count, conflicts, holds, (claim,), len(left_out))
-        if len(choice) == len(left_out):
+            choice = _smallest_choice(weights, conflicts, holds, (claim,), least)
+        if _weight(choice, weights) == least:
             without[claim] = everything - choice
     return LargestSets(everything - without.keys(), without)
 
@@ -68,37 +73,42 @@ def smallest_conflict(claims: Iterable[int], holds: Holds, kept: Iterable[int] =
     return conflict
 
 
+def _weight(claims: Iterable[int], weights: Sequence[int]) -> int:
+    return sum(weights[claim] for claim in claims)
+
+
 def _smallest_choice(
-    count: int,
+    weights: Sequence[int],
     conflicts: list[frozenset[int]],
     holds: Holds,
     chosen: tuple[int, ...],
     most: int | None = None,
 ) -> frozenset[int]:
-    """The fewest claims, the chosen among them, without which the others hold together; more than
-    `most` claims if no choice is as small. Conflicts of other choices join the list.
+    """The claims of least weight, the chosen among them, without which the others hold together;
+    more weight than `most` if no choice is as light. Conflicts of other choices join the list.
     """
-    everything = frozenset(range(count))
+    everything = frozenset(range(len(weights)))
     while True:
-        choice = _hitting_set(count, conflicts, chosen)
+        choice = _hitting_set(weights, conflicts, chosen)
         rest = everything - choice
-        if (most is not None and len(choice) > most) or holds(rest):
+        if (most is not None and _weight(choice, weights) > most) or holds(rest):
             return choice
         conflicts.append(frozenset(smallest_conflict(rest, holds)))
 
 
 def _hitting_set(
-    count: int, conflicts: Iterable[frozenset[int]], chosen: tuple[int, ...]
+    weights: Sequence[int], conflicts: Iterable[frozenset[int]], chosen: tuple[int, ...]
 ) -> frozenset[int]:
-    """The fewest claims, the chosen among them, with one or more out of every conflict."""
+    """The claims of least weight, the chosen among them, with one or more out of every conflict."""
     from scipy.optimize import Bounds, LinearConstraint, milp
 
+    count = len(weights)
     rows = [[float(claim in conflict) for claim in range(count)] for conflict in conflicts]
     least = np.zeros(count)
     least[list(chosen)] = 1.0
     constraints = [LinearConstraint(np.array(rows), lb=1.0)] if rows else []
     solved = milp(
-        np.ones(count),
+        np.array(weights, dtype=float),
         integrality=np.ones(count, dtype=np.int64),
         bounds=Bounds(least, 1.0),
         constraints=constraints,

@@ -149,6 +149,8 @@ def _source(comparison: Comparison) -> str:
 def _evidence(comparison: Comparison) -> Evidence:
     if assumed(comparison):
         return "estimated"
+    if has_stamp(comparison.stamps, "partly-estimated"):
+        return "partly-estimated"
     replayed = has_stamp(comparison.stamps, "replayed")
     return "replayed" if replayed else "measured"
 

@@ -124,6 +124,7 @@ class _Group:
                 *entry.claim.band,
                 entry.claim.claimed if entry.claim.op in ("=", "about") else None,
                 entry.claim.counts,
+                entry.claim.secondary,
             )
             for i, entry in enumerate(self._claims)
         ]

@@ -138,6 +138,8 @@ class PublishedClaim(Noun, frozen=True, kw_only=True):
     tolerance  relative to the claim: the rounding of the published figure allows this much; None:
                0.1 for "about", otherwise 0
     circular   whether inputs of `derived` were inferred from the figure itself
+    secondary  whether the publication states the figure beside its text, such as in the caption of
+               a picture: the figure does not exclude a figure of the text
     """
 
     name: str
@@ -147,6 +149,7 @@ class PublishedClaim(Noun, frozen=True, kw_only=True):
     of: str = ""
     kind: Literal["published", "plausibility check"] = "published"
     circular: bool = False
+    secondary: bool = False
     derived: str | None = None
     tolerance: NonNegative | None = None
     source: str = ""

@@ -7,53 +7,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from energybench.model import (
-    Claim,
-    Estimate,
     Input,
     Line,
-    MeanValue,
     Projection,
 )
-from energybench.units import show_beside
-from energybench.value_ranges import show_range
-from energybench_reports.view import projection_solution, sensitivity
-from energybench_reports.view.layout import Section, Table, ratio_axis
+from energybench_reports.view import claims, projection_solution, sensitivity
+from energybench_reports.view.layout import Section, Table
 from energybench_reports.view.projection_headline import answer as answer
 from energybench_reports.view.projection_headline import heading as heading
-from energybench_reports.view.projection_headline import is_fixing
-from energybench_reports.view.wording import (
-    TableCell,
-    Tone,
-    or_dash,
-    plain,
-    published,
-    published_range,
-    value,
-)
-
-_VERDICTS: dict[str, tuple[str, Tone]] = {
-    "consistent": ("consistent with it", "good"),
-    "needs": ("needs more than was published", "warn"),
-    "contradicts": ("contradicts itself", "bad"),
-    "cannot-be-derived": ("cannot be derived", "warn"),
-}
-
-_OPERATORS = {
-    "=": "",
-    "at-least": "at least ",
-    "at-most": "at most ",
-    "up-to": "up to ",
-    "about": "about ",
-}
-_MEANS = ("arithmetic", "geometric", "energy-weighted")
-
+from energybench_reports.view.wording import TableCell, plain, published, published_range, value
 
 # ---------------------------------------------------------------- tables
 
 
 def sections(projections: Sequence[Projection]) -> tuple[Section, ...]:
     """Claims, then their solution, then the sensitivity, then lines with their inputs."""
-    claims = tuple(_claims(projection) for projection in projections if projection.claims)
+    tables = tuple(
+        claims.table(projection, heading(projection))
+        for projection in projections
+        if projection.claims
+    )
     claims_about = (
         "Each published figure beside the figure that follows from published or measured inputs. A "
         "figure whose inputs were not published cannot be derived; that does not mean that the "
@@ -89,7 +62,7 @@ def sections(projections: Sequence[Projection]) -> tuple[Section, ...]:
         "input, the table of inputs shows the stated range instead of an interval."
     )
     return (
-        Section("claims", "Claims", claims_about, claims),
+        Section("claims", "Claims", claims_about, tables),
         Section("solution", "What the claims need together", solution_about, solutions),
         sensitivity.section([(heading(projection), projection) for projection in projections]),
         Section("projection", "Projection", lines_about, lines),
@@ -159,79 +132,3 @@ def _input_value(used: Input) -> TableCell:
     if used.range == "limits":
         words += ", limits"
     return TableCell(published(used.value.value, used.unit), words if low < high else "")
-
-
-def _verdict(claim: Claim) -> tuple[str, Tone]:
-    if is_fixing(claim):
-        return f"fixes {plain(' and '.join(claim.fixes))}, no evidence", "warn"
-    return _VERDICTS[claim.verdict]
-
-
-def _claims(projection: Projection) -> Table:
-    """Claimed beside derived; of a mean that the publication does not name, a further row for each
-    mean. The axis shows derived / claimed: the claim is at 1.
-    """
-    rows, ratios, tones = [], [], []
-    for claim in projection.claims:
-        words, tone = _verdict(claim)
-        claimed = TableCell(_OPERATORS[claim.operator] + published(claim.claimed, claim.unit))
-        name = TableCell(_name(claim), plain(claim.source))
-        why = TableCell(plain(claim.why), _needs(claim))
-        entries = [(name, claim.derived, words, tone, why)]
-        entries += [_under_mean(claim, one) for one in claim.by_mean]
-        for name, derived, words, tone, why in entries:
-            verdict = TableCell(words, tone=tone)
-            rows.append((name, claimed, _derived(claim, derived), verdict, why))
-            ratios.append(_over_claimed(claim, derived))
-            tones.append(tone)
-    axis, marks = ratio_axis("derived / claimed", ratios, tones=tones)
-    head = ("claim", "claimed", "derived", "verdict", "why")
-    return Table(heading(projection), head, tuple(rows), axis=axis, marks=marks)
-
-
-def _under_mean(claim: Claim, one: MeanValue) -> tuple[TableCell, Estimate, str, Tone, TableCell]:
-    """Name, figure, verdict with its tone, and an empty reason."""
-    name = TableCell(f"{plain(claim.name)} as {plain(one.mean)} mean")
-    if claim.untested:
-        holds = "holds" if one.holds else "does not hold"
-        return name, one.value, f"{holds} over a part of the applications", "warn", TableCell("")
-    if one.holds:
-        return name, one.value, "holds", "good", TableCell("")
-    return name, one.value, "does not hold", "bad", TableCell("")
-
-
-def _name(claim: Claim) -> str:
-    """The name of a claim, with its mean or application and its kind if the name lacks them."""
-    name = plain(claim.name)
-    if claim.of == "not said":
-        name += " (mean not said)"
-    elif claim.of in _MEANS:
-        name += f" ({claim.of} mean)"
-    elif claim.of and claim.of.casefold() not in claim.name.casefold():
-        name += f" ({plain(claim.of)})"
-    return f"plausibility of {name}" if claim.kind == "plausibility-check" else name
-
-
-def _derived(claim: Claim, derived: Estimate | None) -> TableCell:
-    """The derived figure with digits enough to tell it from the claim."""
-    if derived is None:
-        return or_dash(None)
-    if claim.solved:
-        reach = show_range(derived.low, derived.high, plain(claim.unit))
-        return TableCell(reach, "over all solutions")
-    text, _, interval = show_beside(derived, claim.claimed, plain(claim.unit)).partition(" [")
-    return TableCell(text, f"[{interval}" if interval else "")
-
-
-def _needs(claim: Claim) -> str:
-    return plain(f"needs {'; or '.join(claim.needs)}") if claim.needs else ""
-
-
-def _over_claimed(claim: Claim, derived: Estimate | None) -> Estimate | None:
-    if derived is None or claim.claimed <= 0:
-        return None
-    return Estimate(
-        value=derived.value / claim.claimed,
-        low=derived.low / claim.claimed,
-        high=derived.high / claim.claimed,
-    )

@@ -4,24 +4,11 @@ on published figures.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
-
-from energybench.model import Claim, Estimate, Projection, carbon_basis, has_stamp, stamp_words
+from energybench.model import Estimate, Projection, carbon_basis, has_stamp, stamp_words
 from energybench.units import show
+from energybench_reports.view import claims
 from energybench_reports.view.layout import Answer
 from energybench_reports.view.wording import TableCell, plain, value
-
-# Of several published figures, and of one.
-_COUNTS = {
-    "fixes": (
-        "fix a quantity that no other figure tests",
-        "fixes a quantity that no other figure tests",
-    ),
-    "needs": ("need more than was published", "needs more than was published"),
-    "contradicts": ("contradict themselves", "contradicts itself"),
-    "cannot-be-derived": ("cannot be derived", "cannot be derived"),
-}
 
 Fact = tuple[str, TableCell]
 
@@ -38,7 +25,7 @@ def answer(projection: Projection) -> Answer:
     energy = projection.saved_mwh_per_month
     assumed = has_stamp(projection.stamps, "estimated")
     name = f"energy saved a month{', from assumed powers' if assumed else ''}"
-    facts, score = _facts(projection), _score(projection.claims)
+    facts, score = _facts(projection), claims.score(projection)
     figure, words = None, "not given"
     if energy is not None:
         figure, words = value(energy, "MWh"), show(energy, "MWh")
@@ -113,31 +100,3 @@ def _direction(projection: Projection) -> str:
     if energy.high < 0:
         return "negative, because the candidate's fleet uses more energy for the same work."
     return "the interval contains 0, so that a saving is not shown."
-
-
-def _score(claims: Sequence[Claim]) -> TableCell | None:
-    """'4 of 7 consistent', with the note '3 need more than was published'. Plausibility checks and
-    figures whose inputs were inferred from the figure itself do not count; None if no claim counts.
-    """
-    counted = [claim for claim in claims if claim.kind == "published" and not claim.circular]
-    if not counted:
-        return None
-    counts: Counter[str] = Counter(_count(claim) for claim in counted)
-    others = [
-        f"{counts[verdict]} {words[counts[verdict] == 1]}"
-        for verdict, words in _COUNTS.items()
-        if counts[verdict]
-    ]
-    return TableCell(f"{counts['consistent']} of {len(counted)} consistent", ", ".join(others))
-
-
-def _count(claim: Claim) -> str:
-    """The key of _COUNTS under which a claim counts."""
-    return "fixes" if is_fixing(claim) else claim.verdict
-
-
-def is_fixing(claim: Claim) -> bool:
-    """Whether the figure alone determines an open quantity: it would be consistent whatever it
-    were.
-    """
-    return bool(claim.fixes) and claim.verdict == "consistent"

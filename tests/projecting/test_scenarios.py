@@ -80,28 +80,24 @@ def test_the_headline_is_not_the_claim(nersc: Projection) -> None:
     )
 
 
-@pytest.fixture(scope="module")
-def without_caption() -> Projection:
-    """The scenario without the figure of the caption, which excludes the mean energy ratio."""
-    scenario = read("nersc-2023")
-    claims = tuple(claim for claim in scenario.claims if claim.name != "speedup overall")
-    return project(msgspec.structs.replace(scenario, claims=claims))
-
-
-def test_two_figures_of_the_post_exclude_each_other(nersc: Projection) -> None:
-    """5x energy and 5x speedup: nothing in the post decides between them."""
+def test_the_figure_of_a_caption_excludes_no_figure_of_the_text(nersc: Projection) -> None:
+    """5x energy and 5x speedup exclude each other: the text of the post goes before a caption."""
     assert nersc.solution is not None
-    assert nersc.solution.contested == ("energy ratio on average", "speedup overall")
+    assert nersc.solution.contested == ()
     excluding = {claim.name: claim.excluded_by for claim in nersc.claims if claim.excluded_by}
-    assert excluding["energy ratio on average"] == ("speedup overall",)
-    assert excluding["speedup overall"] == ("energy ratio on average",)
+    assert "energy ratio on average" in excluding["speedup overall"]
+    scenario = read("nersc-2023")
+    equal = [msgspec.structs.replace(claim, secondary=False) for claim in scenario.claims]
+    undecided = project(msgspec.structs.replace(scenario, claims=tuple(equal)))
+    assert undecided.solution is not None
+    assert undecided.solution.contested == ("energy ratio on average", "speedup overall")
 
 
-def test_one_fleet_satisfies_four_figures(without_caption: Projection) -> None:
+def test_one_fleet_satisfies_four_figures(nersc: Projection) -> None:
     """5x, 12x, 588 MWh and more than $4 million at once: 196 GPU nodes of 1.03 kW, CPU nodes of
     428 W, HB120rs v3.
     """
-    solution = without_caption.solution
+    solution = nersc.solution
     assert solution is not None
     assert solution.holds == (
         "energy saved a month",
@@ -115,19 +111,19 @@ def test_one_fleet_satisfies_four_figures(without_caption: Projection) -> None:
     assert best["power_cpu_w"] == pytest.approx(428, abs=0.1)
     assert best["speedup"] == pytest.approx(12)
     assert best["price_cpu_per_h"] == pytest.approx(3.6)
-    money = next(claim for claim in without_caption.claims if claim.name == "money saved a month")
+    money = next(claim for claim in nersc.claims if claim.name == "money saved a month")
     assert money.derived is not None
     assert money.derived.value == pytest.approx(4.08e6, rel=0.001)
     implied = {entry.name: entry.best for entry in solution.implied}
     assert implied["nodes_cpu"] == pytest.approx(12 * 196, abs=1)
 
 
-def test_ranges_of_the_solution(without_caption: Projection) -> None:
+def test_ranges_of_the_solution(nersc: Projection) -> None:
     """Over all solutions: a speedup of 6.8x or more, for at 846 W of a GPU node and 560 W of a CPU
     node 4.5x needs so much.
     """
-    assert without_caption.solution is not None
-    ranges = {unknown.name: unknown.solution for unknown in without_caption.solution.unknowns}
+    assert nersc.solution is not None
+    ranges = {unknown.name: unknown.solution for unknown in nersc.solution.unknowns}
     assert ranges["speedup"] == pytest.approx((846 * 4.5 / 560, 12), rel=1e-3)
     assert ranges["power_cpu_w"] == pytest.approx((373, 560), rel=1e-3)
     assert ranges["power_gpu_w"] == pytest.approx((846, 12 * 560 / 4.5), rel=1e-3)
@@ -163,7 +159,7 @@ def test_ratios_of_applications_are_tensions(
 
 VERDICTS = {
     "energy saved a month": "consistent",
-    "energy ratio on average": "needs",
+    "energy ratio on average": "consistent",
     "largest speedup": "consistent",
     "money saved a month": "consistent",
     "energy ratio of DeepCAM": "needs",

@@ -150,6 +150,7 @@ def test_a_published_claim_counts_its_assumptions() -> None:
         ("measured", set()),
         ("replayed", {"replayed"}),
         ("estimated", {"estimated"}),
+        ("partly-estimated", set()),  # a stamp needs the doubt that names the component
         ("seen", {"claim"}),
         ("assumed", {"claim", "assumed-inputs"}),
         ("inferred", {"claim", "inferred-inputs"}),
@@ -174,7 +175,7 @@ def test_the_evidence_of_inputs_decides(evidence: Any, expected: set[str]) -> No
     assert set(codes(changed)) == expected
     bare = msgspec.structs.replace(changed, claims=())
     assert ("stated-inputs" in codes(bare)) == (
-        evidence not in ("measured", "replayed", "estimated")
+        evidence not in ("measured", "replayed", "partly-estimated", "estimated")
     )
 
 
