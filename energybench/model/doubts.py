@@ -71,6 +71,7 @@ DoubtCode = Literal[
     "profile-refused",
     # the boundary
     "estimated-cpu",
+    "estimated-part",
     "estimated",
     "idle-accelerators",
     "memory-modelled",
