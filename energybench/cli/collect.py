@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -32,11 +33,13 @@ def collect(
     from energybench.cli import doubt_lines, summary
     from energybench.cluster.job_states import JobStates
     from energybench.measuring.session import ranges
-    from energybench.store import job_files, job_header, job_merging
+    from energybench.store import job_files, job_merging, job_record
     from energybench.store.layout import RUN, find
 
-    directory = find(job, store)
-    if not job_header.is_job(directory):
+    directory = Path(job)
+    if not job or not job_record.holds_parts(directory):
+        directory = find(job, store)
+    if not job_record.holds_parts(directory):
         raise BadInput(
             str(directory),
             "is a run on one node: it has no parts to merge",

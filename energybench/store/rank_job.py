@@ -132,7 +132,8 @@ def with_other_labels(
             "different programs, start all of them with one name, `energybench rank --label NAME`, "
             "and repeat the job"
         )
-        stated.append(part._replace(remedy=remedy) if label else part)
+        # the ranks of that node ran another program: the nodes here tell nothing about its power
+        stated.append(part._replace(remedy=remedy, group=None) if label else part)
     return stated
 
 
