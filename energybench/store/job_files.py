@@ -41,6 +41,7 @@ from energybench.store.durable import flush_to_disk, replace_file, replace_unflu
 from energybench.store.job_header import JobHeader, is_job, read_job
 from energybench.store.job_merging import collect, merged
 from energybench.store.job_parts import CLOCKS, OFFSETS, SILENT
+from energybench.store.job_record import head_record
 from energybench.store.layout import HEADER, JOB, NODE, PARTIAL, RUN, WINDOWS, recover_command
 from energybench.store.liveness import (
     QUIET_S,
@@ -292,7 +293,8 @@ def unfinished_parts(directory: Path) -> list[Path]:
 def refuse_living_job(directory: Path, job_state: JobState) -> None:
     """Raise BadInput if a finished job has an unfinished part whose reader may still write."""
     if unfinished_parts(directory):
-        refuse_if_job_lives(str(directory), read_job(directory).job, job_state)
+        header = head_record(directory).header
+        refuse_if_job_lives(str(directory), header.job, job_state)
 
 
 def recover_parts(
