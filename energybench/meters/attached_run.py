@@ -33,7 +33,7 @@ from energybench.model import (
 )
 from energybench.plugins import Reading
 from energybench.store import samples
-from energybench.store.layout import ATTACHED, HEADER, PARQUET
+from energybench.store.layout import HEADER, PARQUET
 from energybench.store.liveness import Lock, process_started, refuse_if_alive
 from energybench.store.run import Header, read_header
 from energybench.store.writer import RunWriter
@@ -93,6 +93,13 @@ class FinishedRun(NamedTuple):
         return [window for window in self.windows if window.label == REPEAT]
 
 
+class Place(NamedTuple):
+    """Folder and id of the new run."""
+
+    store: Path
+    id: str
+
+
 class Readings(NamedTuple):
     """A meter's readings on the run's clock.
 
@@ -108,9 +115,9 @@ class Readings(NamedTuple):
     doubts: tuple[Doubt, ...] = ()
 
 
-def check_new(run: FinishedRun) -> None:
+def check_new(place: Place) -> None:
     """Raises BadInput if a meter was attached to the run before."""
-    final = run.directory.with_name(run.measurement.id + ATTACHED)
+    final = place.store / place.id
     if final.exists():
         raise BadInput(
             str(final), "exists already", f"move it away, or attach a second meter to {final.name}"
@@ -123,6 +130,7 @@ def write(
     readings: Readings,
     of_meter: Sequence[Doubt],
     ranges: Ranges,
+    place: Place,
 ) -> tuple[Path, Measurement, Channel]:
     """Write and analyse the new run. of_meter: doubts about the meter and its file.
 
@@ -130,7 +138,7 @@ def write(
     """
     channel = _channel(meter, readings, run.measurement.host)
     doubts = (*_doubts_of_the_run(run, ranges), *of_meter)
-    writer = RunWriter(run.directory.parent, _header(run, meter, channel, doubts))
+    writer = RunWriter(place.store, _header(run, meter, channel, doubts, place.id))
     if writer.directory.exists():
         _refuse_attempt(writer.directory)
     try:
@@ -242,7 +250,9 @@ def _channel(meter: Meter, readings: Readings, host: Host) -> Channel:
     )
 
 
-def _header(run: FinishedRun, meter: Meter, channel: Channel, doubts: tuple[Doubt, ...]) -> Header:
+def _header(
+    run: FinishedRun, meter: Meter, channel: Channel, doubts: tuple[Doubt, ...], new_id: str
+) -> Header:
     measured = run.measurement
     channels = [trace.channel for trace in run.traces]
     boundary: BoundaryName = measured.boundary.name
@@ -256,7 +266,7 @@ def _header(run: FinishedRun, meter: Meter, channel: Channel, doubts: tuple[Doub
             for earlier in channels
         ]
     return Header(
-        id=measured.id + ATTACHED,
+        id=new_id,
         label=measured.label,
         workload=measured.workload,
         command=measured.command,
@@ -267,6 +277,7 @@ def _header(run: FinishedRun, meter: Meter, channel: Channel, doubts: tuple[Doub
         pid_started=process_started(os.getpid()),
         session=measured.session,
         doubts=doubts,
+        job=measured.job,
         case=measured.case,
     )
 

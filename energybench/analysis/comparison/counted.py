@@ -6,11 +6,12 @@ from __future__ import annotations
 
 from energybench.model import DoubtCode, Measurement
 
-# Doubts about the number of times, the owner and the end of a node's counted energy, and about
-# whether the figure is an energy: the ratio is wrong by a factor that no interval states, and gives
-# no energy verdict.
+# Doubts about the number of times, the owner and the end of a node's counted energy, about hidden
+# boards of the job, and about whether the figure is an energy: the ratio is wrong by a
+# factor that no interval states, and gives no energy verdict.
 _MISCOUNTED: frozenset[DoubtCode] = frozenset(
     {
+        "boards-hidden",
         "clocks-apart",
         "counted-again",
         "meter-interleaved",
@@ -18,7 +19,9 @@ _MISCOUNTED: frozenset[DoubtCode] = frozenset(
         "meter-one-feed",
         "meter-outliers",
         "meter-slope",
+        "node-power-unknown",
         "nodes-unread",
+        "part-of-job",
         "power-implausible",
         "ranks-unread",
         "shared-node",
