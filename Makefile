@@ -5,14 +5,18 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 JOBS ?= 5
+# Packages of the tests of the pytest plug-in, a folder for each list: other versions than those of the environment.
+TEST_PACKAGES := .test-packages
+LISTS := tests/pytest_plugin/packages
+PREPARED := $(patsubst $(LISTS)/%.txt,$(TEST_PACKAGES)/%/.installed,$(wildcard $(LISTS)/*.txt))
 
-.PHONY: quickstart test test-slurm check install gpu-wheels clean
+.PHONY: quickstart test test-slurm check install test-packages gpu-wheels clean
 
 quickstart: $(STAMP)
 	$(BIN)/energybench quickstart
 
 # SELECT="-m 'not slurm'" leaves tests out.
-test: $(STAMP)
+test: $(STAMP) test-packages
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(SELECT)
 
 # Tests on a real Slurm on this machine, in two processes, each with clusters of its own: most of the time is waiting.
@@ -33,7 +37,15 @@ check: $(STAMP)
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q tests/test_contract_collectors.py tests/test_contract_workloads.py tests/test_contract_reports.py
 
-install: $(STAMP)
+install: $(STAMP) test-packages
+
+# The lists name every package, so that pip asks for nothing else.
+test-packages: $(PREPARED)
+
+$(TEST_PACKAGES)/%/.installed: $(LISTS)/%.txt | $(STAMP)
+	rm -rf $(@D)
+	$(PIP) install -q --no-deps --target $(@D) -r $<
+	cp $< $@
 
 # torch comes first and pinned: alone, a range of versions can take a build with gigabytes of CUDA packages.
 $(STAMP): pyproject.toml constraints.txt
@@ -55,4 +67,4 @@ gpu-wheels:
 	du -sh $(GPU_WHEELS)
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) $(TEST_PACKAGES) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,16 +1,17 @@
 """How this process was launched: its job, the number of nodes, and its place among the ranks.
 
 Source of the variables: Slurm (srun(1), "Output environment variables"), Open MPI (mpirun(1),
-"Environment variables"), MPICH's Hydra (PMI), PyTorch (torchrun, "Environment variables").
+"Environment variables"), MPICH's Hydra (PMI), PyTorch (torchrun, "Environment variables"). Other
+launchers: `rank_variables`.
 """
 
 from __future__ import annotations
 
 import platform
-import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
+from energybench.rank_variables import place_of_rank, stated_totals
 from energybench.slurm_job import components, node_lists, nodes_of_job, whole_number
 
 if TYPE_CHECKING:  # the Python interface loads only this module, and no library
@@ -35,7 +36,7 @@ def local_ranks(environment: Mapping[str, str]) -> LocalRanks | None:
 
     torchrun comes first: torchrun may be a task of Slurm, and its processes are then the ranks.
     """
-    for read in (_torchrun, _open_mpi, _hydra, _slurm):
+    for read in (_torchrun, _open_mpi, _hydra, _other, _slurm):
         ranks = read(environment)
         if ranks is not None and ranks.total > 1:
             return ranks
@@ -43,10 +44,14 @@ def local_ranks(environment: Mapping[str, str]) -> LocalRanks | None:
 
 
 class Tasks(NamedTuple):
-    """Numbers of processes of a launch: on all nodes, and on this node (None: unknown)."""
+    """Numbers of processes of a launch: on all nodes, and on this node (None: unknown).
+
+    more  whether there may be more processes than `total`
+    """
 
     total: int
     here: int | None
+    more: bool = False
 
 
 def tasks(environment: Mapping[str, str]) -> Tasks | None:
@@ -54,7 +59,12 @@ def tasks(environment: Mapping[str, str]) -> Tasks | None:
     without variables.
     """
     total, here = _sizes(environment)
-    return Tasks(total, here) if total is not None else None
+    if total is not None:
+        return Tasks(total, here)
+    place = place_of_rank(environment)
+    if place is not None and place.rank > 0:
+        return Tasks(place.rank + 1, here, more=True)
+    return None
 
 
 def _torchrun(environment: Mapping[str, str]) -> LocalRanks | None:
@@ -75,6 +85,17 @@ def _open_mpi(environment: Mapping[str, str]) -> LocalRanks | None:
 def _hydra(environment: Mapping[str, str]) -> LocalRanks | None:
     job = environment.get("PMI_PORT") or environment.get("PMI_ID_MAP", "")
     return _ranks(environment, "MPI_LOCALNRANKS", "MPI_LOCALRANKID", "hydra", job)
+
+
+def _other(environment: Mapping[str, str]) -> LocalRanks | None:
+    """A launcher of `rank_variables`; a single rank if it states no number for this node."""
+    place = place_of_rank(environment)
+    if place is None:
+        return None
+    job = f"{place.launcher}-{place.identity}"
+    if place.here is None or place.local is None:
+        return LocalRanks(1, 0, job)
+    return LocalRanks(place.here, place.local, job)
 
 
 def _slurm(environment: Mapping[str, str]) -> LocalRanks | None:
@@ -127,9 +148,12 @@ def job(environment: Mapping[str, str]) -> Job | None:
     nodes = whole_number(environment.get("GROUP_WORLD_SIZE", ""))
     if nodes is None and ranks is not None and here:
         nodes = -(-ranks // here)
+    place = place_of_rank(environment)
+    if place is not None and place.launcher == launcher:
+        nodes = place.nodes
     return Job(
         launcher=launcher,
-        id=local.job.removeprefix(f"{launcher}-") or None,
+        id=local.job.removeprefix(f"{launcher}-").strip("-") or None,
         nodes=nodes,
         ranks=ranks,
         ranks_here=here,
@@ -140,7 +164,7 @@ _LAUNCHERS: tuple[tuple[Callable[[Mapping[str, str]], LocalRanks | None], Launch
     (_torchrun, "torchrun"),
     (_open_mpi, "openmpi"),
     (_hydra, "hydra"),
-)
+)  # and those of `rank_variables`
 
 
 def rank_launcher(environment: Mapping[str, str]) -> tuple[Launcher, LocalRanks] | None:
@@ -148,59 +172,8 @@ def rank_launcher(environment: Mapping[str, str]) -> tuple[Launcher, LocalRanks]
     for read, launcher in _LAUNCHERS:
         if (ranks := read(environment)) is not None:
             return launcher, ranks
-    return None
-
-
-# ---------------------------------------------------------------- one task a node
-
-# Below the ports that Linux hands out to connections (32768 and up, ip-sysctl), above the ports of
-# common services.
-_FIRST_PORT, _PORTS = 20_000, 12_000
-
-
-class MeetingPlace(NamedTuple):
-    """Meeting place of the tasks of a launch with one task a node, and the number of this process.
-
-    nodes    number of the nodes
-    node     number of this node; node 0 leads
-    address  name or address of node 0
-    port     port of node 0, or the first of its possible ports
-    key      distinguishes the launch from other launches
-    """
-
-    nodes: int
-    node: int
-    address: str
-    port: int
-    key: str
-
-
-def meeting_place(environment: Mapping[str, str]) -> MeetingPlace | None:
-    """Where the tasks of this launch meet; None: a single task, several tasks on a node, or a
-    launcher (mpirun) that does not name the node of its first task.
-
-    torchrun comes first: its agents may be tasks of Slurm.
-    """
-    count = tasks(environment)
-    if count is None or count.total < 2 or not _one_task_a_node(count, environment):
-        return None
-    if _has_torch_variables(environment) and environment.get("MASTER_ADDR"):
-        number = whole_number(environment.get("RANK", ""))
-        names = ("TORCHELASTIC_RUN_ID", "MASTER_ADDR", "MASTER_PORT", "TORCHELASTIC_RESTART_COUNT")
-        key = "-".join(["torchrun", *(environment.get(name, "") for name in names)])
-        address = environment["MASTER_ADDR"]
-    elif by_srun(environment) and (own := job(environment)) is not None:
-        number, key = whole_number(environment.get("SLURM_PROCID", "")), own.key
-        address = first_host(own.node_names or "")
-    else:
-        return None
-    if number is None or number >= count.total or not address:
-        return None
-    import hashlib  # late: OpenSSL is slow to load, and most callers have no job
-
-    digest = hashlib.blake2b(key.encode(), digest_size=8).digest()
-    port = _FIRST_PORT + int.from_bytes(digest) % _PORTS
-    return MeetingPlace(count.total, number, address, port, key)
+    place, ranks = place_of_rank(environment), _other(environment)
+    return (place.launcher, ranks) if place is not None and ranks is not None else None
 
 
 def by_srun(environment: Mapping[str, str]) -> bool:
@@ -216,17 +189,17 @@ def node_name(environment: Mapping[str, str]) -> str:
     return own or platform.node()
 
 
-def first_host(names: str) -> str:
-    """'nid001' for 'nid[001-004,007],gpu1': the first name of a list in Slurm's short form."""
-    first = re.match(r"(?:[^,\[]|\[[^\]]*\])*", names)
-    return re.sub(r"\[(\d+)[^\]]*\]", r"\1", first[0] if first is not None else "")
-
-
-def _has_torch_variables(environment: Mapping[str, str]) -> bool:
+def has_torch_variables(environment: Mapping[str, str]) -> bool:
     """Whether variables of torch.distributed state the size of a launch."""
-    by_hand = environment.get("RANK") and environment.get("MASTER_ADDR")
-    here = whole_number(environment.get("LOCAL_WORLD_SIZE", "1" if by_hand else ""))
-    return whole_number(environment.get("WORLD_SIZE", "")) is not None and here is not None
+    numbers = [whole_number(environment.get(name, "")) for name in ("RANK", "WORLD_SIZE")]
+    rank, total = numbers
+    if total is None:
+        return False
+    if "LOCAL_WORLD_SIZE" in environment:
+        return whole_number(environment["LOCAL_WORLD_SIZE"]) is not None
+    # without an address (a meeting by a file) the numbers have to fit together
+    fits = rank is not None and total > 1 and rank < total
+    return bool(environment.get("RANK") and environment.get("MASTER_ADDR")) or fits
 
 
 def _torch_sizes(environment: Mapping[str, str]) -> tuple[int, int | None] | None:
@@ -236,12 +209,15 @@ def _torch_sizes(environment: Mapping[str, str]) -> tuple[int, int | None] | Non
     A script that sets RANK, WORLD_SIZE and MASTER_ADDR by hand, and neither LOCAL_RANK nor
     LOCAL_WORLD_SIZE, starts one process a node, or one in each task of its step.
     """
-    if not _has_torch_variables(environment) or _names_another_launch(environment):
+    if not has_torch_variables(environment) or _names_another_launch(environment):
         return None
     here = whole_number(environment.get("LOCAL_WORLD_SIZE", ""))
     if here is None and "LOCAL_RANK" not in environment:
         step = _slurm(environment)
-        here = step.total if step is not None else 1
+        if step is not None:
+            here = step.total
+        elif environment.get("MASTER_ADDR"):
+            here = 1
     return whole_number(environment["WORLD_SIZE"]) or 0, here
 
 
@@ -255,14 +231,7 @@ def _names_another_launch(environment: Mapping[str, str]) -> bool:
     if "SLURM_STEP_ID" in environment:
         names.append("SLURM_STEP_NUM_TASKS")
     totals = {whole_number(environment.get(name, "")) for name in names} - {None}
-    return whole_number(environment.get("WORLD_SIZE", "")) in totals
-
-
-def _one_task_a_node(count: Tasks, environment: Mapping[str, str]) -> bool:
-    """Whether a launch has one task a node. Where nobody states how many it has, its first task on
-    a node stands for the node.
-    """
-    return count.here == 1 or (count.here is None and environment.get("LOCAL_RANK") == "0")
+    return whole_number(environment.get("WORLD_SIZE", "")) in totals | stated_totals(environment)
 
 
 def _sizes(environment: Mapping[str, str]) -> tuple[int | None, int | None]:
@@ -277,6 +246,8 @@ def _sizes(environment: Mapping[str, str]) -> tuple[int | None, int | None]:
         everywhere, here = (whole_number(environment.get(name, "")) for name in names)
         if everywhere is not None and here is not None:
             return everywhere, here
+    if (place := place_of_rank(environment)) is not None:
+        return place.total, place.here
     if "SLURM_STEP_ID" not in environment:
         return None, None
     local = _slurm(environment)

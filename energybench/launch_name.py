@@ -15,10 +15,13 @@ from pathlib import Path
 
 from energybench.ancestor_processes import PROC, Ancestor, ancestors, words
 from energybench.launch import job, rank_launcher
+from energybench.rank_variables import rank_names
 from energybench.slurm_job import nodes_of_job
 
 # A variable that the launcher sets for its ranks, and lacks itself.
-_OF_A_RANK = ("MPI_LOCALRANKID", "LOCAL_RANK", "RANK")
+_OF_A_RANK = ("MPI_LOCALRANKID", "LOCAL_RANK", "RANK", *rank_names())
+# Launchers that name a launch only on request, if at all
+_NAMELESS = ("hydra", "torchrun")
 _CONTROL_PORT = b"--control-port"  # of hydra_pmi_proxy: host and port of its mpiexec
 
 
@@ -37,7 +40,8 @@ def launch_name(environment: Mapping[str, str], proc: Path = PROC, pid: int | No
     if started is None:
         return f"step-{step}" if step is not None else "batch"
     launcher, ranks = started
-    if launcher == "openmpi" or (launcher == "hydra" and environment.get("PMI_PORT")):
+    names = launcher not in _NAMELESS and ranks.job != f"{launcher}-"
+    if launcher == "openmpi" or names or (launcher == "hydra" and environment.get("PMI_PORT")):
         return ranks.job
     process = _launching_process(environment, proc, os.getpid() if pid is None else pid)
     if process is not None and (port := _control_port(process, proc)) is not None:

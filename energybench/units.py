@@ -37,7 +37,7 @@ WHOLE = frozenset({"boards", "cars", "GPUs", "homes", "instances", "nodes", "ser
 # Units with a plural in s: "2 nodes" but "1 node".
 _PLURALS = WHOLE | {"days", "months", "years"}
 SHARE = "share"  # a number between 0 and 1, shown as a percentage
-_MOST_DIGITS = 5  # significant digits of a value, however narrow its interval
+MOST_DIGITS = 5  # significant digits of a value, however narrow its interval
 
 
 def counted(number: int, noun: str, nouns: str = "") -> str:
@@ -108,7 +108,9 @@ class Rounded(NamedTuple):
     high: str | None = None
 
 
-def rounded(value: float, low: float, high: float, unit: str = "") -> Rounded:
+def rounded(
+    value: float, low: float, high: float, unit: str = "", *, prefixed: bool = True
+) -> Rounded:
     """Value and interval to two significant digits of the half-width.
 
     A number that is exact by definition gets no further decimals. Whole things have no decimals,
@@ -117,39 +119,60 @@ def rounded(value: float, low: float, high: float, unit: str = "") -> Rounded:
     has at most five significant digits. If the half-width is so large that its digits would leave
     the value less than two, value, low and high are rounded separately, to two significant digits:
     12 [0.61, 29 000].
+
+    prefixed  whether the unit may get a prefix; otherwise the numbers stay in the unit itself
     """
-    if unit == SHARE:
-        value, low, high, unit = 100 * value, 100 * low, 100 * high, "%"
-    factor, label = prefix(value, unit)
+    (value, low, high), unit = as_shown(unit, value, low, high)
+    factor, label = prefix(value, unit) if prefixed else (1.0, unit)
     value, low, high = value / factor, low / factor, high / factor
     if high == low:
-        exact_places = next((p for p in range(4) if round(value, p) == value), None)
-        if exact_places is None:
-            exact_places = min(decimals(abs(value), 4), 6)
-        text = number(value, min(exact_places, _most_places(value, unit)))
+        text = number(value, places_of(value, low, high, unit) or 0)
         return Rounded(text, _unit_of(text, label))
-    half = (high - low) / 2
-    # an interval of a few nodes hides the part of a node
-    most = 0 if unit in WHOLE and half >= 1 else _most_places(value, unit)
-    places = min(decimals(half), most)
-    whole = unit in WHOLE and all(map(_is_whole, (value, low, high)))
-    lost = value != 0 and not whole and places < min(decimals(abs(value)), 6)
-    parts = [_two_digits(x) if lost and x else number(x, places) for x in (value, low, high)]
+    places = places_of(value, low, high, unit)
+    parts = [
+        _two_digits(x) if places is None and x else number(x, places or 0)
+        for x in (value, low, high)
+    ]
     label = _unit_of(parts[0], label)
     if unit in WHOLE and len(set(parts)) == 1:
         return Rounded(parts[0], label)
     return Rounded(parts[0], label, parts[1], parts[2])
 
 
-def show(estimate: Estimate | None, unit: str = "") -> str:
+def places_of(value: float, low: float, high: float, unit: str) -> int | None:
+    """Decimal places of a value with its interval; None if the interval is so wide that value, low
+    and high are rounded separately.
+    """
+    if high == low:
+        exact_places = next((p for p in range(4) if round(value, p) == value), None)
+        if exact_places is None:
+            exact_places = min(decimals(abs(value), 4), 6)
+        return min(exact_places, _most_places(value, unit))
+    half = (high - low) / 2
+    # an interval of a few nodes hides the part of a node
+    most = 0 if unit in WHOLE and half >= 1 else _most_places(value, unit)
+    places = min(decimals(half), most)
+    whole = unit in WHOLE and all(map(_is_whole, (value, low, high)))
+    lost = value != 0 and not whole and places < min(decimals(abs(value)), 6)
+    return None if lost else places
+
+
+def as_shown(unit: str, *values: float) -> tuple[tuple[float, ...], str]:
+    """The values, and their unit, as a person reads them: a share as a percentage."""
+    if unit == SHARE:
+        return tuple(round(100 * value, 10) for value in values), "%"
+    return values, unit
+
+
+def show(estimate: Estimate | None, unit: str = "", *, prefixed: bool = True) -> str:
     """'12.35 kJ [12.10, 12.60]', rounded as in `rounded`; '560 W' for an exact number; 'not
     measured' for None.
     """
     if estimate is None:
         return "not measured"
-    parts = rounded(estimate.value, estimate.low, estimate.high, unit)
+    parts = rounded(estimate.value, estimate.low, estimate.high, unit, prefixed=prefixed)
     interval = "" if parts.low is None else f" [{parts.low}, {parts.high}]"
-    return f"{_with_unit(parts.value, parts.unit)}{interval}"
+    return f"{with_unit(parts.value, parts.unit)}{interval}"
 
 
 def _most_places(value: float, unit: str) -> int:
@@ -158,7 +181,7 @@ def _most_places(value: float, unit: str) -> int:
     """
     if unit in WHOLE:
         return 0 if _is_whole(value) else max(decimals(abs(value), 3), 0)
-    return min(max(decimals(abs(value), _MOST_DIGITS), 0), 6) if value else 6
+    return min(max(decimals(abs(value), MOST_DIGITS), 0), 6) if value else 6
 
 
 def figure(value: float) -> str:
@@ -176,8 +199,9 @@ def figure(value: float) -> str:
 
 def show_figure(value: float, unit: str = "") -> str:
     """'560 W', '1 880 W': a stated figure with all its digits."""
+    (value,), unit = as_shown(unit, value)
     factor, label = prefix(value, unit) if abs(value) < 1 else (1.0, unit)
-    return _with_unit(_all_digits(value / factor), label)
+    return with_unit(all_digits(value / factor), label)
 
 
 def short_figure(value: float, significant: int = 3) -> str:
@@ -187,80 +211,42 @@ def short_figure(value: float, significant: int = 3) -> str:
     if not math.isfinite(value) or 0 < abs(value) < _LEAST_IN_FULL:
         return f"{value:.{significant}g}"
     text = number(value, decimals(abs(value), significant) if value else 0)
-    return _trimmed(text)
+    return trimmed(text)
 
 
 def show_beside(estimate: Estimate, figure: float, unit: str = "") -> str:
-    """The estimate with at least three digits, and with enough digits to distinguish its value from
-    a neighbouring figure: 3 951 429 USD is not 4 000 000 USD.
+    """The estimate in the unit itself with at least three digits, and with enough digits to
+    distinguish its value from a neighbouring figure: 3 951 429 USD is not 4 000 000 USD.
     """
-    factor, label = prefix(estimate.value, unit)
-    value, low, high = estimate.value / factor, estimate.low / factor, estimate.high / factor
-    beside = figure / factor
+    (value, low, high, beside), label = as_shown(
+        unit, estimate.value, estimate.low, estimate.high, figure
+    )
     half = (high - low) / 2
     if half < _SAME * abs(value):
         half = 0.0
     places = decimals(abs(value), 3 if half > 0 else 4)
     if half > 0:
-        places = max(places, min(decimals(half), decimals(abs(value), _MOST_DIGITS)))
+        places = max(places, min(decimals(half), decimals(abs(value), MOST_DIGITS)))
     places = min(places, 6)
     if not math.isclose(value, beside, rel_tol=_SAME):
         while places < 12 and number(value, places) == number(beside, places):
             places += 1
     if half == 0:
-        return _with_unit(number(value, places), label)
+        return with_unit(number(value, places), label)
     ends = f"[{number(low, places)}, {number(high, places)}]"
-    return f"{_with_unit(number(value, places), label)} {ends}"
-
-
-def show_range(low: float, high: float, unit: str = "") -> str:
-    """'846 to 1 488 W': a range of values without a probability, in the unit itself. Two digits of
-    half its width and three of its ends, but at most five. If the ends are then equal, a single
-    figure is shown, because a search knows no more: '16.8'.
-    """
-    if not math.isfinite(low) or not math.isfinite(high):
-        return _with_unit(f"{low:g} to {high:g}", unit)
-    places = _range_places(low, high, unit)
-    ends = number(low, places), number(high, places)
-    if ends[0] != ends[1]:
-        missing = " (no whole number)" if _between_whole_numbers(low, high, unit) else ""
-        return _with_unit(f"{ends[0]} to {ends[1]}", unit) + missing
-    return _with_unit(_trimmed(ends[0]), unit)
-
-
-def show_within(value: float, low: float, high: float, unit: str = "") -> str:
-    """'1 027 W': a value of a range, with the digits of `show_range`."""
-    return _with_unit(_trimmed(number(value, _range_places(low, high, unit))), unit)
-
-
-def _range_places(low: float, high: float, unit: str) -> int:
-    smallest, largest = sorted((abs(low), abs(high)))
-    if not largest:
-        return 0
-    most, half = decimals(largest, _MOST_DIGITS), (high - low) / 2
-    places = min(decimals(half), most) if half > 0 else most
-    places = max(places, decimals(largest, 3))
-    if smallest >= largest / 4:
-        places = max(places, min(decimals(smallest, 3), decimals(largest, 4)))
-    whole = unit in WHOLE and not _between_whole_numbers(low, high, unit)
-    return min(places, 0 if whole else 6)
-
-
-def _between_whole_numbers(low: float, high: float, unit: str) -> bool:
-    """Whether a range of counted things holds no whole number: 161.6 to 161.9."""
-    return unit in WHOLE and math.floor(high) < math.ceil(low)
+    return f"{with_unit(number(value, places), label)} {ends}"
 
 
 def _is_whole(value: float) -> bool:
     return math.isclose(value, round(value), rel_tol=_SAME, abs_tol=_SAME)
 
 
-def _trimmed(text: str) -> str:
+def trimmed(text: str) -> str:
     """'16.8' of '16.800'."""
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def _with_unit(text: str, unit: str) -> str:
+def with_unit(text: str, unit: str) -> str:
     return f"{text} {_unit_of(text, unit)}" if unit else text
 
 
@@ -274,7 +260,7 @@ def _two_digits(x: float) -> str:
     return number(x, decimals(abs(x))) if 1e-4 <= abs(x) < 1e9 else f"{x:.2g}"
 
 
-def _all_digits(x: float) -> str:
+def all_digits(x: float) -> str:
     """The fewest decimals that leave the number unchanged, apart from binary rounding."""
     for places in range(13):
         if math.isclose(round(x, places), x, rel_tol=1e-12):
@@ -282,20 +268,21 @@ def _all_digits(x: float) -> str:
     return f"{x:.12g}"
 
 
-def show_value(value: float | None, unit: str = "", significant: int = 3) -> str:
+def show_value(
+    value: float | None, unit: str = "", significant: int = 3, *, prefixed: bool = True
+) -> str:
     """'12.3 kJ', for a table with the interval in a different place; 'not measured' for None."""
     if value is None:
         return "not measured"
-    if unit == SHARE:
-        value, unit = 100 * value, "%"
-    factor, label = prefix(value, unit)
+    (value,), unit = as_shown(unit, value)
+    factor, label = prefix(value, unit) if prefixed else (1.0, unit)
     scaled = value / factor
     places = decimals(abs(scaled), significant) if scaled else 0
     if 0 < abs(scaled) < _LEAST_IN_FULL:
-        return _with_unit(f"{scaled:.{significant}g}", label)
+        return with_unit(f"{scaled:.{significant}g}", label)
     if unit in WHOLE and _is_whole(scaled):
         places = min(places, 0)
-    return _with_unit(number(scaled, min(places, 6)), label)
+    return with_unit(number(scaled, min(places, 6)), label)
 
 
 def percent(share: Estimate) -> str:

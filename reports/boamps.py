@@ -15,7 +15,7 @@ import msgspec
 from energybench.errors import BadInput
 from energybench.grading.part_channels import counted_channels
 from energybench.grading.statable import is_measured
-from energybench.model import Document, Estimate, Measurement, Publication
+from energybench.model import Document, Estimate, Measurement, Publication, quality_words
 from energybench_reports.conversions import (
     carbon_intensity,
     idle_j,
@@ -96,7 +96,7 @@ def _report(
         "run": line(run.id),
         "label": line(run.label),
         "boundary": run.boundary.name,
-        "quality": run.quality,
+        "quality": quality_words(run.quality, replayed=run.replayed),
         "stamps": [line(stamp.words) for stamp in run.stamps],
         "doubts": list(dict.fromkeys(doubt.code for doubt in run.doubts)),
         "intervals": {

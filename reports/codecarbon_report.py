@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Iterable, Mapping
 
-from energybench.model import Document, Estimate, Measurement, stamp_words
+from energybench.model import Document, Estimate, Measurement, quality_words, stamp_words
 from energybench_reports.conversions import (
     carbon_intensity,
     component_j,
@@ -167,7 +167,8 @@ def _intervals(run: Measurement, estimates: Mapping[str, Estimate]) -> Iterable[
         head: list[Cell] = [line(run.id), name]
         if number is not None:
             values: list[Cell] = [number.value, number.low, number.high]
-            quality = "measured" if name == _DURATION else run.quality or ""
+            own = "measured" if name == _DURATION else run.quality
+            quality = quality_words(own, replayed=run.replayed)
             yield [*head, *values, "interval", number.confidence, quality, *tail]
         elif isinstance(cell, int | float):
             yield [*head, cell, cell, cell, "exact", None, "", *tail]

@@ -39,7 +39,6 @@ FOLDED = frozenset(
         "repeats",
         "power",
         "work",
-        "checks",
         "budget",
         "boundary",
         "channels",

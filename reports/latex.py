@@ -207,7 +207,7 @@ def _studies(rows: Sequence[Row]) -> list[Cells]:
 
 def _grades(rows: Sequence[Row]) -> list[Cells]:
     return [
-        (f"{row.about.label}: {row.of}", row.variant or "grade", "", "", row.verdict)
+        (f"{row.about.label}: {row.of}", row.variant or "grade", "", "", row.decided)
         for row in rows
         if row.about.kind == "grade"
     ]

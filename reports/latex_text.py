@@ -6,7 +6,8 @@ import re
 import unicodedata
 
 from energybench.foreign_text import shortened
-from energybench.units import rounded, show_figure, show_range
+from energybench.units import rounded, show_figure
+from energybench.value_ranges import show_range
 from energybench_reports.tables.row import DIMENSIONLESS, Row
 
 # Characters of a text in a cell; a cell cannot be broken between pages.

@@ -126,7 +126,7 @@ def _judgement(row: Row) -> dict[str, str]:
     """Rule book, aspect ("" for the grade of the whole rule book) and result as labels."""
     about = row.about
     labels = {"result": about.result, "label": about.label}
-    labels |= {"of": row.of, "variant": row.variant, "verdict": row.verdict}
+    labels |= {"of": row.of, "variant": row.variant, "verdict": row.decided}
     return labels | ({"stamp_words": about.stamped} if about.stamped else {})
 
 
@@ -150,7 +150,7 @@ def _infos(results: dict[Result, None]) -> list[Sample]:
                 "host": about.host,
                 "workload": about.workload,
                 "problem": about.problem,
-                "quality": about.quality,
+                "quality": about.known_as,
                 "boundary": about.boundary,
                 "doubts": about.doubts,
                 "stamps": about.stamps,

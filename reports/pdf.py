@@ -18,7 +18,7 @@ from energybench_reports.charts.outside_browser import svg
 from energybench_reports.charts.theme import PRINT
 from energybench_reports.embedded_document import embedded_json
 from energybench_reports.figures import illustrated
-from energybench_reports.typesetting.page_data import data, date_parts
+from energybench_reports.typesetting.page_data import FRONT_EM, data, date_parts
 from energybench_reports.typesetting.typst_pdf import pdf
 from energybench_reports.view import method
 from energybench_reports.view import statement as words
@@ -75,7 +75,7 @@ class Pdf:
             "view": data(view._replace(sections=(), overview=(), answers=())),
             "overview": data(view.overview),
             "sections": [section_data(section) for section in view.sections],
-            "statement": data(statement),
+            "statement": data(statement, FRONT_EM),
             "marked": draft,
         }
         form = _DRAFT if draft else _STATEMENT

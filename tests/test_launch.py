@@ -8,12 +8,11 @@ from energybench.launch import (
     CASE,
     by_srun,
     campaign_case,
-    first_host,
     job,
     local_ranks,
-    meeting_place,
 )
 from energybench.launch_name import launch_name
+from energybench.meeting_place import first_host, meeting_place
 from energybench.model import Job
 from energybench.slurm_job import nodes_of_job, slurm_numbers
 

@@ -13,11 +13,10 @@ from energybench.units import (
     short_figure,
     show,
     show_figure,
-    show_range,
     show_value,
-    show_within,
     whole_number,
 )
+from energybench.value_ranges import show_range, show_within
 
 
 @pytest.mark.parametrize("text", ["9" * 5000, "²", "٣", "", "-1", "1_0", " 1", "1.0", "9" * 19])

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from energybench.model import quality_words
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -125,7 +127,7 @@ def _run(measurement: Measurement) -> dict[str, Any]:
         "nodes": measurement.nodes,
         "repeats": len(measurement.repeats),
         "partial": measurement.partial,
-        "quality": measurement.quality,
+        "quality": _quality(measurement),
         "boundary": measurement.boundary.name,
         "host": measurement.host.name,
         "work": work.amount if work is not None else None,
@@ -134,6 +136,10 @@ def _run(measurement: Measurement) -> dict[str, Any]:
         "energy_per_work_j": _value(measurement.energy_per_work_j),
         "doubts": " ".join(dict.fromkeys(doubt.code for doubt in measurement.doubts)),
     }
+
+
+def _quality(measurement: Measurement) -> str | None:
+    return quality_words(measurement.quality, replayed=measurement.replayed) or None
 
 
 def _energies(measurement: Measurement) -> Iterator[dict[str, Any]]:
@@ -147,7 +153,7 @@ def _energies(measurement: Measurement) -> Iterator[dict[str, Any]]:
                 "energy_j": estimate.value,
                 "low_j": estimate.low,
                 "high_j": estimate.high,
-                "quality": measurement.quality,
+                "quality": _quality(measurement),
                 "boundary": measurement.boundary.name,
             }
 

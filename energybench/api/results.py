@@ -55,6 +55,10 @@ class Result:
             self.time_s = measurement.time_s
         elif region is not None:
             self.energy_j = region.energy_j
+            if region.energy_j is not None and region.time_s > 0:
+                from energybench.analysis.uncertainty.effects import scale
+
+                self.power_w = scale(region.energy_j, 1 / region.time_s)
 
     @classmethod
     def of(cls, label: str, directory: Path | None, refusal: tuple[str, str, str] | None) -> Result:

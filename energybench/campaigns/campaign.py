@@ -15,6 +15,17 @@ Scaling = Literal["strong", "weak"]
 Repeats = Number | Literal["auto"]
 Setting = str | bool | int | float
 
+# nvidia-smi(1), "DEVICE MODIFICATION OPTIONS": -pl takes watts, and needs the right to change
+# limits. After the work every board gets the default limit of its own.
+CAP = ("nvidia-smi", "--power-limit={watts}")
+UNDO_CAP = (
+    *("sh", "-c"),
+    "nvidia-smi --query-gpu=index,power.default_limit --format=csv,noheader,nounits | "
+    "{ end=none; while IFS=', ' read -r board watts; do "
+    'nvidia-smi --id="$board" --power-limit="$watts" || end=failed; '
+    '[ "$end" = failed ] || end=good; done; [ "$end" = good ]; }',
+)
+
 
 class Case(Noun, frozen=True, kw_only=True):
     """The work: a workload of `energybench run`, or an application.
@@ -48,7 +59,9 @@ class Platform(Noun, frozen=True, kw_only=True):
     container        words before the program of the work, such as ["shifter"]
     launch           words before an application
     energybench      the program on these nodes
-    gpu_power_w      power cap of every board (--gpu-power), one or several
+    gpu_power_w      power cap of every board, one or several; set by gpu_power_command
+    gpu_power_command  words that cap the boards of a node; {watts} stands for the cap
+    gpu_power_undo   words that undo the cap on a node
     gpu_clock_mhz    clock of every board (--gpu-freq)
     cpu_clock_khz    clock of the cores (--cpu-freq), set by Slurm for programs under srun
     sbatch           further options of sbatch, such as ["--switches=1"]
@@ -73,6 +86,8 @@ class Platform(Noun, frozen=True, kw_only=True):
     launch: tuple[str, ...] = ("srun",)
     energybench: str = "energybench"
     gpu_power_w: Number | tuple[Number, ...] | None = None
+    gpu_power_command: tuple[str, ...] = CAP
+    gpu_power_undo: tuple[str, ...] = UNDO_CAP
     gpu_clock_mhz: Number | tuple[Number, ...] | None = None
     cpu_clock_khz: Number | tuple[Number, ...] | None = None
     sbatch: tuple[str, ...] = ()

@@ -19,8 +19,19 @@ import msgspec
 
 from energybench import toml_tables
 from energybench.adapters.look_up import find as find_adapter
-from energybench.campaigns.campaign import Campaign, Case, Pair, Platform, Published, Repeats
+from energybench.campaigns.campaign import (
+    CAP,
+    UNDO_CAP,
+    Campaign,
+    Case,
+    Pair,
+    Platform,
+    Published,
+    Repeats,
+)
 from energybench.campaigns.planned_runs import compared_runs
+from energybench.campaigns.power_caps import WATTS
+from energybench.campaigns.sbatch_options import check_option, check_value
 from energybench.errors import BadInput
 from energybench.model import BoundaryName, NonNegative, Noun, Positive
 from energybench.registry import load as load_plugin
@@ -31,28 +42,7 @@ MAX_BYTES = 1_000_000
 SCHEMA = "energybench-campaign/1"
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
 _NAME_REMEDY = "a letter, then letters, digits, _ and -; at most 40 characters"
-# Values of Slurm's options: no space, quote, backslash, $, backtick, #, ; or control character
-_OPTION = re.compile(r"[A-Za-z0-9_.,:&|*()\[\]=@%/+~!-]{1,200}")
-_OPTION_REMEDY = "letters, digits and _ . , : & | * ( ) [ ] = @ % / + ~ ! -"
 _OPTIONS = ("partition", "constraint", "account", "qos", "reservation", "gpu_type")
-# Options of sbatch that a campaign states itself, and options with which sbatch submits nothing,
-# waits for the job's end, or submits to a cluster that `status` does not ask
-_OWN = (
-    "--job-name",
-    "--output",
-    "--error",
-    "--chdir",
-    "--nodes",
-    "--array",
-    "--wrap",
-    "--parsable",
-    "--test-only",
-    "--help",
-    "--usage",
-    "--version",
-    "--wait",
-    "--clusters",
-)
 _DEVICE = re.compile(r"cpu|cuda(:[0-9]+)?|node")
 
 
@@ -217,25 +207,31 @@ def _check_platform(platform: Platform, where: str) -> None:
     for key in _OPTIONS:
         value = getattr(platform, key)
         if value is not None:
-            _check_option(value, f"{where}.{key}")
+            check_value(value, f"{where}.{key}")
     for option in platform.sbatch:
-        _check_option(option, f"{where}.sbatch")
-        name = option.partition("=")[0]
-        if not name.startswith("--") or any(own.startswith(name) for own in _OWN):
-            raise BadInput(
-                f"{where}.sbatch",
-                f"{option!r} cannot stand here",
-                'a long option that leaves the submission to the campaign, as "--switches=1"',
-            )
+        check_option(option, f"{where}.sbatch")
     for line in platform.setup:
         if not _is_line(line) or line.lstrip().startswith("#SBATCH"):
             raise BadInput(f"{where}.setup", f"{line!r} is not a line of the shell")
     _check_words([*platform.container, *platform.launch, platform.energybench], where)
+    _check_cap(platform, where)
     if not _DEVICE.fullmatch(platform.device):
         raise BadInput(
             f"{where}.device", f"{platform.device!r} is not a device", "cpu, cuda, cuda:N or node"
         )
     _check_sizes(platform, where)
+
+
+def _check_cap(platform: Platform, where: str) -> None:
+    _check_words([*platform.gpu_power_command, *platform.gpu_power_undo], where)
+    command = f"{where}.gpu_power_command"
+    if not any(WATTS in word for word in platform.gpu_power_command):
+        raise BadInput(command, f"has no {WATTS}", f'["nvidia-smi", "--power-limit={WATTS}"]')
+    if not platform.gpu_power_undo:
+        raise BadInput(f"{where}.gpu_power_undo", "is empty", '["true"] if the site undoes the cap')
+    for key, default in (("gpu_power_command", CAP), ("gpu_power_undo", UNDO_CAP)):
+        if getattr(platform, key) != default and platform.gpu_power_w is None:
+            raise BadInput(f"{where}.{key}", "stands without gpu_power_w", "gpu_power_w = 200")
 
 
 def _check_sizes(platform: Platform, where: str) -> None:
@@ -253,11 +249,6 @@ def _check_sizes(platform: Platform, where: str) -> None:
         value = getattr(platform, key)
         if isinstance(value, tuple) and (not value or len(set(value)) < len(value)):
             raise BadInput(f"{where}.{key}", "is empty or holds a number twice", "[1, 2, 4]")
-
-
-def _check_option(value: str, where: str) -> None:
-    if not _OPTION.fullmatch(value):
-        raise BadInput(where, f"{value!r} cannot be handed to sbatch", _OPTION_REMEDY)
 
 
 def _check_words(words: Iterable[str], where: str) -> None:

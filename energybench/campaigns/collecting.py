@@ -20,6 +20,7 @@ from energybench.campaigns.planned_runs import (
     compared_runs,
     planned_jobs,
 )
+from energybench.campaigns.power_caps import as_requested
 from energybench.campaigns.tables import (
     MIN_NODES,
     NodeDifference,
@@ -124,7 +125,7 @@ def collect(campaign: Campaign, folder: CampaignFolder, where: str, *, local: bo
     runs = [run for job in jobs for run in job.runs]
     directories: dict[str, Path] = {}
     read = folder.measurements([run.key for run in runs], directories)
-    whole_by_key = {key: whole(some) for key, some in read.items()}
+    whole_by_key = {run.key: whole(as_requested(read[run.key], run.setting)) for run in runs}
     measured = [(run, whole_by_key[run.key]) for run in runs]
     unfinished = _unfinished(jobs, read, folder.state(campaign), local=local)
     if not any(whole_by_key.values()):

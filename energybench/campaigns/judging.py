@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 
 from energybench.campaigns.campaign_folder import State, whole
 from energybench.campaigns.planned_runs import PlannedJob, PlannedRun
+from energybench.campaigns.power_caps import as_requested, contradiction
 from energybench.model import Measurement
 
 Unfinished = Literal["measured in part", "ended without a result", "not submitted"]
@@ -15,8 +16,8 @@ Unfinished = Literal["measured in part", "ended without a result", "not submitte
 class Judgement(NamedTuple):
     """What the store and the submitted jobs tell about a run, without a question to Slurm.
 
-    state   "done": whole and correct on as many machines as was asked for; "measured in part": on
-            fewer
+    state   "done": whole, correct and under the requested power cap on as many machines as was
+            asked for; "measured in part": on fewer
     reason  why measurements do not count, or on how many machines the run was measured
     """
 
@@ -32,17 +33,17 @@ def judge(
     """
     if is_done(job, measured, local=local):
         return Judgement("done")
-    if results := len(whole(measured)):
+    if results := len(whole(as_requested(measured, run.setting))):
         on = f"on {results} of {machines(job, local=local)} machines"
-        return Judgement("measured in part", "; ".join(filter(None, [on, _why(measured)])))
+        return Judgement("measured in part", "; ".join(filter(None, [on, _why(run, measured)])))
     if measured or any(run.key in submitted.keys for submitted in state.jobs):
-        return Judgement("ended without a result", _why(measured))
+        return Judgement("ended without a result", _why(run, measured))
     return Judgement("not submitted")
 
 
 def is_done(job: PlannedJob, measured: Sequence[Measurement], *, local: bool) -> bool:
     """Whether a run of the job was measured, on as many machines as was asked for."""
-    return len(whole(measured)) >= machines(job, local=local)
+    return len(whole(as_requested(measured, job.setting))) >= machines(job, local=local)
 
 
 def machines(job: PlannedJob, *, local: bool) -> int:
@@ -50,10 +51,10 @@ def machines(job: PlannedJob, *, local: bool) -> int:
     return 1 if local else job.spread
 
 
-def _why(measured: Sequence[Measurement]) -> str:
+def _why(run: PlannedRun, measured: Sequence[Measurement]) -> str:
     """Why measurements do not count; "" if none of them fails to."""
     if any(one.failed_checks for one in measured):
         return "a check failed"
     if any(one.partial for one in measured):
         return "no repeat is whole"
-    return ""
+    return next((words for one in measured if (words := contradiction(one, run.setting))), "")

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from energybench.campaigns.campaign import Campaign, Case, Platform
+from energybench.campaigns.campaign import CAP, UNDO_CAP, Campaign, Case, Platform
 from energybench.errors import BadInput
 
 _DIGITS = 8  # of the digest in a run's key
@@ -151,7 +151,8 @@ def _run(
 
 def _digest(campaign: Campaign, case: str, platform: str, nodes: int, setting: PowerSetting) -> str:
     """Digest of all result-shaping data in the files of a campaign: a changed case or adapter is
-    another run. The account, the queue and the time limit shape nothing.
+    another run. The account, the queue, the time limit and the command of a power cap shape
+    nothing.
     """
     nodes_only = msgspec.structs.replace(
         campaign.platforms[platform],
@@ -161,6 +162,8 @@ def _digest(campaign: Campaign, case: str, platform: str, nodes: int, setting: P
         minutes=1,
         nodes=nodes,
         gpu_power_w=None,
+        gpu_power_command=CAP,
+        gpu_power_undo=UNDO_CAP,
         gpu_clock_mhz=None,
         cpu_clock_khz=None,
     )

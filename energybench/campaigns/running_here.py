@@ -90,7 +90,7 @@ def _not_here(campaign: Campaign, job: PlannedJob) -> str | None:
     if job.nodes > 1:
         return f"each case needs {counted(job.nodes, 'node')}"
     if any(value is not None for value in job.setting):
-        return f"Slurm sets the power cap and clocks ({', '.join(job.setting.words)})"
+        return f"a job sets the power cap and clocks ({', '.join(job.setting.words)})"
     return None
 
 

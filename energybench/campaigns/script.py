@@ -13,6 +13,7 @@ from pathlib import Path
 
 from energybench.campaigns.campaign import Campaign, Case, Platform
 from energybench.campaigns.planned_runs import PlannedJob, PlannedRun
+from energybench.campaigns.power_caps import cap_lines
 from energybench.launch import CASE
 from energybench.measuring.signals import ENDING
 
@@ -36,7 +37,10 @@ def script(campaign: Campaign, job: PlannedJob, store: Path, *, local: bool = Fa
     lines = ["#!/bin/bash"]
     lines += [f"#SBATCH {_directive(option)}" for option in directives(campaign, job)]
     lines += ["", *(_ENDINGS if local else ())]
-    lines += [f"cd {shlex.quote(str(campaign.folder))} || exit 2", *platform.setup, "code=0"]
+    lines += [f"cd {shlex.quote(str(campaign.folder))} || exit 2", *platform.setup]
+    if job.setting.gpu_power_w is not None and not local:
+        lines += cap_lines(platform, job.setting.gpu_power_w, job.nodes * job.spread)
+    lines += ["code=0"]
     for run in job.runs:
         lines += ["", f"# {run.name}", f"export {CASE}={shlex.quote(run.key)}"]
         words = command(campaign, run, store, local=local)
@@ -79,7 +83,6 @@ def directives(campaign: Campaign, job: PlannedJob) -> list[tuple[str, str | Non
         ("gpus-per-node", gpus or platform.gpus_per_node or None),
         ("ntasks-per-node", platform.tasks_per_node),
         ("cpus-per-task", platform.cpus_per_task),
-        ("gpu-power", setting.gpu_power_w),
         ("gpu-freq", setting.gpu_clock_mhz),
         ("cpu-freq", setting.cpu_clock_khz),
     ]

@@ -3,34 +3,31 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 from energybench.campaigns.campaign import Campaign
 from energybench.campaigns.campaign_folder import CampaignFolder, State, SubmittedJob, with_job
+from energybench.campaigns.charging import check_accounts, read_back, requests, variables
 from energybench.campaigns.judging import is_done
 from energybench.campaigns.planned_runs import PlannedJob, planned_jobs
 from energybench.campaigns.progress import known_jobs
 from energybench.campaigns.queue import own_jobs
-from energybench.campaigns.script import directives, script
+from energybench.campaigns.script import script
 from energybench.cluster.slurm_environment import of_new_job
 from energybench.cluster.slurm_programs import NoAnswer, output, path_of
 from energybench.errors import BadInput, StorageFailed, brief
 from energybench.store.durable import replace_file
 
-# Variables that some sites require of their users. The variables shape no result, and stand for a
-# key that the platform leaves out. Any other variable SBATCH_* is an option that no campaign
-# states.
-_OF_THE_SITE = {
-    "SBATCH_ACCOUNT": "account",
-    "SBATCH_QOS": "qos",
-    "SBATCH_RESERVATION": "reservation",
-}
+Say = Callable[[str], None]
 
 
-def submit(campaign: Campaign, folder: CampaignFolder, where: str) -> list[SubmittedJob]:
-    """Submit the runs that are not measured, waiting or running. Slurm tests every script first: if
-    Slurm refuses a script, nothing is submitted.
+def submit(campaign: Campaign, folder: CampaignFolder, where: str, say: Say) -> list[SubmittedJob]:
+    """Submit the runs that are not measured, waiting or running. The accounts are checked and Slurm
+    tests every script first: if one of them is refused, nothing is submitted.
+
+    say  receives notes for the user, such as the reason why accounts were not checked
 
     Raises BadInput if Slurm refuses a job or does not answer, and StorageFailed.
     """
@@ -40,9 +37,15 @@ def submit(campaign: Campaign, folder: CampaignFolder, where: str) -> list[Submi
         at_work = {number for number, job in known_jobs(state).items() if job.waits or job.runs}
         busy = {key for job in state.jobs if job.id in at_work for key in job.keys}
         jobs = missing(campaign, folder, busy)
+        wanted = {
+            job.platform: requests(job.platform, campaign.platforms[job.platform]) for job in jobs
+        }
+        site, notes = check_accounts(list(wanted.values()), where)
         files = [write_script(campaign, job, folder) for job in jobs]
         for job, file in zip(jobs, files, strict=True):
             _sbatch(["--test-only"], campaign, job, file, folder, where)
+        for note in notes:
+            say(note)
         submitted = []
         for job, file in zip(jobs, files, strict=True):
             entry = SubmittedJob(
@@ -67,6 +70,8 @@ def submit(campaign: Campaign, folder: CampaignFolder, where: str) -> list[Submi
             )
             state = with_job(state, entry)
             folder.write(state)
+            for note in read_back(number, wanted[job.platform], site, where):
+                say(note)
             submitted.append(entry)
     return submitted
 
@@ -145,7 +150,7 @@ def _sbatch(
         return output(
             ["sbatch", *options, str(file)],
             environment=of_new_job(os.environ),
-            options=_site_options(campaign, job),
+            options=variables(campaign.platforms[job.platform]),
             folder=folder.output,
         )
     except NoAnswer as why:
@@ -154,19 +159,6 @@ def _sbatch(
             f"is refused: {why}",
             "nothing was submitted" if "--test-only" in options else "submit again",
         ) from None
-
-
-def _site_options(campaign: Campaign, job: PlannedJob) -> dict[str, str]:
-    """The account, QOS and reservation of the user's shell that are missing in the script: sbatch
-    prefers variables to the directives of a script.
-    """
-    # sbatch also takes an option by the beginning of its name
-    stated = [name for name, _ in directives(campaign, job)]
-    return {
-        variable: os.environ[variable]
-        for variable, option in _OF_THE_SITE.items()
-        if variable in os.environ and not any(option.startswith(name) for name in stated)
-    }
 
 
 def job_number(text: str) -> str | None:

@@ -60,12 +60,14 @@ def _node_hours(row: Row, least_h: float) -> str:
 
 
 def _setting(row: Row) -> list[str]:
-    values = (
-        (row.gpu_power_w, "W"),
-        (row.gpu_clock_mhz, "MHz"),
-        (row.cpu_clock_khz, "kHz"),
-    )
-    return [f"{value} {unit}" for value, unit in values if value is not None]
+    """The power cap in the record of the run, and the requested clocks."""
+    cap = []
+    if row.gpu_power_w is not None and row.gpu_limit_w is not None:
+        cap = [f"{row.gpu_limit_w:g} W"]
+    elif row.gpu_power_w is not None:
+        cap = [f"{row.gpu_power_w} W (requested; no limit in the record)"]
+    clocks = ((row.gpu_clock_mhz, "MHz"), (row.cpu_clock_khz, "kHz"))
+    return cap + [f"{value} {unit}" for value, unit in clocks if value is not None]
 
 
 def node_rows(difference: NodeDifference) -> list[str]:

@@ -13,6 +13,7 @@ from energybench.analysis.uncertainty.effects import not_negative, scale, studen
 from energybench.analysis.uncertainty.propagation import propagate
 from energybench.campaigns.campaign import Campaign, Scaling
 from energybench.campaigns.planned_runs import PlannedRun, PowerSetting
+from energybench.campaigns.power_caps import limits_w
 from energybench.model import Estimate, Measurement, Noun
 from energybench.units import S_PER_H
 
@@ -38,6 +39,9 @@ class Row(Noun, frozen=True, kw_only=True):
     """A run in a table.
 
     nodes       number of nodes of the work
+    gpu_power_w  requested power cap
+    gpu_limit_w  greatest enforced limit of the boards of the work in the record of the run; None
+                 without boards, or if the record states no limit
     per         unit of work of the figures: "solve", or "repeat"
     node_h      node-hours
     speedup     T of the first row / T of this row, for equal work; None in weak scaling, because
@@ -50,6 +54,7 @@ class Row(Noun, frozen=True, kw_only=True):
     label: str
     nodes: int
     gpu_power_w: int | None = None
+    gpu_limit_w: float | None = None
     gpu_clock_mhz: int | None = None
     cpu_clock_khz: int | None = None
     per: str
@@ -146,7 +151,7 @@ def _relative_row(this: _MeasuredRun, first: _MeasuredRun, scaling: Scaling | No
         else:
             speedup = _ratio(reference.time_s, figures.time_s)
             efficiency = scale(speedup, nodes_ratio) if scaling == "strong" else None
-    return _row(this.run, figures, speedup, efficiency)
+    return _row(this, figures, speedup, efficiency)
 
 
 def weak_efficiency(
@@ -173,8 +178,9 @@ def _ratio(first: Estimate, second: Estimate) -> Estimate:
 
 
 def _row(
-    run: PlannedRun, figures: Figures, speedup: Estimate | None, efficiency: Estimate | None
+    this: _MeasuredRun, figures: Figures, speedup: Estimate | None, efficiency: Estimate | None
 ) -> Row:
+    run, limits = this.run, limits_w(this.measured)
     delay = None
     if figures.energy_j is not None:
         delay = not_negative(
@@ -188,6 +194,7 @@ def _row(
         label=run.label,
         nodes=run.nodes,
         gpu_power_w=run.setting.gpu_power_w,
+        gpu_limit_w=max(limits) if limits else None,
         gpu_clock_mhz=run.setting.gpu_clock_mhz,
         cpu_clock_khz=run.setting.cpu_clock_khz,
         per=figures.per,

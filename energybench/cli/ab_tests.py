@@ -10,7 +10,7 @@ from energybench.cli import common, gate_lines
 from energybench.cli.ab_sides import two_sides
 from energybench.cli.ab_wish import Wish
 from energybench.errors import BadInput, brief
-from energybench.gating import pytest_verdicts
+from energybench.gating import pytest_verdicts, suite_scatter
 from energybench.gating.pytest_pairs import (
     NO_TESTS,
     USAGE_ERROR,
@@ -131,18 +131,22 @@ class _Comparison:
     ) -> int:
         """Judge, show, and keep what `--same` told: the exit code."""
         verdicts = pytest_verdicts.judged(before, after, self._rule)
+        scatter = suite_scatter.of_each(verdicts, before, after) if self._wish.same else []
         complete = measured is not None and measured.broken is None
         complete = complete and self._signals.received is None
         if complete:
             verdicts = pytest_verdicts.confirmed(verdicts, self._again, self._rule)
         gone = pytest_verdicts.only_in(before, after)
+        for line in dict.fromkeys(line for report in after for line in report.marker_faults):
+            common.say(f"energybench: {line}")
         self._name("failed at", pytest_verdicts.failed(before), 0)
         self._name("failed at", pytest_verdicts.failed(after), 1)
         self._name("only at", gone, 0)
         if self._wish.json:
             common.print_json(verdicts)
         else:
-            common.show(gate_lines.lines(verdicts, len(gone)))
+            lines = gate_lines.lines(verdicts, len(gone))
+            common.show([*lines, *gate_lines.scatter_of_tests(scatter, len(before))])
         if self._wish.same and complete and code == 0:
             self._keep_scatter(before, after)
         return code or self._code or int(any(verdict.fails for verdict in verdicts))

@@ -1,4 +1,4 @@
-"""`energybench attach RUN --meter FILE`"""
+"""`energybench attach RUN --meter FILE`, and `energybench attach JOB --node NAME --meter FILE`"""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MAX_OFFSET_S = 120.0  # as energybench.analysis.align.MAX_OFFSET_S, which needs
 
 
 def attach(
-    run: Annotated[str, typer.Argument(help="A finished run: directory, run.json or id.")],
+    run: Annotated[str, typer.Argument(help="A finished run or job: directory, run.json or id.")],
     meter: Annotated[
         Path,
         typer.Option(
@@ -33,6 +33,10 @@ def attach(
         str,
         typer.Option("--accuracy", help="The meter's limit of error, as its maker states it: 1%."),
     ],
+    node: Annotated[
+        str | None,
+        typer.Option("--node", help="Of a job on several nodes, the node that the meter measures."),
+    ] = None,
     name: Annotated[
         str | None,
         typer.Option(
@@ -116,14 +120,13 @@ def attach(
 ) -> None:
     """Add the readings of your own power meter to a finished run.
 
-    For a job on several nodes, name the part of the meter's node: JOB/node-NAME.
-
     Aligns the meter's file with the run by their clocks, and writes a new run (…_attached) beside
-    the first.
+    the first. Of a job on several nodes, --node NAME is the meter's node: the new job has the meter
+    in the part of that node, and a meter of another node can be attached to the new job.
     """
     from energybench.cli import doubt_lines, summary
     from energybench.measuring.session import ranges
-    from energybench.meters.attach import attach as attach_meter
+    from energybench.meters.attached_job import attach as attach_meter
     from energybench.meters.attached_run import Meter
     from energybench.meters.readings import Choice, Undecided
 
@@ -153,7 +156,7 @@ def attach(
         named=name is not None,
     )
     try:
-        attached = attach_meter(run, store, stated_meter, ranges())
+        attached = attach_meter(run, store, stated_meter, ranges(), node)
     except Undecided as error:
         if not error.works:
             raise
@@ -161,6 +164,7 @@ def attach(
             "--meter": str(meter),
             "--scope": scope,
             "--accuracy": accuracy,
+            "--node": node,
             "--name": name,
             "--board": board,
             "--dc": dc,

@@ -166,14 +166,19 @@ def _text(
 
 def _scale_lines(scale: Estimate, fixed_w: float | None) -> list[str]:
     """The sum's scale with its effects."""
+    from energybench.analysis.uncertainty.effect_words import EffectNames
     from energybench.units import show
 
+    names = EffectNames(scale.effects)
     fixed = ""
     if fixed_w is not None:
         fixed = f"; {fixed_w:.0f} W of the meter do not follow the sensors"
     return [
         f"  sum of the sensors: shown / true {show(scale)}{fixed}",
-        *(f"    {effect.name}: ±{abs(effect.u) / scale.value:.2%}" for effect in scale.effects),
+        *(
+            f"    {names.name(effect)}: ±{abs(effect.u) / scale.value:.2%}"
+            for effect in scale.effects
+        ),
         "  The parts rise and fall together: every part has the sum's scale, with an uncertainty "
         "of its own.",
     ]

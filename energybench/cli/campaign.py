@@ -55,15 +55,16 @@ def plan(file: File, local: Local = False) -> None:
 def submit(file: File, local: Local = False) -> None:
     """Submit the runs that are neither measured nor waiting nor running.
 
-    Slurm tests every script first: if it refuses one, nothing is submitted. With --local the runs
-    are made here and now, and the exit code is the first that is not 0.
+    Accounts are checked and Slurm tests every script first: if one of them is refused, nothing is
+    submitted. With --local the runs are made here and now, and the exit code is the first that is
+    not 0.
     """
     if local:
         _run_here(file)
     from energybench.campaigns.submitting import submit as submitted
 
     campaign, folder = _opened(file, local)
-    jobs = submitted(campaign, folder, str(file))
+    jobs = submitted(campaign, folder, str(file), common.say)
     for job in jobs:
         common.say(f"job {job.id}: {job.name}, {counted(len(job.keys), 'run')}")
     if not jobs:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from energybench.campaigns.collecting import CampaignResult
 from energybench.campaigns.table_rows import mean_rows, node_rows, ratio_row, table_rows
 from energybench.cli import summary
+from energybench.model import is_of_recording
 from energybench.units import show
 
 
@@ -27,7 +28,7 @@ def text(result: CampaignResult) -> list[str]:
         rows += ["", f"{projection.title}: saved a month {saved}"]
         rows += [
             f"  {claim.name}: claimed {claim.claimed:g} {claim.unit}".rstrip()
-            + f", {summary.claim_verdict(claim)}"
+            + f", {summary.claim_verdict(claim, replayed=is_of_recording(claim, projection))}"
             for claim in projection.claims
         ]
     rows += [""] if result.missing or result.unfinished or result.refused else []

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 import typer
 
 from energybench.cli import common, gate_lines, options
@@ -82,16 +83,18 @@ def compare(
             "hold the same session: it has no change to find",
             "name the file of an earlier session as the baseline",
         )
-    verdicts = [
-        compare_saved(
+    verdicts = []
+    for name, records in now.items():
+        verdict = compare_saved(
             before.get(name, ()),
             records[-1],
             limit,
             between_runs=scatter,
             fail_on_saved_run=fail_on_saved_run,
         )
-        for name, records in now.items()
-    ]
+        if verdict.fails:
+            verdict = msgspec.structs.replace(verdict, confirmed_by="saved files")
+        verdicts.append(verdict)
     for later in kept.later_fields:
         warnings.warn(later, stacklevel=2)
     for refusal in kept.refusals:
@@ -119,13 +122,14 @@ def ci_summary(
     files: Annotated[list[Path], typer.Argument(help=f"Each a {_SIDE}.")],
     format_: Annotated[
         str,
-        typer.Option("--format", help="github, action-benchmark, bencher or openmetrics."),
+        typer.Option("--format", help="github, action-benchmark, bencher, openmetrics or csv."),
     ] = "github",
 ) -> None:
     """Print energies of tests in a format of other tools.
 
     github: a job summary in Markdown. action-benchmark: for github-action-benchmark,
     customSmallerIsBetter. bencher: Bencher Metric Format. openmetrics: OpenMetrics text.
+    csv: a row for each quantity of a test (test, quantity, value, low, high, unit, quality).
     """
     from energybench.gating.sides import read_side
     from energybench.gating.summaries import summary

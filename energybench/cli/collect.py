@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -30,17 +31,21 @@ def collect(
     run.json anew; the parts of the nodes never change.
     """
     from energybench.cli import doubt_lines, summary
+    from energybench.cluster.job_states import JobStates
     from energybench.measuring.session import ranges
-    from energybench.store import job_header, job_merging
+    from energybench.store import job_files, job_merging, job_record
     from energybench.store.layout import RUN, find
 
-    directory = find(job, store)
-    if not job_header.is_job(directory):
+    directory = Path(job)
+    if not job or not job_record.holds_parts(directory):
+        directory = find(job, store)
+    if not job_record.holds_parts(directory):
         raise BadInput(
             str(directory),
             "is a run on one node: it has no parts to merge",
             "name the directory of a job (measure --nodes job)",
         )
+    job_files.refuse_living_job(directory, JobStates())
     result = job_merging.collect(directory, ranges() if from_samples else None)
     if json:
         common.print_json(result)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from energybench.gating.between_runs import BetweenRuns
+    from energybench.gating.suite_scatter import TestScatter
     from energybench.gating.verdicts import GateVerdict
 
 
@@ -41,6 +42,36 @@ def kept_scatter(measured: BetweenRuns | None) -> str:
     except StorageFailed as error:
         return f"the scatter between runs is {figure}, and is not kept: {error}"
     return f"the scatter between runs is {figure}: kept for gates on one saved run in {path}"
+
+
+def scatter_of_tests(tests: Sequence[TestScatter], pairs: int) -> list[str]:
+    """The scatter of each test of a suite that was compared with itself, and the smallest threshold
+    that the suite can hold.
+    """
+    from energybench.gating.suite_scatter import smallest_threshold
+    from energybench.units import counted
+
+    text = []
+    for test in tests:
+        if test.rel is None:
+            continue
+        holds = "a threshold that is not known"
+        if test.threshold_rel is not None:
+            holds = f"a threshold of {_percent(test.threshold_rel)}"
+        processes = counted(test.processes, "process", "processes")
+        text.append(f"{test.name}: {_percent(test.rel)} between {processes}; it can hold {holds}")
+    largest = smallest_threshold(tests)
+    if largest is not None and largest.threshold_rel is not None:
+        text.append(
+            f"smallest threshold that the suite can hold with {counted(pairs, 'pair')}: "
+            f"{_percent(largest.threshold_rel)} ({largest.name}); unchanged tests then read "
+            "no regression in 95 of 100 comparisons"
+        )
+    return text
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2g} %"
 
 
 def duration(seconds: float) -> str:

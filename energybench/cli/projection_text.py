@@ -5,20 +5,27 @@ group, inputs and doubts.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from energybench.cli import doubt_lines, sensitivity_text, summary
 from energybench.foreign_text import visible
 from energybench.model import (
     Claim,
+    Effect,
     Input,
     Line,
     Projection,
     Solution,
     Unknown,
     carbon_basis,
+    is_of_recording,
     stamp_words,
 )
-from energybench.units import show, show_beside, show_figure, show_range, show_within
+from energybench.units import SHARE, show, show_beside, show_figure
+from energybench.value_ranges import show_range, show_stated, show_within
+
+if TYPE_CHECKING:
+    from energybench.analysis.uncertainty.effect_words import EffectNames
 
 _EFFECTS = 3  # the number of largest effects to name
 _OPERATORS = {
@@ -37,8 +44,8 @@ def text(result: Projection) -> str:
         rows.append(f"  {result.about}")
     rows += _answer(result)
     if result.claims:
-        rows += ["claims", *(row for claim in result.claims for row in _claim(claim))]
-        rows += _score(result.claims)
+        rows += ["claims", *(row for claim in result.claims for row in _claim(claim, result))]
+        rows += _score(result)
     if result.solution is not None:
         partly = [claim.name for claim in result.claims if claim.untested]
         rows += _solution(result.solution, partly)
@@ -47,7 +54,7 @@ def text(result: Projection) -> str:
     if result.base_inputs:
         rows += ["inputs", *_inputs(result.base_inputs)]
     if result.sensitivity is not None:
-        rows += sensitivity_text.rows(result.sensitivity)
+        rows += sensitivity_text.rows(result, result.sensitivity)
     rows = [visible(row) for row in rows]
     if result.doubts:
         rows += [
@@ -60,7 +67,7 @@ def text(result: Projection) -> str:
 
 def _answer(result: Projection) -> list[str]:
     saved = [
-        f"{name} {show(value, unit)}{f' ({kind})' if kind else ''}"
+        f"{name} {show(value, unit, prefixed=False)}{f' ({kind})' if kind else ''}"
         for name, value, unit, kind in (
             ("energy", result.saved_mwh_per_month, "MWh", ""),
             ("money", result.saved_cost_per_month, result.currency or "", _of_money(result)),
@@ -74,14 +81,27 @@ def _answer(result: Projection) -> list[str]:
             reason = "not derived: the publication leaves quantities open (see solution)"
         return [f"saved a month: {reason}"]
     rows = ["saved a month: " + "   ".join(saved)]
+    # late: `energybench --help` analyses nothing
+    from energybench.analysis.uncertainty.effect_words import EffectNames
+
     energy = result.saved_mwh_per_month
     if energy is not None and energy.effects:
         largest = sorted(energy.effects, key=lambda effect: -abs(effect.u))[:_EFFECTS]
+        names = EffectNames(energy.effects)
         rows.append(
             "  largest effects on the energy saved, as standard uncertainty: "
-            + ", ".join(f"{effect.name} {abs(effect.u):.2g} MWh" for effect in largest)
+            + ", ".join(
+                f"{_effect_words(result, names, effect)} {abs(effect.u):.2g} MWh"
+                for effect in largest
+            )
         )
     return rows
+
+
+def _effect_words(result: Projection, names: EffectNames, effect: Effect) -> str:
+    """The label of an input, or the name of another effect."""
+    label = result.label_of(effect.name)
+    return names.name(effect) if label == effect.name else label
 
 
 def _of_money(result: Projection) -> str:
@@ -95,7 +115,7 @@ def _of_money(result: Projection) -> str:
 # ---------------------------------------------------------------- published figures
 
 
-def _claim(claim: Claim) -> list[str]:
+def _claim(claim: Claim, result: Projection) -> list[str]:
     claimed = f"{_OPERATORS[claim.operator]}{show_figure(claim.claimed, claim.unit)}"
     derived = ""
     if claim.derived is not None and claim.solved:
@@ -103,7 +123,7 @@ def _claim(claim: Claim) -> list[str]:
         derived = f", over all solutions {reach}"
     elif claim.derived is not None:
         derived = f", derived {show_beside(claim.derived, claim.claimed, claim.unit)}"
-    verdict = summary.claim_verdict(claim)
+    verdict = summary.claim_verdict(claim, replayed=is_of_recording(claim, result))
     kind = "plausibility of " if claim.kind == "plausibility-check" else ""
     rows = [f"  {kind}{claim.name}{_of(claim)}: claimed {claimed}{derived}: {verdict}"]
     if claim.by_mean:
@@ -125,9 +145,9 @@ def _of(claim: Claim) -> str:
     return f" ({claim.of})"
 
 
-def _score(claims: Sequence[Claim]) -> list[str]:
+def _score(result: Projection) -> list[str]:
     """Verdicts on published figures; plausibility checks and circular figures do not count."""
-    counted = [claim for claim in claims if claim.kind == "published" and not claim.circular]
+    counted = [claim for claim in result.claims if claim.kind == "published" and not claim.circular]
     if not counted:
         return []
     words = [
@@ -135,6 +155,8 @@ def _score(claims: Sequence[Claim]) -> list[str]:
         for verdict, count_words in summary.CLAIM_COUNTS.items()
         if (count := sum(summary.count_of(claim) == verdict for claim in counted))
     ]
+    if any(is_of_recording(claim, result) for claim in counted):
+        words.append("tested against a recording, not against a measurement")
     return [f"  of {len(counted)} published figures: {', '.join(words)}"]
 
 
@@ -162,13 +184,20 @@ def _solution(solution: Solution, partly: Sequence[str]) -> list[str]:
             f"  no values in the plausible ranges satisfy{rest}: {'; '.join(solution.fails)} "
             "(see what each of them needs)"
         )
+    if solution.contested:
+        rows.append(
+            "  each of these holds alone, but not with all others of them, and nothing decides "
+            f"which of them hold: {'; '.join(solution.contested)}"
+        )
     return rows
 
 
 def _unknown(unknown: Unknown) -> list[str]:
     name = f"{unknown.label}, {unknown.of}" if unknown.of else unknown.label
     low, high = unknown.plausible
-    plausible = f"plausible: {show_figure(low)} to {show_figure(high, unknown.unit)}; "
+    plausible = f"plausible: {show_stated(low, high, unknown.unit)}; "
+    if unknown.evidence != "unstated":
+        plausible += f"{unknown.evidence}: "
     plausible += unknown.source
     if unknown.best is None or unknown.solution is None:
         return [f"  {name}: open", f"      {plausible}"]
@@ -202,7 +231,7 @@ def _rows_of(lines: Iterable[Line]) -> list[str]:
     rows = []
     for line in lines:
         name = line.label or line.name
-        rows.append(f"  {name}: {show(line.value, line.unit)}")
+        rows.append(f"  {name}: {show(line.value, line.unit, prefixed=False)}")
         identifier = f"{line.name} = " if line.label else "= "
         rows.append(
             f"      {identifier}{line.formula}" + (f"   ({line.note})" if line.note else "")
@@ -227,8 +256,8 @@ def _source(entry: Input) -> str:
 def _input_value(entry: Input) -> str:
     """A range that a scenario states is printed as stated, a measured value with its interval."""
     if entry.stated is None:
-        return show(entry.value, entry.unit)
+        return show(entry.value, entry.unit, prefixed=False)
     value = show_figure(entry.value.value, entry.unit)
-    low, high = map(show_figure, entry.stated)
     meaning = ", limits" if entry.range == "limits" else ""
-    return f"{value} (stated range {low} to {high}{meaning})"
+    span = show_stated(*entry.stated, SHARE if entry.unit == SHARE else "")
+    return f"{value} (stated range {span}{meaning})"

@@ -12,6 +12,7 @@ from energybench.errors import BadInput, NothingToRecover
 
 if TYPE_CHECKING:
     from energybench.model import Measurement
+    from energybench.store.liveness import JobState
 
 _REMOVED = "nothing was measured in this directory; removed"
 
@@ -33,13 +34,14 @@ def recover(
     measured, as full storage leaves it, is removed. A store without an unfinished run is no
     mistake: one line, and exit code 0. With --json and several runs: a list.
     """
+    from energybench.cluster.job_states import JobStates
     from energybench.store import empty_directories, job_files, reader
 
-    path = Path(run)
+    path, job_state = Path(run), JobStates()
     try:
         unfinished = [path] if job_files.unfinished_parts(path) else reader.unfinished(path)
     except NothingToRecover as nothing:
-        if empty_directories.remove_if_empty(path):
+        if empty_directories.remove_if_empty(path, job_state):
             common.say(f"energybench: {path}: {_REMOVED}")
         else:
             common.say(f"energybench: {nothing}")
@@ -48,10 +50,10 @@ def recover(
     refusals: list[BadInput] = []
     for directory in unfinished:
         try:
-            if empty_directories.remove_if_empty(directory):
+            if empty_directories.remove_if_empty(directory, job_state):
                 common.say(f"energybench: {directory}: {_REMOVED}")
                 continue
-            written, result = _completed(directory)
+            written, result = _completed(directory, job_state)
         except BadInput as refusal:
             if len(unfinished) == 1:
                 raise
@@ -68,16 +70,16 @@ def recover(
         raise typer.Exit(2)
 
 
-def _completed(unfinished: Path) -> tuple[Path, Measurement]:
+def _completed(unfinished: Path, job_state: JobState) -> tuple[Path, Measurement]:
     """The directory and the result of an unfinished run or job. Raises BadInput."""
     from energybench.measuring.session import ranges
     from energybench.store import job_files, job_header, reader
 
     if job_files.unfinished_parts(unfinished):
-        return unfinished, job_files.recover_parts(unfinished, ranges())
+        return unfinished, job_files.recover_parts(unfinished, ranges(), job_state)
     if job_header.is_job(unfinished):
-        return job_files.recover_job(unfinished, ranges())
-    return reader.recover(str(unfinished), ranges())
+        return job_files.recover_job(unfinished, ranges(), job_state)
+    return reader.recover(str(unfinished), ranges(), job_state=job_state)
 
 
 def _show(result: Measurement) -> None:

@@ -41,7 +41,7 @@ def deliver(report: Report, rendered: Rendered, out: Path | None) -> None:
         raise BadInput(
             f"--format {report.name}", "writes several files", "name a folder: --out DIR"
         )
-    write_folder(out, rendered, report.name)
+    write_folder(out, rendered, f"the format {report.name}")
     common.say(f"written to {out}: {_listed(list(rendered))}")
 
 
@@ -59,7 +59,7 @@ def write(out: Path, rendered: bytes) -> None:
     """
     from energybench.store.durable import check_replaceable, replace_file
 
-    _check_parent(out)
+    _check_parent(out, "--out")
     check_replaceable(out, f"--out {out}")
     try:
         replace_file(out, rendered)
@@ -67,20 +67,22 @@ def write(out: Path, rendered: bytes) -> None:
         raise StorageFailed(f"--out {out}: cannot be written: {error.strerror}") from None
 
 
-def write_folder(out: Path, files: Mapping[str, bytes], report: str) -> None:
+def write_folder(out: Path, files: Mapping[str, bytes], report: str, option: str = "--out") -> None:
     """Write the files of a report into a folder, which is made if its parent exists. Other files of
     the folder stay. Everything is checked before the first file is written.
+
+    option  of the command, with the name of the folder
 
     Raises BadInput for a missing parent, a name that is not one of a file in the folder, and a
     device or folder of that name; StorageFailed if a file cannot be written.
     """
     from energybench.store.durable import check_replaceable, replace_file
 
-    _check_parent(out)
+    _check_parent(out, option)
     if out.exists() and not out.is_dir():
         raise BadInput(
-            f"--out {out}",
-            f"is a file, and the format {report} writes several files",
+            f"{option} {out}",
+            f"is a file, and {report} writes several files",
             "name a folder, new or old",
         )
     for name in files:
@@ -90,19 +92,19 @@ def write_folder(out: Path, files: Mapping[str, bytes], report: str) -> None:
                 f"names a file {name!r}, which is not a file of the folder",
                 "mend or uninstall the plugin",
             )
-        check_replaceable(out / name, f"--out {out / name}")
+        check_replaceable(out / name, f"{option} {out / name}")
     try:
         out.mkdir(exist_ok=True)
         for name, content in files.items():
             replace_file(out / name, content)
     except OSError as error:
-        raise StorageFailed(f"--out {out}: cannot be written: {error.strerror}") from None
+        raise StorageFailed(f"{option} {out}: cannot be written: {error.strerror}") from None
 
 
-def _check_parent(out: Path) -> None:
+def _check_parent(out: Path, option: str) -> None:
     if not out.parent.exists():
         raise BadInput(
-            f"--out {out}",
+            f"{option} {out}",
             f"there is no folder {out.parent}",
             f"mkdir -p {shlex.quote(str(out.parent))}",
         )

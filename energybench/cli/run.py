@@ -214,7 +214,7 @@ def execute(plan: Plan, request: Request) -> tuple[RunOutcome, bool]:
 
 def _execute(plan: Plan, request: Request) -> RunOutcome:
     """Run a workload: on all nodes of the launch if it can and has one task on each, else here."""
-    from energybench.launch import meeting_place
+    from energybench.meeting_place import meeting_place
     from energybench.own_step import own_environment
     from energybench.registry import spans_nodes
 

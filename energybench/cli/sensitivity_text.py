@@ -6,8 +6,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from energybench.model import AnswerName, BreakEven, FixedQuestion, Sensitivity, Swing
-from energybench.units import WHOLE, show, show_figure, show_value
+from energybench.model import (
+    AnswerName,
+    BreakEven,
+    Estimate,
+    FixedQuestion,
+    Projection,
+    Sensitivity,
+    Swing,
+)
+from energybench.units import WHOLE, show, show_figure
+from energybench.value_ranges import show_now, show_place, show_searched, show_span, show_stated
 
 ANSWERS: dict[AnswerName, str] = {
     "saved_mwh_per_month": "energy saved a month",
@@ -15,43 +24,42 @@ ANSWERS: dict[AnswerName, str] = {
     "saved_tco2e_per_month": "carbon saved a month",
 }
 _WIDTH = 24  # characters of a bar
-_DIGITS = 3
 
 
-def rows(sensitivity: Sensitivity) -> list[str]:
+def rows(result: Projection, sensitivity: Sensitivity) -> list[str]:
     lines = ["sensitivity"]
     if not sensitivity.swings and not sensitivity.break_evens:
         return [*lines, "  the scenario has no answer whose inputs could be varied"]
     for answer, words in ANSWERS.items():
         swings = [swing for swing in sensitivity.swings if swing.answer == answer]
         if swings:
-            lines += [f" {words}, one input at a time over its range", *_tornado(swings)]
+            lines += [f" {words}, one input at a time over its range", *_tornado(result, swings)]
     if sensitivity.break_evens:
         lines.append(" break-even: the value of one input at which a saving is 0")
-        lines += [_break_even(even) for even in sensitivity.break_evens]
+        lines += [_break_even(result, even) for even in sensitivity.break_evens]
     if sensitivity.questions:
         lines.append(" the candidate's fleet, if one quantity stays that of the baseline")
         lines += [row for question in sensitivity.questions for row in _question(question)]
     return lines
 
 
-def _tornado(swings: Sequence[Swing]) -> list[str]:
+def _tornado(result: Projection, swings: Sequence[Swing]) -> list[str]:
     values = [value for swing in swings for value in (swing.at_low, swing.at_high)]
     least, most = min(values), max(values)
+    answer: Estimate | None = getattr(result, swings[0].answer)
     return [
-        f"  {_bar(swing, least, most)}  {swing.label or swing.input} {_range(swing)}: "
-        f"{_value(swing.at_low)} to {_exact(swing.at_high, swing.unit)}"
+        f"  {_bar(swing, least, most)}  {swing.label or swing.input} {_range(result, swing)}: "
+        f"{show_span(swing.at_low, swing.at_high, answer, swing.unit)}"
         for swing in swings
     ]
 
 
-def _range(swing: Swing) -> str:
-    """A stated range with the digits of the scenario, the interval of a value with three."""
-    low, high = swing.stated
+def _range(result: Projection, swing: Swing) -> str:
+    """A stated range with the digits of the scenario, an interval with those of its value."""
     if swing.interval_of is not None:
-        span = f"{_value(low)} to {_exact(high, swing.input_unit)}"
+        span = show_span(*swing.stated, result.value_of(swing.input), swing.input_unit)
         return f"{span} (95 % interval, {swing.interval_of})"
-    return f"{show_figure(low)} to {show_figure(high, swing.input_unit)}"
+    return show_stated(*swing.stated, swing.input_unit)
 
 
 def _bar(swing: Swing, least: float, most: float) -> str:
@@ -63,14 +71,14 @@ def _bar(swing: Swing, least: float, most: float) -> str:
     return "·" * start + "█" * (end - start) + "·" * (_WIDTH - end)
 
 
-def _break_even(even: BreakEven) -> str:
+def _break_even(result: Projection, even: BreakEven) -> str:
     name = f"  {ANSWERS[even.answer]}: {even.label or even.input}"
-    low, high = even.searched
-    start = show_figure(low) if even.unit in WHOLE else _value(low)
-    span = f"{start} to {_break_even_value(high, even.unit)}"
+    span = show_searched(*even.searched, even.unit)
     if even.value is None:
         return f"{name}: no solution in the range {span}"
-    value, now = (_break_even_value(one, even.unit) for one in (even.value, even.current))
+    measured = result.value_of(even.input)
+    value = show_place(even.value, measured, even.unit)
+    now = show_now(even.current, measured, even.unit)
     words = f"{name}: {value} (now {now}"
     if even.jumps and even.unit in WHOLE:
         words += f"; the saving {_sign_change(even)}"
@@ -88,21 +96,9 @@ def _sign_change(even: BreakEven) -> str:
     return f"changes sign between {below} and {above}"
 
 
-def _break_even_value(value: float, unit: str) -> str:
-    """A number of whole things that a person states or that was found among whole numbers."""
-    return show_figure(value, unit) if unit in WHOLE else _exact(value, unit)
-
-
 def _question(question: FixedQuestion) -> list[str]:
     lines = [f"  fixed {question.fixed}: {question.why}"]
     given = [(words, value, unit) for words, value, unit in question.answers if value is not None]
-    return lines + [f"      {words}: {show(value, unit)}" for words, value, unit in given]
-
-
-def _exact(value: float, unit: str) -> str:
-    """In the unit itself, without a prefix; between whole things too: 1 780 W, 2.76 nodes."""
-    return f"{_value(value)} {unit}".strip()
-
-
-def _value(value: float) -> str:
-    return show_value(value, significant=_DIGITS)
+    return lines + [
+        f"      {words}: {show(value, unit, prefixed=False)}" for words, value, unit in given
+    ]

@@ -68,6 +68,7 @@ def study(
 
     The same command, or --resume, goes on with a study that was cut off.
     """
+    from energybench.cluster.job_states import JobStates
     from energybench.measuring.study import StudyRequest, run_study
 
     # options
@@ -86,6 +87,7 @@ def study(
         min_window_s=min_window,
         max_warm_up_s=max_warm_up,
         resume=resume,
+        job_state=JobStates(),
     )
     plan = Plan(
         store=out,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 import msgspec
 
@@ -20,8 +21,8 @@ from energybench.model import (
     Measurement,
     Roofline,
     WorkRecord,
-    has_stamp,
     stamp_words,
+    verdict_words,
 )
 from energybench.units import percent, relative, show, show_value
 
@@ -50,13 +51,15 @@ CLAIM_COUNTS = {
 }
 
 
-def claim_verdict(claim: Claim) -> str:
+def claim_verdict(claim: Claim, *, replayed: bool) -> str:
     """The verdict in words. A figure that alone determines an open quantity would be consistent
     whatever it were.
+
+    replayed  whether the inputs of the claim come from a recording
     """
     if claim.fixes and claim.verdict == "consistent":
         return f"fixes {' and '.join(claim.fixes)}, no evidence"
-    return CLAIM_VERDICTS[claim.verdict]
+    return verdict_words(CLAIM_VERDICTS[claim.verdict], replayed=replayed)
 
 
 def count_of(claim: Claim) -> str:
@@ -87,7 +90,9 @@ def measurement(result: Measurement) -> str:
             f"  check {check.quantity}: {value} (tolerance {check.tolerance:.3g}) "
             f"{'passed' if check.passed else 'FAILED'}"
         )
-    lines += _regions(result) + _record(result.record) + _largest(result.energy_j, "J")
+    lines += (
+        _regions(result) + _record(result.record) + _largest(result.energy_j, "J", runs=(result,))
+    )
     return "\n".join([*map(visible, lines), *doubts(result.doubts)])
 
 
@@ -98,7 +103,7 @@ def _headline(result: Measurement) -> str:
     energy = show(result.energy_j, "J")
     on_nodes = f" on {result.nodes} nodes" if result.nodes > 1 else ""
     stamps = _stamps(result)
-    line = f"{stamps}{result.label}: energy {span}{on_nodes} {energy}{_MODELLED[result.quality]}"
+    line = f"{stamps}{result.label}: energy {span}{on_nodes} {energy}{_modelled(result)}"
     if result.energy_j is not None:
         line += f"   {relative(result.energy_j)}"
     if result.failed_checks:
@@ -106,11 +111,22 @@ def _headline(result: Measurement) -> str:
     return line
 
 
+def _modelled(result: Measurement) -> str:
+    """How much of the energy is modelled: with its share if the share is large."""
+    # late: `energybench --help` grades nothing
+    from energybench.grading.modelled_share import large_modelled_words
+
+    if share := large_modelled_words(result):
+        return f" (modelled, not measured: {share})"
+    return _MODELLED[result.quality]
+
+
 def _stamps(result: Measurement) -> str:
     """Stamps that the rest of the text does not say: it says that a power is assumed, and how many
     repeats there were.
     """
-    return stamp_words(stamp for stamp in result.stamps if stamp.code == "replayed")
+    codes = ("replayed", "partly-estimated")
+    return stamp_words(stamp for stamp in result.stamps if stamp.code in codes)
 
 
 def _work(result: Measurement) -> list[str]:
@@ -256,16 +272,21 @@ def _verdict(result: Comparison) -> str:
         return "none: a side has no energy sensor"
     if not result.scatter_known:
         return f"{result.verdict}: {SCATTER_UNKNOWN}"
-    replayed = has_stamp(result.stamps, "replayed")
-    return f"{result.verdict}, of a recording" if replayed else result.verdict
+    return verdict_words(result.verdict, replayed=result.replayed)
 
 
-def _largest(estimate: Estimate | None, unit: str = "", *, ratio: bool = False) -> list[str]:
+def _largest(
+    estimate: Estimate | None,
+    unit: str = "",
+    *,
+    ratio: bool = False,
+    runs: Sequence[Measurement] = (),
+) -> list[str]:
     """The effect with the largest share of the interval, and a remedy."""
     # late: `energybench --help` needs no numpy
     from energybench.analysis.uncertainty.budget import largest, words
 
-    first = largest(estimate, ratio=ratio) if estimate is not None else None
+    first = largest(estimate, ratio=ratio, runs=runs) if estimate is not None else None
     if first is None or estimate is None:
         return []
     return [f"  widest part of the interval: {words(first, estimate, unit)}"]

@@ -44,6 +44,13 @@ class JobNodes(NamedTuple):
     def names(self) -> tuple[str, ...]:
         return tuple(itertools.chain.from_iterable(self.components))
 
+    @property
+    def groups(self) -> tuple[int, ...]:
+        """Number of the component of each of the names; empty if only this node can be read."""
+        if self.here_alone:
+            return ()
+        return tuple(number for number, component in enumerate(self.components) for _ in component)
+
 
 def read_nodes(environment: Mapping[str, str]) -> JobNodes:
     """The nodes of the job. Raises BadInput if the nodes are unknown, and this node is not known to

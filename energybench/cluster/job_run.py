@@ -116,6 +116,7 @@ class JobRun:
             repeats=plan.repeats,
             job=self._job,
             nodes=self._nodes.names,
+            groups=self._nodes.groups,
             host=describe(self._clock, plan.root),
             pid=os.getpid(),
             pid_started=None,

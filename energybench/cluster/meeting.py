@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 
 from energybench.cluster.messages import Lines, Message, line
 from energybench.errors import BadInput
-from energybench.launch import MeetingPlace
 from energybench.measuring.child import WorkFailed
 from energybench.measuring.signals import Signals, wait
 from energybench.measuring.spawning import wait_for
+from energybench.meeting_place import MeetingPlace
 from energybench.units import counted
 
 # srun starts the tasks within seconds; Python from a shared file system may take minutes.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from energybench.cluster.slurm_programs import NoAnswer, host_names
 from energybench.errors import BadInput
-from energybench.launch import by_srun, node_name, tasks
+from energybench.launch import by_srun, node_name, rank_launcher, tasks
 from energybench.measuring.counted_once import beside_the_job
 from energybench.measuring.started_launchers import (
     LAUNCHERS,
@@ -28,7 +28,9 @@ def launched_alone(environment: Mapping[str, str]) -> bool:
     """Whether a rank in this environment is a single program, started without a step of Slurm and
     without a launcher of ranks.
     """
-    return "SLURM_STEP_ID" not in environment and tasks(environment) is None
+    if "SLURM_STEP_ID" in environment or rank_launcher(environment) is not None:
+        return False
+    return tasks(environment) is None
 
 
 def names_of_nodes(environment: Mapping[str, str], own_job: Job) -> tuple[str, ...]:

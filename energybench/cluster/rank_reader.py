@@ -39,12 +39,17 @@ from energybench.own_step import own_environment
 from energybench.store.job_parts import node_folder
 from energybench.store.layout import PARTIAL
 from energybench.store.rank_job import ensure_rank_job, rank_job_folder
+from energybench.store.unstarted import forget_unstarted, leave_unstarted
 
 _LONGEST_WAIT_S = 60.0
 _FIRST_PATIENCE_S = 30.0  # for the first rank, which started this process
 # Time after the last end for further ranks, if the launcher does not tell their number.
 _MORE_RANKS_S = 2.0
 _LABEL_REMEDY = "energybench rank --label NAME for each further run in the same step"
+
+
+class _NoneStarted(Exception):
+    """No program of this node's ranks could be started."""
 
 
 class _Connection:
@@ -209,27 +214,38 @@ class RankReader:
             readers=readers,
         ) as session:
             session.sampler.base(session.has_readings, self._clock.now() + 1.0)
-            with session.windows.repeat(0) as window:
-                self._going = True
-                for rank in self._ranks:
-                    if rank.joined:
-                        rank.tell("go")
-                sample_program(session.sampler, self._clock, self._done)
-                self._closed = True
-                for doubt in self._doubts():
-                    session.writer.doubt(doubt)
-                starts = [rank.start for rank in self._ranks if rank.start is not None]
-                ends = [rank.end for rank in self._ranks if rank.end is not None]
-                if not starts:
-                    raise BadInput("", "no rank started its program")
-                window.seen(min(starts), max(ends))
-                if any(rank.code is None for rank in self._ranks):
-                    window.cut = "no-end"
-                elif any(ended_by_signal(rank.code or 0) for rank in self._ranks):
-                    window.cut = "program-killed"
+            try:
+                self._measure(session)
+            except _NoneStarted:
+                session.discard()
+                if plan.part_of_job and plan.run_id is not None:
+                    leave_unstarted(plan.store, plan.run_id, sum(r.joined for r in self._ranks))
+                return
             session.check((self._check(),))
             directory, _ = session.finish()
             self._folder = str(plan.store if plan.part_of_job else directory)
+
+    def _measure(self, session: Session) -> None:
+        """The window of the ranks. Raises _NoneStarted, and BadInput if no rank told its start."""
+        with session.windows.repeat(0) as window:
+            self._going = True
+            for rank in self._ranks:
+                if rank.joined:
+                    rank.tell("go")
+            sample_program(session.sampler, self._clock, self._done)
+            self._closed = True
+            if all(rank.code is not None and rank.start is None for rank in self._ranks):
+                raise _NoneStarted
+            for doubt in self._doubts():
+                session.writer.doubt(doubt)
+            spans = [(rank.start, rank.end) for rank in self._ranks if rank.start and rank.end]
+            if not spans:
+                raise BadInput("", "no rank told the start of its program")
+            window.seen(min(start for start, _ in spans), max(end for _, end in spans))
+            if any(rank.code is None for rank in self._ranks):
+                window.cut = "no-end"
+            elif any(ended_by_signal(rank.code or 0) for rank in self._ranks):
+                window.cut = "program-killed"
 
     def _doubts(self) -> list[Doubt]:
         """Doubts about the work that nobody reads: on other nodes, or in other ranks."""
@@ -299,6 +315,8 @@ def _refuse_second_launch(plan: Plan) -> None:
 def _begin_part(plan: Plan, own_job: Job, environment: Mapping[str, str]) -> None:
     """Raises BadInput if this launch was measured already, and StorageFailed."""
     _refuse_second_launch(plan)
+    if plan.run_id is not None:
+        forget_unstarted(plan.store, plan.run_id)
     ensure_rank_job(
         plan.store,
         label=plan.label,

@@ -94,12 +94,18 @@ class Rank:
         except CannotStart as error:
             self._tell("ended", start=None, end=None, code=error.code)
             print(f"energybench: {brief(str(error), 1200)}", file=sys.stderr)  # noqa: T201
+            self._leave()  # Slurm ends a reader that has not yet put its directory in order
             return error.code
         while not program.done():
             program.wait(_LONGEST_WAIT_S)
         ended = program.ended()
         code = program.reap()
         self._tell("ended", start=started, end=ended, code=code)
+        self._leave()
+        return code
+
+    def _leave(self) -> None:
+        """Wait for the reader's last message, and say where the node's part is."""
         bye = self._bye()
         if bye is not None and bye.get("folder"):  # the last rank of the node
             folder = bye["folder"]
@@ -108,7 +114,6 @@ class Rank:
             if bye.get("whole"):
                 words = f"the result is in {folder}"
             print(f"energybench: {words}", file=sys.stderr)  # noqa: T201
-        return code
 
     def _bye(self) -> Message | None:
         """The reader's last message; None: nothing was measured, and a message is printed."""

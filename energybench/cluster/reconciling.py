@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from energybench.analysis.measurement.component_energy import ComponentEnergy
-from energybench.analysis.measurement.node_table import Fill
+from energybench.analysis.measurement.node_peers import MOST_NODE_W, Fill
 from energybench.analysis.uncertainty.effects import bound, combine, exact, rectangular, scale
 from energybench.cluster.row_windows import RowKind, RowWindow
 from energybench.model import Effect, Estimate, Noun
@@ -43,9 +43,6 @@ SHORT_S = 100.0
 # Least share of a row's node-seconds that has to be read, because the power of the rest is only
 # extrapolated.
 COVERED = 0.9
-# More than any node draws, W: a node of eight boards has supplies of 14.3 kW (NVIDIA, DGX B200 User
-# Guide, "Power Specifications").
-MOST_NODE_W = 20_000.0
 _WHOLE_SECOND_S = 0.5
 _MOST_NAMES = 8  # of nodes in a message
 
@@ -73,7 +70,9 @@ class OwnEnergy(NamedTuple):
 
     @property
     def nodes_j(self) -> Estimate:
-        """Energy of the nodes without samples, from the powers of the read nodes."""
+        """Energy of the nodes without samples, from the powers of the read nodes. A row belongs to
+        a single component of a job.
+        """
         seconds = self.row.end_s - self.row.start_s
         powers_w = [
             (energy.energy_j.value + energy.unread_j.value) / seconds
@@ -82,7 +81,7 @@ class OwnEnergy(NamedTuple):
         ]
         if not powers_w or not self.unread:
             return exact(0.0)
-        fill, missing_s = Fill.around(powers_w), seconds * len(self.unread)
+        fill, missing_s = Fill.of_peers(powers_w), seconds * len(self.unread)
         return combine(
             missing_s * fill.likely_w,
             [

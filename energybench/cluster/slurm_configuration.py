@@ -48,6 +48,7 @@ class Configuration(NamedTuple):
     task_period_s  energy= of JobAcctGatherFrequency; None: not stated
     task_plug_ins  TaskPlugin, with "cgroup" if tasks are constrained
     keeps_accounts False for a cluster without accounting
+    submit_plug_ins  JobSubmitPlugins, which may change a job at its submission
     """
 
     version: Version | None
@@ -59,6 +60,7 @@ class Configuration(NamedTuple):
     task_plug_ins: tuple[str, ...]
     keeps_accounts: bool
     constrains_devices: bool | None
+    submit_plug_ins: tuple[str, ...] = ()
 
     @property
     def contain(self) -> bool:
@@ -108,6 +110,7 @@ def configuration(text: str) -> Configuration:
         keeps_accounts=not values.get("accountingstoragetype", "").endswith("/none")
         and bool(_stated(values.get("accountingstoragetype", ""))),
         constrains_devices=None if constrains is None else constrains.lower() in ("yes", "true"),
+        submit_plug_ins=tuple(_words(values.get("jobsubmitplugins", ""), "job_submit/")),
     )
 
 

@@ -25,6 +25,7 @@ _SITE = re.compile(r"SLURM_(CONF|CLUSTERS|JWT|MPI_TYPE)$")
 # The place of a process among the ranks of its launch; read by `launch`
 _RANK = re.compile(
     r"(PMI_|OMPI_COMM_WORLD_|TORCHELASTIC_|GROUP_(RANK|WORLD_SIZE)$|PMIX_(NAMESPACE|RANK)$"
+    r"|JSM_NAMESPACE_|FLUX_(TASK|JOB)_|PALS_|MV2_COMM_WORLD_|MVP_COMM_WORLD_|ALPS_APP_"
     r"|MPI_LOCAL(NRANKS|RANKID)$|(LOCAL_)?(RANK|WORLD_SIZE)$)"
 )
 

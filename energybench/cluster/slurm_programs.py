@@ -20,6 +20,10 @@ class NoAnswer(Exception):
     """A program of Slurm failed or did not answer; the message is a single line."""
 
 
+class Silent(NoAnswer):
+    """A program of Slurm did not answer in time."""
+
+
 def path_of(program: str) -> str:
     """Where the program is. Raises BadInput."""
     path = shutil.which(program)
@@ -59,7 +63,7 @@ def output(
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise NoAnswer(f"{words[0]} did not answer within {patience_s:.0f} s") from None
+        raise Silent(f"{words[0]} did not answer within {patience_s:.0f} s") from None
     except OSError as error:
         raise NoAnswer(f"{words[0]} cannot be run: {error.strerror}") from None
     if done.returncode:

@@ -39,13 +39,18 @@ def read_configuration(*, of_accounts: bool = False) -> Configuration:
     return config
 
 
+def is_job_number(text: str) -> bool:
+    """Whether a text is the number of a job, of a task of an array or of a component."""
+    return _JOB.fullmatch(text) is not None
+
+
 def job_rows(job: str) -> list[Row]:
     """All rows of a job: its starts, tasks, components and steps.
 
     Raises BadInput for a text that is not a job, for a job unknown to the accounts, and for silent
     accounts.
     """
-    if _JOB.fullmatch(job) is None:
+    if not is_job_number(job):
         raise BadInput(job, "is not the number of a job", "120, 120_4 (task) or 120+1 (component)")
     own_rows = _asked(["--duplicates", f"--jobs={job}"], ACCOUNTS_PATIENCE_S)
     if not own_rows:

@@ -24,7 +24,7 @@ from energybench.cluster.meeting import (
 )
 from energybench.cluster.other_nodes import OtherNodes
 from energybench.errors import BadInput, StorageFailed
-from energybench.launch import MeetingPlace, job, node_name
+from energybench.launch import job, node_name
 from energybench.measuring.child import WorkFailed
 from energybench.measuring.clock import MonotonicClock
 from energybench.measuring.host import describe
@@ -33,6 +33,7 @@ from energybench.measuring.run_outcome import RunOutcome
 from energybench.measuring.session import ranges
 from energybench.measuring.signals import Signals
 from energybench.measuring.workload import run_workload
+from energybench.meeting_place import MeetingPlace
 from energybench.model import Job, Measurement
 from energybench.own_step import own_environment
 from energybench.store.job_files import JobWriter

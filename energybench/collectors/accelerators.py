@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from energybench.collectors.cuda_devices import no_device
 from energybench.collectors.sysfs import text
-from energybench.model import Doubt, Gpu
+from energybench.model import Doubt, DoubtCode, Gpu
 
 PCI = "sys/bus/pci/devices"
 NVIDIA_BOARDS = "proc/driver/nvidia/gpus"
@@ -311,17 +311,20 @@ def uncounted_doubt(maker: str, cause: Cause) -> Doubt:
     )
 
 
-def doubts(boards: Sequence[Accelerator], otherwise: Cause) -> list[Doubt]:
+def doubts(
+    boards: Sequence[Accelerator], otherwise: Cause, code: DoubtCode = "gpu-unreadable"
+) -> list[Doubt]:
     """A doubt for each cause of unread accelerators.
 
     otherwise  cause for accelerators without a cause in their files
+    code       of their doubt; a cause in the files has the code of unreadable boards
     """
     groups: dict[Cause, list[Accelerator]] = {}
     for board in boards:
         groups.setdefault(board.cause or otherwise, []).append(board)
     return [
         Doubt(
-            code="gpu-unreadable",
+            code=code if cause is otherwise else "gpu-unreadable",
             message=f"{_words(group)} cannot be read: {cause.reason}",
             remedy=cause.remedy,
             subject=", ".join(board.uuid or board.id for board in group),

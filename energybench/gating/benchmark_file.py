@@ -15,6 +15,8 @@ Keys of the document of a test (only `v` is required):
                    [value, low, high] of one iteration, 95 % intervals
     components_j   {component: [value, low, high]} of one iteration
     iterations     iterations in a window; a list if the windows differ
+    windows        number of measured windows, if neighbouring windows were joined, or if no energy
+                   by windows shows their number
     windows_j      {component: [energy of one iteration in each window]}, measured components
     own_u_rel, shared_u_rel
                    as in records.Record
@@ -46,6 +48,8 @@ _FACTS = (
 # Significant digits: of values for people, as many as tables show; of the energy of a window, one
 # part in 100,000, far below the scatter of any test.
 _DIGITS_FOR_PEOPLE, _DIGITS_OF_WINDOW = 4, 5
+# Most bytes that a test adds to a file, and bytes of keys, commas and indents around its numbers.
+MOST_BYTES, _AROUND_BYTES = 990, 180
 # taken at import: a test that is measured may have replaced json.dumps
 _compact = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 _from_text = json.JSONDecoder().decode
@@ -62,11 +66,21 @@ def line(shown: Mapping[str, Any], record: Mapping[str, Any] | None) -> str:
     fields = {k: v for k, v in (record or {}).items() if k not in ("schema", "name")}
     iterations = [int(n) if n == int(n) else n for n in fields.pop("iterations", ())]
     if iterations:
-        fields["iterations"] = iterations[0] if len(set(iterations)) == 1 else iterations
+        alike = len(set(iterations)) == 1
+        fields["iterations"] = iterations[0] if alike else iterations
+        if alike and not fields.get("windows_j"):
+            fields["windows"] = fields.get("windows") or len(iterations)
     if "windows_j" in fields:
         fields["windows_j"] = _rounded(fields["windows_j"], _DIGITS_OF_WINDOW)
     for_people = {key: shown[key] for key in _FOR_PEOPLE if key in shown}
     return _compact({"v": VERSION, **fields, **_rounded(for_people, _DIGITS_FOR_PEOPLE)})
+
+
+def size(shown: Mapping[str, Any], record: Mapping[str, Any]) -> int:
+    """Bytes that a test adds to a file with several tests, without the name of the test."""
+    text = line(shown, {key: record[key] for key in record if key not in _FACTS})
+    of_scalars = _compact(scalars(_rounded(dict(record), _DIGITS_FOR_PEOPLE)))
+    return len(_compact(text)) + len(of_scalars) + _AROUND_BYTES
 
 
 class Written(NamedTuple):
@@ -133,9 +147,9 @@ def complete(document: dict[str, Any], written: Sequence[Written] = ()) -> list[
         facts = facts or {"v": VERSION, **{key: own.get(key) for key in _FACTS}}
         # the time of the first test is that of the session
         differing = {key: own.get(key) for key in _FACTS[:-1] if own.get(key) != facts[key]}
+        test.get("stats", {}).update(marked_scalars(own))
         own = {key: own[key] for key in own if key not in _FACTS} | differing
         test["extra_info"] = {**test["extra_info"], KEY: _compact(own)}
-        test.get("stats", {}).update(scalars(own))
     if facts:
         document[KEY] = {key: value for key, value in facts.items() if value is not None}
     return list(renamed)
@@ -189,6 +203,16 @@ def scalars(energies: Mapping[str, Any]) -> dict[str, float]:
     return {"energy_j": value, "energy_j_low": low, "energy_j_high": high}
 
 
+def marked_scalars(energies: Mapping[str, Any]) -> dict[str, float | str]:
+    """The scalars, and whether the energy is measured or estimated: an estimate without a mark
+    would look like a measurement.
+    """
+    values: dict[str, float | str] = {**scalars(energies)}
+    if values and isinstance(energies.get("quality"), str):
+        values["energy_quality"] = energies["quality"]
+    return values
+
+
 def records(document: Mapping[str, Any], where: str) -> list[dict[str, Any]]:
     """Fields of the records of the tests with energy, in a JSON of pytest-benchmark.
 
@@ -210,6 +234,18 @@ def records(document: Mapping[str, Any], where: str) -> list[dict[str, Any]]:
     return with_energy
 
 
+def unreadable(document: Mapping[str, Any]) -> list[str]:
+    """Tests with something else than a document of energybench in its place."""
+    return [
+        str(test.get("fullname", ""))
+        for test in document["benchmarks"]
+        if isinstance(test, dict)
+        and isinstance(extra := test.get("extra_info"), dict)
+        and KEY in extra
+        and _decoded(extra[KEY]) is None
+    ]
+
+
 def _record(fields: dict[str, Any], name: str) -> dict[str, Any]:
     """The fields of a record, from the fields of the session and of the test."""
     kept = {k: v for k, v in fields.items() if k not in _FOR_PEOPLE and v is not None}
@@ -218,7 +254,11 @@ def _record(fields: dict[str, Any], name: str) -> dict[str, Any]:
         windows_j = kept.get("windows_j")
         rows = windows_j.values() if isinstance(windows_j, dict) else ()
         lengths = [len(row) for row in rows if isinstance(row, list)]
-        kept["iterations"] = [iterations] * max(lengths, default=1)
+        windows = kept.get("windows", 0)
+        if lengths or not isinstance(windows, int):
+            kept["iterations"] = [iterations] * max(lengths, default=1)
+        else:  # without energies by windows: one stands for all, and without a number nobody knows
+            kept["iterations"] = [iterations] * bool(windows)
     return {"schema": SCHEMA, "name": name, **kept}
 
 

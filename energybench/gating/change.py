@@ -137,11 +137,11 @@ def from_saved_run(
     return Change(
         log=mean_log(candidate, measured) - mean_log(baseline, measured),
         evidence="one saved run",
-        units=len(after),
+        units=candidate.rounds,
         scatter=scatter,
         fixed_u=math.hypot(_sensors_u(baseline, candidate, measured), between),
-        unit_u=_deviation(after),
-        rest_u=_deviation(before) / math.sqrt(len(before)),
+        unit_u=_of_a_round(candidate, measured),
+        rest_u=deviation(before) / math.sqrt(len(before)),
     )
 
 
@@ -157,7 +157,7 @@ def between_run_rel(sessions: Mapping[str, Sequence[Record]]) -> float | None:
         names = tuple(records[0].windows_j) if records else ()
         logs = [mean_log(some, names) for some in records if tuple(some.windows_j) == names]
         if names and len(logs) >= 3:
-            variances.append(_deviation([math.exp(x) for x in logs]) ** 2)
+            variances.append(deviation([math.exp(x) for x in logs]) ** 2)
             k = max(k, len(logs))
     if not variances:
         return None
@@ -172,12 +172,18 @@ def between_run_rel(sessions: Mapping[str, Sequence[Record]]) -> float | None:
 
 
 def mean_log(some: Record, measured: Sequence[str]) -> float:
-    """Mean logarithm of the energy of an iteration in J over the windows."""
-    logs = [math.log(total) for total in totals_j(some, measured)]
-    return math.fsum(logs) / len(logs)
+    """Logarithm of the energy of an iteration in J, the same whether windows were joined or not."""
+    return math.log(math.fsum(some.mean_j(name) for name in measured))
 
 
-def _deviation(values: Sequence[float]) -> float:
+def _of_a_round(some: Record, measured: Sequence[str]) -> float:
+    """Standard deviation of the logarithms over measured windows: a joined window has the mean of
+    several, whose variance is smaller by their number.
+    """
+    return deviation(totals_j(some, measured)) * math.sqrt(some.windows_in_one)
+
+
+def deviation(values: Sequence[float]) -> float:
     """Standard deviation of the logarithms; 0 for a single value."""
     if len(values) < 2:
         return 0.0
@@ -195,10 +201,13 @@ def _of_fewer_rounds(
     rounds = len(history) / math.fsum(1 / some.rounds for some in history)  # harmonic mean
     if candidate.rounds >= rounds:
         return 0.0
+    # joined windows have fewer degrees of freedom than measured ones
+    degrees = [len(some.iterations) - 1 for some in history]
     squares = math.fsum(
-        _deviation(totals_j(some, measured)) ** 2 * (some.rounds - 1) for some in history
+        _of_a_round(some, measured) ** 2 * degree
+        for some, degree in zip(history, degrees, strict=True)
     )
-    dof = sum(some.rounds - 1 for some in history)
+    dof = sum(degrees)
     return math.sqrt(squares / dof * (1 / candidate.rounds - 1 / rounds)) if dof else 0.0
 
 
@@ -210,7 +219,7 @@ def _sensors_u(baseline: Record, candidate: Record, measured: Sequence[str]) -> 
     errors: dict[str, float] = {}
     variance = 0.0
     for some, sign in ((baseline, -1.0), (candidate, 1.0)):
-        energies = {name: math.fsum(some.windows_j[name]) for name in measured}
+        energies = {name: some.mean_j(name) for name in measured}
         total = math.fsum(energies.values())
         for name in measured:
             share = energies[name] / total

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from energybench.gating.records import HostIdentity, Record, totals_j
+from energybench.gating.records import HostIdentity, Record, models, totals_j
 from energybench.model import same_identity
 
 
@@ -98,9 +98,8 @@ def _machine(baseline: Record, candidate: Record) -> str | None:
             f"the baseline is of another machine ({baseline.host.name or 'without a name'}): "
             "ENERGYBENCH_HOST_ID names a machine that restarts, or whose identity is hidden"
         )
-    models = (baseline.gpu_models, candidate.gpu_models)
-    if models[0] != models[1]:
-        names = [", ".join(side) or "none" for side in models]
+    if models(baseline) != models(candidate):
+        names = [", ".join(side.gpu_models) or "none" for side in (baseline, candidate)]
         return f"other accelerators: {names[0]} in the baseline, now {names[1]}"
     drivers = (baseline.driver, candidate.driver)
     if drivers[0] != drivers[1] and any(name.startswith("gpu") for name in candidate.windows_j):

@@ -9,6 +9,8 @@ nothing about the machine to a stranger.
 from __future__ import annotations
 
 import math
+import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
@@ -29,6 +31,8 @@ from energybench.model import (
 )
 
 SCHEMA: Literal["energybench-ci/1"] = "energybench-ci/1"
+_SEVERAL = re.compile(r"([0-9]{1,4}) x (.+)", re.DOTALL)  # accelerators of one model
+_DIGITS_OF_WINDOW = 5  # significant digits: far below the scatter of any test
 
 
 class HostIdentity(Noun, frozen=True, kw_only=True, omit_defaults=True):
@@ -49,8 +53,10 @@ class Record(Noun, frozen=True, kw_only=True, omit_defaults=True):
 
     energy_j    energy of an iteration over the whole boundary: value, low, high; None: not measured
     windows_j   energy of an iteration in every window (round), by measured component; an equal
-                number of windows for every component
+                number of windows for every component. Neighbouring windows may be joined
     iterations  iterations in every window
+    windows     number of measured windows, if neighbouring windows were joined to fewer; 0: no
+                windows were joined
     work        unit of work and digest of the problem, for a run with energies per unit of work; ""
                 for a test (the name of the test stands for the work of an iteration), and for a run
                 without stated work
@@ -70,7 +76,7 @@ class Record(Noun, frozen=True, kw_only=True, omit_defaults=True):
                 equal sensors share (the lag, the load at the edges of the windows)
     own_u_rel   by measured component, the relative standard uncertainty of this single record that
                 the scatter of the windows does not contain
-    gpu_models  models of the accelerators, sorted
+    gpu_models  models of the accelerators, sorted: "8 x NAME" for eight alike
     driver      version of the accelerators' driver
     """
 
@@ -79,6 +85,7 @@ class Record(Noun, frozen=True, kw_only=True, omit_defaults=True):
     energy_j: tuple[float, float, float] | None = None
     windows_j: dict[str, tuple[float, ...]] = {}
     iterations: tuple[float, ...] = ()
+    windows: int = 0
     work: str = ""
     failed: bool = False
     cut: bool = False
@@ -105,11 +112,25 @@ class Record(Noun, frozen=True, kw_only=True, omit_defaults=True):
         for component, cells in self.windows_j.items():
             if len(cells) != len(self.iterations) or not cells:
                 raise ValueError(f"windows_j.{component} has another length than iterations")
+        if any(number <= 0 for number in self.iterations):
+            raise ValueError("iterations are not above 0")
+        if self.windows and self.windows < len(self.iterations):
+            raise ValueError("windows is a smaller number than that of iterations")
 
     @property
     def rounds(self) -> int:
-        """Number of windows."""
-        return len(self.iterations)
+        """Number of measured windows."""
+        return self.windows or len(self.iterations)
+
+    @property
+    def windows_in_one(self) -> float:
+        """Mean number of measured windows in a window of the record: 1 if none were joined."""
+        return self.rounds / len(self.iterations)
+
+    def mean_j(self, component: str) -> float:
+        """Energy of an iteration of a measured component, over all iterations, J."""
+        cells = zip(self.windows_j[component], self.iterations, strict=True)
+        return math.fsum(map(math.prod, cells)) / math.fsum(self.iterations)
 
 
 class Session(Noun, frozen=True, kw_only=True):
@@ -155,7 +176,7 @@ def record(
         energy_j=_per_iteration(measurement.energy_j, amounts) if windows else None,
         windows_j={
             component: tuple(
-                rounded(repeat.components_j[component] / amount)
+                rounded(repeat.components_j[component] / amount, _DIGITS_OF_WINDOW)
                 for repeat, amount in zip(windows, amounts, strict=True)
             )
             for component in measured
@@ -185,7 +206,7 @@ def record(
             gpus=tuple(digest(gpu.uuid) for gpu in host.gpus if gpu.is_unique),
             name=host.name,
         ),
-        gpu_models=tuple(sorted(gpu.name for gpu in host.gpus_of_work)),
+        gpu_models=_counted_models([gpu.name for gpu in host.gpus_of_work]),
         driver=next((gpu.driver for gpu in host.gpus if gpu.driver), None),
         session=session or measurement.session or measurement.id,
         time_utc=time_utc or host.started_utc or "",
@@ -237,6 +258,23 @@ def _states(parts: Iterable[Part]) -> dict[str, PartState]:
         component: next(state for state in order if state in present)
         for component, present in sorted(states.items())
     }
+
+
+def _counted_models(names: Sequence[str]) -> tuple[str, ...]:
+    """The models, each once, with the number of accelerators if there are several."""
+    counts = Counter(names)
+    return tuple(
+        f"{count} x {name}" if count > 1 else name for name, count in sorted(counts.items())
+    )
+
+
+def models(some: Record) -> list[str]:
+    """The model of every accelerator. Earlier records state each accelerator by itself."""
+    names: list[str] = []
+    for stated in some.gpu_models:
+        match = _SEVERAL.fullmatch(stated)
+        names += [match[2]] * int(match[1]) if match else [stated]
+    return sorted(names)
 
 
 def _iterations(repeat: Repeat) -> float:

@@ -27,6 +27,7 @@ class SideReport(Noun, frozen=True, kw_only=True):
     unmeasured      reasons why energy tests have no energy, by test
     max_j, max_regression
                     limits that markers state, by test
+    marker_faults   lines about markers that cannot be read
     imported        files of the project's packages and modules that the tests imported, by name
     off             why nothing is measured; None: tests are measured
     more_s          additional time that a measurement of every window takes after a rehearsal, s
@@ -38,6 +39,7 @@ class SideReport(Noun, frozen=True, kw_only=True):
     unmeasured: dict[str, str] = {}
     max_j: dict[str, float] = {}
     max_regression: dict[str, float] = {}
+    marker_faults: tuple[str, ...] = ()
     imported: dict[str, str] = {}
     off: str | None = None
     more_s: float = 0.0

@@ -6,6 +6,8 @@ A test without energy stands in the table for people, and in no other format: th
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Callable, Mapping, Sequence
 
@@ -47,11 +49,12 @@ def github(records: Sequence[Record], verdicts: Sequence[GateVerdict] = ()) -> s
 
 def action_benchmark(records: Sequence[Record]) -> str:
     """A list for github-action-benchmark's tool customSmallerIsBetter; its `range` is a text that
-    stands beside the value, here the interval.
+    stands beside the value, here the interval. An estimate has a name of its own: the tool draws
+    one series for a name, and would compare an estimate with a measurement.
     """
     entries = [
         {
-            "name": unicode_text(record.name),
+            "name": unicode_text(record.name) + _mark(record),
             "unit": "J",
             "value": energy.value,
             "range": f"[{energy.low:.6g}, {energy.high:.6g}]",
@@ -97,11 +100,34 @@ def openmetrics(records: Sequence[Record]) -> str:
     return "\n".join([*lines, END]) + "\n"
 
 
+def table(records: Sequence[Record]) -> str:
+    """Tidy CSV: a row for each quantity of a test. A value that was not measured is an empty cell;
+    a measured part has the mean energy of its windows, whose interval the record does not hold.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("test", "quantity", "value", "low", "high", "unit", "quality"))
+    for record in records:
+        name, quality = visible(record.name), record.quality or ""
+        energy = None if _without(record) else _estimate(record)
+        numbers = ("", "", "") if energy is None else (energy.value, energy.low, energy.high)
+        writer.writerow((name, "energy per iteration", *numbers, "J", quality))
+        if energy is None:
+            continue
+        for component in sorted(record.windows_j):
+            cells = (f"energy per iteration of {component}", record.mean_j(component), "", "")
+            writer.writerow((name, *cells, "J", "measured"))
+        if record.rounds:
+            writer.writerow((name, "windows", record.rounds, "", "", "", ""))
+    return text.getvalue()
+
+
 FORMATS: Mapping[str, Callable[[Sequence[Record]], str]] = {
     "github": github,
     "action-benchmark": action_benchmark,
     "bencher": bencher,
     "openmetrics": openmetrics,
+    "csv": table,
 }
 
 
@@ -113,6 +139,10 @@ def summary(records: Sequence[Record], name: str) -> str:
         raise BadInput(f"--format {name}", "is not a format", ", ".join(FORMATS))
     last = {record.name: record for record in records}
     return FORMATS[name](list(last.values()))
+
+
+def _mark(record: Record) -> str:
+    return " (estimated)" if record.quality == "estimated" else ""
 
 
 def _without(record: Record) -> str:

@@ -39,6 +39,17 @@ Outcome = Literal[
     "no baseline",
     "off",  # nothing was measured here, or the energy is an estimate
 ]
+# Ways to confirm a failure. "nothing": the measurement cannot be repeated, and has too few windows
+# for two halves. "saved files": files are judged, and nothing is measured.
+ConfirmedBy = Literal["second measurement", "halves", "nothing", "saved files"]
+_CONFIRMATIONS: dict[tuple[ConfirmedBy | None, bool | None], str] = {
+    ("second measurement", True): "confirmed",
+    ("second measurement", False): "not confirmed",
+    ("halves", True): "confirmed by both halves of its rounds",
+    ("halves", False): "not confirmed: one half of its rounds does not fail",
+    ("nothing", None): "a warning: fewer than 4 windows, so that nothing can confirm it",
+    ("saved files", None): "a judgement of saved files: nothing was measured again",
+}
 # Kinds of evidence that contain the scatter between processes, and may therefore fail a build.
 _FAILING: tuple[Evidence, ...] = ("pairs", "history")
 _UNITS = {"pairs": "pair", "history": "saved session", "one saved run": "round"}
@@ -58,8 +69,9 @@ class GateVerdict(Noun, frozen=True, kw_only=True):
     units         number of pairs, saved sessions, or rounds
     units_to_tell if inconclusive, number of units that would give a verdict; None: no number would
     fails         whether the verdict fails the build
-    confirmed     for a test that was measured twice: whether both verdicts agree; None: the test
-                  was measured once
+    confirmed     for a failure that was judged twice: whether both verdicts agree; None: it was
+                  judged once
+    confirmed_by  how a failure was confirmed, or why it could not be; None: no failure, or not yet
     left_out      components that were not compared, with their state
     between_run_rel, between_run_source
                   scatter between runs that was added to both sides of a comparison with one saved
@@ -83,6 +95,7 @@ class GateVerdict(Noun, frozen=True, kw_only=True):
     units_to_tell: int | None = None
     fails: bool = False
     confirmed: bool | None = None
+    confirmed_by: ConfirmedBy | None = None
     measured: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     between_run_rel: float | None = None
@@ -111,9 +124,8 @@ class GateVerdict(Noun, frozen=True, kw_only=True):
         return "; ".join(parts) + self._confirmation()
 
     def _confirmation(self) -> str:
-        if self.confirmed is None:
-            return ""
-        return "; confirmed" if self.confirmed else "; not confirmed"
+        words = _CONFIRMATIONS.get((self.confirmed_by, self.confirmed))
+        return "" if words is None else f"; {words}"
 
     @property
     def _only_warns(self) -> bool:
@@ -121,7 +133,7 @@ class GateVerdict(Noun, frozen=True, kw_only=True):
             self.outcome == "regressed"
             and self.evidence == "one saved run"
             and not self.fails
-            and self.confirmed is None
+            and self.confirmed_by is None
         )
 
     def _evidence(self) -> str:
@@ -206,7 +218,25 @@ def confirm(first: GateVerdict, second: GateVerdict) -> GateVerdict:
     """
     if not first.fails:
         return first
-    return msgspec.structs.replace(second, confirmed=second.fails, fails=second.fails)
+    return msgspec.structs.replace(
+        second, confirmed=second.fails, confirmed_by="second measurement", fails=second.fails
+    )
+
+
+def confirm_by_halves(
+    whole: GateVerdict, halves: tuple[GateVerdict, GateVerdict] | None
+) -> GateVerdict:
+    """The verdict on a test that cannot be measured again. The test fails only if each half of its
+    windows, judged alone, fails too.
+
+    halves  None: too few windows for two halves; the verdict then only warns
+    """
+    if not whole.fails:
+        return whole
+    if halves is None:
+        return msgspec.structs.replace(whole, confirmed_by="nothing", fails=False)
+    both = all(half.fails for half in halves)
+    return msgspec.structs.replace(whole, confirmed=both, confirmed_by="halves", fails=both)
 
 
 def limit(some: Record, max_j: float) -> GateVerdict:

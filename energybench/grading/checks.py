@@ -125,11 +125,12 @@ def all_nodes(measurement: Measurement, facts: Facts) -> Check:
 
 def interconnect(measurement: Measurement, manner: str, *, estimates: bool) -> Check:
     """`manner`: 'measured, or estimated'; `estimates`: whether an estimate is enough."""
-    finding, result = _network(measurement, estimates)
+    finding, result = network(measurement, estimates=estimates)
     return Check(asked=f"interconnect {manner}", found=finding, result=result)
 
 
-def _network(measurement: Measurement, estimates: bool) -> tuple[str, Passed]:
+def network(measurement: Measurement, *, estimates: bool) -> tuple[str, Passed]:
+    """(finding, result) about the interconnect. `estimates`: whether an estimate is enough."""
     states = {
         part.state
         for part in measurement.boundary.parts

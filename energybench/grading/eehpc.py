@@ -24,8 +24,9 @@ from energybench.grading.checks import (
     why,
 )
 from energybench.grading.facts import Facts, at_least, figure
+from energybench.grading.submission import submission
 from energybench.model import Aspect, Check, Measurement, Passed, RuleBook
-from energybench.units import show_value
+from energybench.units import show
 
 LEVELS = ("1", "2", "3")
 _CORE_S, _READINGS, _UNCOVERED_S = 60.0, 10, 10.0
@@ -39,6 +40,8 @@ _LOSS = {
 }
 
 _EDITIONS = (
+    "This grade follows the released methodology 2.0 RC 1.0. The public repository already holds a "
+    "Version 3.0, an internal working copy, which is not released and not graded here.",
     "Level 1's time span is the whole core phase, of at least 60 s; up to version 1.2 it was 20 % "
     "of it, or one minute.",
     "Uncovered at level 3: 10 s here; texts of version 2.0 differ between 2 s and 10 s.",
@@ -63,7 +66,7 @@ def eehpc(measurement: Measurement, facts: Facts, machine_nodes: int | None) -> 
         name="EE HPC WG",
         edition="Energy Efficient HPC Working Group power measurement methodology 2.0 RC 1.0",
         source="https://github.com/EEHPCWG/PowerMeasurementMethodology",
-        aspects=tuple(aspects),
+        aspects=(*aspects, submission(measurement, facts, machine_nodes)),
         gives=grade if decided else None,
         why=_explanation([entry for entry in aspects if entry.level == "1"], reached),
         notes=(*_EDITIONS, ACCURACY_NOTE),
@@ -144,7 +147,7 @@ def _full_run(measurement: Measurement, facts: Facts) -> Check:
 
 def _idle(measurement: Measurement, facts: Facts) -> Check:
     idle_w = measurement.idle_power_w
-    finding = show_value(idle_w.value if idle_w else None, "W")
+    finding = show(idle_w, "W") if idle_w else "not measured: --idle SECONDS"
     return power_check(facts, "idle power", finding, "pass" if idle_w else "fail")
 
 

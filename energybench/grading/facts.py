@@ -21,6 +21,7 @@ _GAPS = frozenset(
         "recovered",
         "node-missing",
         "node-partial",
+        "node-power-unknown",
     }
 )  # doubts that leave part of a window uncovered
 _LIMIT = {

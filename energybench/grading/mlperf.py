@@ -23,6 +23,8 @@ from energybench.model import Aspect, Check, Measurement, RuleBook
 from energybench.units import counted
 
 _SAMPLES, _ACCURACY = 60, 5.0  # samples in a run; %
+_NOT_PART = "not part of energybench: the power workflow makes and checks it"
+_LEAST_SCORED = 3  # runs, of which the best and the worst are left out
 # As the owner asks of everybody who uses the name: mlcommons/policies, MLPerf Results Messaging
 # Guidelines (28 April 2026).
 _LEGEND = (
@@ -50,6 +52,7 @@ def training(measurement: Measurement, facts: Facts) -> RuleBook:
             aspect("sampling", "", (sampling_rate(facts), count)),
             aspect("accuracy", "", (meter,)),
             aspect("score", "", (_summed(facts), _same_run(measurement, facts))),
+            aspect("files and scoring", "", (_olympic(measurement), _node_files(measurement))),
         ),
     )
 
@@ -61,10 +64,14 @@ def inference(measurement: Measurement, facts: Facts) -> RuleBook:
         found=measuring_point(measurement, facts),
         result="pass" if at_the_wall else "fail",
     )
-    proof = Check(
-        asked="the power workflow's own analyser, and its checker's proof",
-        found="neither is part of energybench",
-        result="unknown",
+    proof = tuple(
+        Check(asked=requirement, found=_NOT_PART, result="unknown")
+        for requirement in (
+            "an analyser on the list of the power workflow, a ranging run and a testing run",
+            "analyzer_table and power_settings files, all logs, digests of the sources",
+            "clocks of client and server within 200 ms, the LoadGen window inside the readings",
+            "the checker's proof, and a run that can be repeated by others",
+        )
     )
     return _book(
         "MLPerf® Inference power",
@@ -73,13 +80,15 @@ def inference(measurement: Measurement, facts: Facts) -> RuleBook:
         (
             aspect("point of measurement", "", (wall,)),
             aspect("score", "", (_same_run(measurement, facts),)),
-            aspect("proof", "", (proof,)),
+            aspect("proof", "", proof),
         ),
     )
 
 
 def _book(name: str, edition: str, source: str, aspects: tuple[Aspect, ...]) -> RuleBook:
-    """A book without levels: a measurement conforms, or does not conform."""
+    """A book without levels: a measurement conforms, or does not conform. A failed aspect decides,
+    whatever the unknown aspects are.
+    """
     failed = [entry.name for entry in aspects if entry.result == "fail"]
     unknown = [entry.name for entry in aspects if entry.result == "unknown"]
     verdict = "does not conform" if failed else "conforms"
@@ -88,11 +97,38 @@ def _book(name: str, edition: str, source: str, aspects: tuple[Aspect, ...]) -> 
         edition=edition,
         source=source,
         aspects=aspects,
-        gives=None if unknown else verdict,
+        gives=None if unknown and not failed else verdict,
         why=why(failed, "fails in", unknown, ""),
         notes=(ACCURACY_NOTE,),
         legend=_LEGEND,
     )
+
+
+def _olympic(measurement: Measurement) -> Check:
+    """Scores are means without the best and the worst run; energybench takes the mean of all."""
+    requirement = (
+        "Olympic scoring: the mean without the best and the worst run, over the same runs as the "
+        "performance score"
+    )
+    repeats = len(measurement.repeats)
+    if repeats < _LEAST_SCORED:
+        finding = f"{counted(repeats, 'repeat')}: fewer than {_LEAST_SCORED} leave no score"
+        return Check(asked=requirement, found=finding, result="fail")
+    finding = (
+        f"the energy is the mean of all {counted(repeats, 'repeat')}; which of them are runs of "
+        "the score is not recorded"
+    )
+    return Check(asked=requirement, found=finding, result="unknown")
+
+
+def _node_files(measurement: Measurement) -> Check:
+    """The package checker wants a file for each node and each switch, as many in each run."""
+    finding = (
+        f"energybench writes neither; the readings of {counted(measurement.nodes, 'node')} are in "
+        "the run (`energybench grade RUN --series DIR`), and no switch is metered"
+    )
+    requirement = "a node_x file for each node and an sw_x file for each switch, in each result"
+    return Check(asked=requirement, found=finding, result="unknown")
 
 
 def _power_supply(measurement: Measurement, facts: Facts) -> Check:

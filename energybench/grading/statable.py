@@ -13,8 +13,8 @@ from energybench.units import counted
 
 MOST = 6  # comparisons on two pages
 WHERE = "the statement"
-# Codes of stamps on a figure that is not a measurement of comparable work.
-NOT_STATABLE = frozenset({"replayed", "estimated", "forced"})
+# Codes of stamps on a figure that is not a measurement of comparable, whole work.
+NOT_STATABLE = frozenset({"replayed", "estimated", "partly-estimated", "forced", "part-of-a-job"})
 # A year, month or day in the words of a publisher.
 _DATE = re.compile(r"\b(?:19|20)\d\d(?:-\d\d(?:-\d\d)?)?\b")
 _DRAFT = "--draft marks every page as not for publication"

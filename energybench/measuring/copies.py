@@ -32,8 +32,9 @@ def refuse_copies(
             f"; on several nodes: one task a node (srun --ntasks-per-node=1 energybench {work}, or "
             "torchrun --nproc-per-node 1)"
         )
+    number = f"at least {count.total}" if count.more else str(count.total)
     raise BadInput(
         f"energybench {work}",
-        f"was started in {count.total} tasks, and each would do all of the work for itself",
+        f"was started in {number} tasks, and each would do all of the work for itself",
         remedy,
     )

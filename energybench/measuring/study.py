@@ -31,6 +31,7 @@ from energybench.measuring.signals import Signals
 from energybench.measuring.study_cell import CellBench, MeasuredCell
 from energybench.model import Doubt, Gpu, Host, Study, StudyCell, StudyPlan
 from energybench.plugins import Context
+from energybench.store.liveness import JobState, unknown_state
 from energybench.store.study import StudyStore, directory_for, read_study
 
 _IDLE_RUN = "idle"
@@ -48,6 +49,7 @@ class StudyRequest:
     min_window_s   shortest repeat, s; None: as the study's plan states
     max_warm_up_s  latest end of a warm-up run, s after the start of the warm-up
     resume         directory of an interrupted study, whose plan stands; None: a new study
+    job_state      asks the scheduler whether the job of an interrupted study has ended
     """
 
     workload: str
@@ -58,6 +60,7 @@ class StudyRequest:
     min_window_s: float | None = None
     max_warm_up_s: float = 2.0
     resume: Path | None = None
+    job_state: JobState = unknown_state
 
 
 class Listener(Protocol):
@@ -105,9 +108,8 @@ def run_study(
         else:
             progress(f"{request.workload} {request.study}: planning", None)
             offer = _offered(request, device, worker)
-            store = StudyStore(
-                directory_for(plan.store, request.workload, request.device, plan.boundary, offer)
-            )
+            of = (request.workload, request.device, plan.boundary, offer)
+            store = StudyStore(directory_for(plan.store, *of), request.job_state)
         running = _Running(request, offer, store, plan.root)
         cells = CellBench(
             offer=offer,
@@ -130,7 +132,7 @@ def _resumed(request: StudyRequest, directory: Path) -> tuple[StudyPlan, StudySt
     study.
     """
     offer = read_study(directory).plan
-    store = StudyStore(directory)
+    store = StudyStore(directory, request.job_state)
     if request.study not in (None, offer.name):
         raise BadInput(
             f"study {request.workload} {request.study}",

@@ -4,8 +4,9 @@ The accelerators are added to the boards of the node, so that the boundary misse
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING
+import os
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -13,6 +14,7 @@ from energybench.analysis.energy.boundary import GPU, MODULE
 from energybench.collectors import accelerators
 from energybench.collectors.accelerators import Accelerator, Cause
 from energybench.collectors.cuda_devices import no_device
+from energybench.measuring.hidden_boards import hidden_doubts, hiding
 from energybench.model import Channel, Doubt, Gpu
 from energybench.plugins import Context
 
@@ -23,6 +25,13 @@ _HOW_TO_READ = (
     "`energybench doctor` names the collectors that do not work; a meter of the node includes the "
     "board (--boundary node-dc, or `energybench attach` for a meter of your own)"
 )
+
+
+class _Shown(NamedTuple):
+    """Accelerators of a maker in the kernel's lists, and those that the driver shows."""
+
+    listed: int
+    read: int
 
 
 def with_work_device(sensors: Sensors, device: str) -> Sensors:
@@ -56,11 +65,16 @@ def _with_only_choice(gpus: tuple[Gpu, ...]) -> tuple[Gpu, ...]:
     )
 
 
-def with_unread_accelerators(sensors: Sensors, context: Context) -> Sensors:
+def with_unread_accelerators(
+    sensors: Sensors, context: Context, environment: Mapping[str, str] | None = None
+) -> Sensors:
     """The sensors, and the accelerators listed by the kernel without a description by a collector.
 
     A doubt is added for such an accelerator unless a collector reads it under another name.
+
+    environment  tells which boards of the node a Slurm job holds; None: of this process
     """
+    environment = os.environ if environment is None else environment
     listed = accelerators.accelerators(context.root)
     addresses = {accelerators.normal_bus_id(gpu.pci_bus_id or "") for gpu in sensors.gpus}
     uuids = {gpu.uuid for gpu in sensors.gpus}
@@ -69,6 +83,10 @@ def with_unread_accelerators(sensors: Sensors, context: Context) -> Sensors:
         for board in listed
         if board.bus_id not in addresses and not uuids & {board.uuid, board.id}
     ]
+    shown = {
+        maker: _Shown(len(boards), len(boards) - sum(board in undescribed for board in boards))
+        for maker, boards in _by_maker(listed).items()
+    }
     # A collector may describe boards without addresses: as many boards of the list count as
     # described.
     undescribed = undescribed[sum(not gpu.pci_bus_id for gpu in sensors.gpus) :]
@@ -78,7 +96,10 @@ def with_unread_accelerators(sensors: Sensors, context: Context) -> Sensors:
     gpus = [accelerators.gpu(board, is_used=use[board.id]) for board in undescribed]
     return sensors._replace(
         gpus=(*sensors.gpus, *gpus),
-        doubts=(*sensors.doubts, *_unread_doubts(undescribed, sensors.channels, uuids)),
+        doubts=(
+            *sensors.doubts,
+            *_unread_doubts(undescribed, sensors.channels, uuids, shown, environment),
+        ),
     )
 
 
@@ -101,19 +122,36 @@ def with_hanging_driver(sensors: Sensors, context: Context) -> Sensors:
 
 
 def _unread_doubts(
-    boards: Sequence[Accelerator], channels: Sequence[Channel], described: Collection[str]
+    boards: Sequence[Accelerator],
+    channels: Sequence[Channel],
+    described: Collection[str],
+    shown: Mapping[str, _Shown],
+    environment: Mapping[str, str],
 ) -> list[Doubt]:
-    """A doubt for each maker and cause, about the boards without a sensor."""
+    """A doubt for each maker and cause, about the boards without a sensor.
+
+    boards  accelerators that no collector describes
+    shown   all accelerators of the node, by their makers
+    """
     if any(channel.component == GPU and GPU in channel.contains for channel in channels):
         return []  # a sensor of all boards together
     own_names = {channel.device for channel in channels if _is_accelerator(channel)}
     unread = boards[len(own_names - set(described)) :]
     doubts: list[Doubt] = []
-    for maker in dict.fromkeys(board.maker for board in unread):
-        ours = [board for board in unread if board.maker == maker]
+    for maker, ours in _by_maker(unread).items():
+        if (hidden := hiding(*shown[maker], environment)) is not None:
+            doubts += hidden_doubts(ours, *shown[maker], hidden)
+            continue
         cause = Cause(f"no collector that was opened reads this board of {maker}", _HOW_TO_READ)
         doubts += accelerators.doubts(ours, cause)
     return doubts
+
+
+def _by_maker(boards: Sequence[Accelerator]) -> dict[str, list[Accelerator]]:
+    groups: dict[str, list[Accelerator]] = {}
+    for board in boards:
+        groups.setdefault(board.maker, []).append(board)
+    return groups
 
 
 def _is_accelerator(channel: Channel) -> bool:

@@ -35,7 +35,7 @@ from energybench.meters import (
     still_readings,
     suggestions,
 )
-from energybench.meters.attached_run import FinishedRun, Meter, Readings
+from energybench.meters.attached_run import FinishedRun, Meter, Place, Readings
 from energybench.meters.meter_file import read
 from energybench.meters.readings import Undecided
 from energybench.meters.series import (
@@ -50,7 +50,7 @@ from energybench.meters.series import (
 from energybench.meters.stretch import Around
 from energybench.model import Channel, Measurement
 from energybench.store import reader
-from energybench.store.layout import RUN, find
+from energybench.store.layout import ATTACHED, RUN
 from energybench.units import short_figure
 
 # share of the power inside the node that the meter shows at least: the gains of the sensors inside
@@ -76,10 +76,13 @@ class Attached(NamedTuple):
     channel: Channel
 
 
-def attach(name: str, store: Path, meter: Meter, ranges: Ranges) -> Attached:
-    """Make the new run. Raises BadInput; then nothing was written."""
+def attach_run(
+    directory: Path, meter: Meter, ranges: Ranges, place: Place | None = None
+) -> Attached:
+    """Make the new run, in its place; None: beside the run. Raises BadInput; then nothing was
+    written.
+    """
     # the run, and the meter's file on the run's clock
-    directory = find(name, store)
     run = FinishedRun(directory, reader.read_run(directory), *reader.read_traces(directory))
     _check_device(run, meter)
     try:
@@ -98,9 +101,10 @@ def attach(name: str, store: Path, meter: Meter, ranges: Ranges) -> Attached:
         raise
 
     # the new run; checked last: mistakes in the meter's file or options are told first
-    attached_run.check_new(run)
+    place = place or Place(directory.parent, run.measurement.id + ATTACHED)
+    attached_run.check_new(place)
     path, measured, channel = attached_run.write(
-        run, meter, readings, meter_doubts.of(meter, readings), ranges
+        run, meter, readings, meter_doubts.of(meter, readings), ranges, place
     )
     return Attached(path, measured, readings.offset, channel)
 

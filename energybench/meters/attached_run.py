@@ -34,7 +34,7 @@ from energybench.model import (
 )
 from energybench.plugins import Reading
 from energybench.store import samples
-from energybench.store.layout import ATTACHED, HEADER, PARQUET
+from energybench.store.layout import HEADER, PARQUET
 from energybench.store.liveness import Lock, process_started, refuse_if_alive
 from energybench.store.run import Header, read_header
 from energybench.store.writer import RunWriter
@@ -94,6 +94,13 @@ class FinishedRun(NamedTuple):
         return [window for window in self.windows if window.label == REPEAT]
 
 
+class Place(NamedTuple):
+    """Folder and id of the new run."""
+
+    store: Path
+    id: str
+
+
 class Readings(NamedTuple):
     """A meter's readings on the run's clock.
 
@@ -109,9 +116,9 @@ class Readings(NamedTuple):
     doubts: tuple[Doubt, ...] = ()
 
 
-def check_new(run: FinishedRun) -> None:
+def check_new(place: Place) -> None:
     """Raises BadInput if a meter was attached to the run before."""
-    final = run.directory.with_name(run.measurement.id + ATTACHED)
+    final = place.store / place.id
     if final.exists():
         raise BadInput(
             str(final), "exists already", f"move it away, or attach a second meter to {final.name}"
@@ -124,6 +131,7 @@ def write(
     readings: Readings,
     of_meter: Sequence[Doubt],
     ranges: Ranges,
+    place: Place,
 ) -> tuple[Path, Measurement, Channel]:
     """Write and analyse the new run. of_meter: doubts about the meter and its file.
 
@@ -131,7 +139,7 @@ def write(
     """
     channel = _channel(meter, readings, run.measurement.host)
     doubts = (*_doubts_of_the_run(run, ranges), *of_meter)
-    writer = RunWriter(run.directory.parent, _header(run, meter, channel, doubts))
+    writer = RunWriter(place.store, _header(run, meter, channel, doubts, place.id))
     if writer.directory.exists():
         _refuse_attempt(writer.directory)
     try:
@@ -243,7 +251,9 @@ def _channel(meter: Meter, readings: Readings, host: Host) -> Channel:
     )
 
 
-def _header(run: FinishedRun, meter: Meter, channel: Channel, doubts: tuple[Doubt, ...]) -> Header:
+def _header(
+    run: FinishedRun, meter: Meter, channel: Channel, doubts: tuple[Doubt, ...], new_id: str
+) -> Header:
     measured = run.measurement
     channels = [trace.channel for trace in run.traces]
     boundary: BoundaryName = measured.boundary.name
@@ -257,7 +267,7 @@ def _header(run: FinishedRun, meter: Meter, channel: Channel, doubts: tuple[Doub
             for earlier in channels
         ]
     return Header(
-        id=measured.id + ATTACHED,
+        id=new_id,
         label=measured.label,
         workload=measured.workload,
         command=measured.command,
@@ -268,6 +278,7 @@ def _header(run: FinishedRun, meter: Meter, channel: Channel, doubts: tuple[Doub
         pid_started=process_started(os.getpid()),
         session=measured.session,
         doubts=doubts,
+        job=measured.job,
         case=measured.case,
     )
 

@@ -43,6 +43,7 @@ from energybench.model.derived import (
 )
 from energybench.model.doubts import Doubt, DoubtCode
 from energybench.model.effects import Effect, EffectKind, SensorSort
+from energybench.model.evidence import Evidence
 from energybench.model.host import Condition, Gpu, Host, OtherLoad, of_work, same_identity
 from energybench.model.job import Job, Launcher
 from energybench.model.limits import Binding, DeviceLimits, Limit, LimitName, Roofline
@@ -58,15 +59,12 @@ from energybench.model.projected import (
     ARITHMETIC_MEAN,
     ENERGY_WEIGHTED_MEAN,
     GEOMETRIC_MEAN,
-    AnswerName,
-    BreakEven,
+    SCI_LINES,
     CarbonBasis,
     Claim,
     ClaimKind,
     ClaimOperator,
     ClaimVerdict,
-    Evidence,
-    FixedQuestion,
     Implied,
     Input,
     Line,
@@ -75,15 +73,20 @@ from energybench.model.projected import (
     Projection,
     PueCategory,
     RangeMeaning,
-    Sensitivity,
     Solution,
-    Swing,
     Tension,
     Unknown,
     base_inputs,
+    open_quantities,
 )
-from energybench.model.publication import Logo, Paper, Publication
+from energybench.model.publication import Logo, Paper, Publication, Unmetered
 from energybench.model.record import Image, Progress, Said, Series, WorkRecord
+from energybench.model.recordings import (
+    is_of_recording,
+    quality_words,
+    state_words,
+    verdict_words,
+)
 from energybench.model.sensing import (
     IDLE,
     REPEAT,
@@ -95,6 +98,13 @@ from energybench.model.sensing import (
     Pause,
     Trace,
     Window,
+)
+from energybench.model.sensitivity import (
+    AnswerName,
+    BreakEven,
+    FixedQuestion,
+    Sensitivity,
+    Swing,
 )
 from energybench.model.stamps import EvidenceCount, Stamp, StampCode, has_stamp, stamp_words
 from energybench.model.study import (
@@ -116,6 +126,7 @@ from energybench.model.study import (
     Variant,
 )
 from energybench.model.values import (
+    MEMORY,
     NOT_READ,
     UNUSED,
     Boundary,
@@ -125,6 +136,7 @@ from energybench.model.values import (
     Verification,
     Work,
     WorkloadRef,
+    estimated_components,
     quality_of,
 )
 
@@ -137,11 +149,13 @@ __all__ = [
     "GEOMETRIC_MEAN",
     "IDLE",
     "IN_FULL",
+    "MEMORY",
     "MISCOUNTED",
     "NOT_READ",
     "REPEAT",
     "SCATTER_UNKNOWN",
     "SCHEMA",
+    "SCI_LINES",
     "TIME_X_ASSUMED_POWER",
     "UNRANKED",
     "UNUSED",
@@ -248,6 +262,7 @@ __all__ = [
     "Timing",
     "Trace",
     "Unknown",
+    "Unmetered",
     "Variant",
     "Verdict",
     "Verification",
@@ -257,9 +272,15 @@ __all__ = [
     "WorkloadRef",
     "base_inputs",
     "carbon_basis",
+    "estimated_components",
     "has_stamp",
+    "is_of_recording",
     "of_work",
+    "open_quantities",
     "quality_of",
+    "quality_words",
     "same_identity",
     "stamp_words",
+    "state_words",
+    "verdict_words",
 ]

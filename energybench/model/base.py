@@ -21,6 +21,7 @@ PartState = Literal["measured", "modelled", "missing"]
 Timing = Literal["prior", "profile", "inferred"]
 Verdict = Literal["better", "worse", "equivalent", "inconclusive"]
 PrecisionPolicy = Literal["equal-precision", "equal-accuracy"]
+
 NonNegative = Annotated[float, msgspec.Meta(ge=0)]
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 

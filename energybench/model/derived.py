@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-import msgspec
-
 from energybench.model import stamps
 from energybench.model.base import BoundaryName, NonNegative, Noun, Quality, Verdict
 from energybench.model.doubts import Doubt
@@ -49,6 +47,8 @@ class Comparison(Noun, frozen=True, kw_only=True):
     energy_ratio           E_baseline / E_candidate
     speedup                T_baseline / T_candidate
     verdict                None without an energy verdict
+    replayed               whether a side comes from a recording: then quality and verdict are those
+                           of the recording
     counted_once           False if the energy of a side may belong to too few nodes, boards or
                            feeds, to a node counted several times, to other jobs as well, or to a
                            sensor with an impossible power: then there is no verdict
@@ -60,7 +60,8 @@ class Comparison(Noun, frozen=True, kw_only=True):
     power_w, idle_power_w  of one node, (baseline, candidate), for projections
     digests                of the files of both runs, (baseline, candidate); None for a comparison
                            without stored runs
-    stamps                 computed from the other fields; a stated value is ignored
+    stamps                 computed from the other fields, like `replayed`; a stated value is
+                           ignored
     """
 
     schema: Literal["energybench/1"] = "energybench/1"
@@ -78,6 +79,7 @@ class Comparison(Noun, frozen=True, kw_only=True):
     node_hours: tuple[float, float]
     energy_delay_ratio: Estimate | None
     verdict: Verdict | None
+    replayed: bool = False
     margin: NonNegative
     scatter_known: bool = True
     counted_once: bool = True
@@ -91,7 +93,7 @@ class Comparison(Noun, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        msgspec.structs.force_setattr(self, "stamps", stamps.of_comparison(self))
+        stamps.stamp(self, stamps.of_comparison(self))
 
 
 class Check(Noun, frozen=True, kw_only=True):

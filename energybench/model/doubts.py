@@ -14,6 +14,7 @@ from energybench.model.base import Noun
 
 DoubtCode = Literal[
     # sensors, and how they were read
+    "boards-hidden",
     "broken-plugin",
     "clock-offset",
     "counter-power-disagree",
@@ -71,6 +72,7 @@ DoubtCode = Literal[
     "profile-refused",
     # the boundary
     "estimated-cpu",
+    "estimated-part",
     "estimated",
     "idle-accelerators",
     "memory-modelled",
@@ -78,6 +80,7 @@ DoubtCode = Literal[
     "not-measured",
     "part-left-out",
     "part-missing",
+    "part-of-job",
     # the run and its repeats
     "at-power-limit",
     "attached",
@@ -98,11 +101,14 @@ DoubtCode = Literal[
     "interleaved",
     "interrupted",
     "measured-elsewhere",
+    "job-record-damaged",
+    "meter-of-some-nodes",
     "min-window-missed",
     "net-refused",
     "node-clock",
     "node-missing",
     "node-partial",
+    "node-power-unknown",
     "nodes-unread",
     "not-settled",
     "other-load",

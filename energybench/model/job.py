@@ -7,7 +7,19 @@ from typing import Literal
 from energybench.model.base import Noun
 from energybench.model.host import Count
 
-Launcher = Literal["slurm", "openmpi", "hydra", "torchrun"]
+Launcher = Literal[
+    "slurm",
+    "openmpi",
+    "hydra",
+    "torchrun",
+    "jsrun",
+    "flux",
+    "pals",
+    "mvapich",
+    "pmi",
+    "pmix",
+    "alps",
+]
 
 
 class Job(Noun, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from energybench.model import stamps
+from energybench.model import part_of_job, stamps
 from energybench.model.base import Kind, Noun, Quality, Timing
 from energybench.model.doubts import Doubt
 from energybench.model.host import Condition, Host, OtherLoad
@@ -16,6 +16,8 @@ from energybench.model.record import WorkRecord
 from energybench.model.sensing import UNRANKED
 from energybench.model.stamps import Stamp
 from energybench.model.values import Boundary, Estimate, Verification, Work, WorkloadRef
+
+_BOARD = "gpu.board"  # component of the accelerators that the work was given
 
 
 class Repeat(Noun, frozen=True, kw_only=True):
@@ -123,7 +125,13 @@ class Measurement(Noun, frozen=True, kw_only=True):
 
     energy_j       gross energy of one repeat, summed over the nodes: the mean of the repeats
     power_w        mean power of one node
+    highest_power_w
+                   highest mean power of one node over 1 s within the repeats; None if not known,
+                   as for a sensor that updates more slowly, and of several nodes
     idle_power_w   idle power of one node
+    accelerators_j
+                   of the accelerators of the work alone, inside a node that a meter measured as a
+                   whole. In a boundary of parts, `components_j` has them
     nodes          number of the nodes
     host           the node; of a job, its head node
     job            job of the measuring process; None: no job
@@ -135,6 +143,8 @@ class Measurement(Noun, frozen=True, kw_only=True):
     partial        whether no repeat is known to be whole. Energy, time and power then belong to a
                    part of a repeat, and to no known work
     quality        None if nothing was measured or estimated
+    replayed       whether the readings come from a recording: then the quality is that of the
+                   recording, and nothing was measured here
     idle_state     in words, the idle phases behind the idle power
     work           work of one repeat; the mean if the repeats did different amounts
     work_per_s     None if the work of a repeat is not known
@@ -144,7 +154,8 @@ class Measurement(Noun, frozen=True, kw_only=True):
                    reasons
     record         the workload's own record of its last repeat
     repeats        the whole repeats, or the only part of a repeat if `partial`
-    stamps         computed from the other fields; a stated value is ignored
+    doubts         with a doubt about a node's part of a job, computed from the other fields
+    stamps         computed from the other fields, like `replayed`; a stated value is ignored
     """
 
     schema: Literal["energybench/1"] = "energybench/1"
@@ -155,14 +166,17 @@ class Measurement(Noun, frozen=True, kw_only=True):
     command: tuple[str, ...] | None
     boundary: Boundary
     quality: Quality | None
+    replayed: bool = False
     energy_j: Estimate | None
     components_j: dict[str, Estimate]
     time_s: Estimate
     power_w: Estimate | None
+    highest_power_w: Estimate | None = None
     idle_power_w: Estimate | None
     idle_state: str | None = None
     idles: tuple[Idle, ...] = ()
     net_energy_j: Estimate | None
+    accelerators_j: Estimate | None = None
     work: Work | None
     energy_per_work_j: Estimate | None
     work_per_s: Estimate | None = None
@@ -187,12 +201,29 @@ class Measurement(Noun, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        msgspec.structs.force_setattr(self, "stamps", stamps.of_measurement(self))
+        stated = tuple(doubt for doubt in self.doubts if doubt.code != "part-of-job")
+        doubts = (*part_of_job.doubts_of(self), *stated)
+        msgspec.structs.force_setattr(self, "doubts", doubts)
+        stamps.stamp(self, stamps.of_measurement(self))
 
     @property
     def perhaps_whole(self) -> bool:
         """Whether the only repeat may be whole: a signal came, and the program ended by itself."""
         return self.partial and any(doubt.code == "signal-handled" for doubt in self.doubts)
+
+    @property
+    def in_accelerators_j(self) -> Estimate | None:
+        """Energy of one repeat in the accelerators of the work alone, inside a wider boundary. None
+        if the boundary holds only these, and if one of them was not measured.
+        """
+        if self.accelerators_j is not None:
+            return self.accelerators_j
+        boards = [part for part in self.boundary.parts if part.reported_as == _BOARD]
+        if not boards or len(boards) == len(self.boundary.parts):
+            return None
+        if any(part.state != "measured" for part in boards):
+            return None
+        return self.components_j.get(_BOARD)
 
     @property
     def failed_checks(self) -> tuple[str, ...]:

@@ -7,17 +7,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
-import msgspec
-
 from energybench.model import stamps
 from energybench.model.base import BoundaryName, Noun
 from energybench.model.doubts import Doubt
+from energybench.model.evidence import Evidence
+from energybench.model.sensitivity import Sensitivity
 from energybench.model.stamps import Stamp
 from energybench.model.values import Estimate
 
-# How a value is known. The first three are the evidence of a comparison: its energies were
-# measured, were read from a recording, or rest on assumed powers.
-Evidence = Literal["measured", "replayed", "estimated", "seen", "inferred", "assumed", "unstated"]
 # "uniform": any value of the range is equally likely. "limits": the value may lie anywhere in the
 # range, and nothing is said about where.
 RangeMeaning = Literal["uniform", "limits"]
@@ -37,6 +34,8 @@ Mode = Literal["throughput", "time-to-solution"]
 ARITHMETIC_MEAN = "ratio_arithmetic_mean"
 GEOMETRIC_MEAN = "ratio_geometric_mean"
 ENERGY_WEIGHTED_MEAN = "ratio_energy_weighted"
+# Names of the lines of the fleet model with the SCI scores of both sides.
+SCI_LINES = ("sci_baseline", "sci_candidate")
 
 
 class Input(Noun, frozen=True, kw_only=True):
@@ -126,6 +125,8 @@ class Claim(Noun, frozen=True, kw_only=True):
     untested  applications of the figure without a comparison: a figure tested over only a part of
               its applications is never "consistent"
     needs     conditions of the figure, for the verdict "needs"
+    excluded_by  names of published claims that exclude the figure, for all plausible values of the
+              open quantities
     """
 
     name: str
@@ -143,6 +144,7 @@ class Claim(Noun, frozen=True, kw_only=True):
     tested: str = ""
     untested: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
+    excluded_by: tuple[str, ...] = ()
     unit: str = ""
     source: str = ""
 
@@ -152,6 +154,7 @@ class Unknown(Noun, frozen=True, kw_only=True):
 
     of         application of the quantity; "" for the whole
     plausible  range of plausible values by the source
+    evidence   how the range is known, "unstated" if the scenario is silent
     likely     preferred value, to which the solution stays near; None without a preference
     solution   range of values that satisfy the claims in `Solution.holds`; None if no value does
     best       the value in the solution
@@ -164,6 +167,7 @@ class Unknown(Noun, frozen=True, kw_only=True):
     unit: str
     plausible: tuple[float, float]
     source: str
+    evidence: Evidence = "unstated"
     of: str = ""
     likely: float | None = None
     solution: tuple[float, float] | None = None
@@ -214,8 +218,10 @@ class Implied(Noun, frozen=True, kw_only=True):
 class Solution(Noun, frozen=True, kw_only=True):
     """Values of the unknowns with which the published claims hold together.
 
-    holds     names of the claims that hold together at `best`
+    holds     names of the published claims that hold together at `best`
     fails     names of the claims that fail for all plausible values if the claims in `holds` hold
+    contested  names of published claims each of which holds together with the claims in `holds`,
+               but not with all others of them: nothing decides which of them hold
     tensions  claims that need a value out of a plausible range
     implied   lines that depend on unknowns
     """
@@ -223,82 +229,9 @@ class Solution(Noun, frozen=True, kw_only=True):
     unknowns: tuple[Unknown, ...]
     holds: tuple[str, ...]
     fails: tuple[str, ...] = ()
+    contested: tuple[str, ...] = ()
     tensions: tuple[Tension, ...] = ()
     implied: tuple[Implied, ...] = ()
-
-
-AnswerName = Literal["saved_mwh_per_month", "saved_cost_per_month", "saved_tco2e_per_month"]
-
-
-class Swing(Noun, frozen=True, kw_only=True):
-    """A bar of a tornado: an answer at both ends of an input's range.
-
-    stated           the range: as the scenario states it, or the 95 % interval of a measured value
-    interval_of      how the value behind the interval is known; None for a stated range
-    at_low, at_high  the answer with the input at the low and at the high end, others unchanged
-    label            words for the input
-    unit, input_unit  of the answer, and of the input
-    """
-
-    answer: AnswerName
-    input: str
-    stated: tuple[float, float]
-    at_low: float
-    at_high: float
-    unit: str
-    label: str = ""
-    input_unit: str = ""
-    interval_of: Evidence | None = None
-
-
-class BreakEven(Noun, frozen=True, kw_only=True):
-    """The value of an input with a saving of 0, at unchanged other inputs.
-
-    unit       of the input
-    current    the value of the input in the projection
-    searched   searched range of the input
-    value      the first place in the range, from below, with a saving of 0 or a change of its sign;
-               None without such a place
-    crossings  number of such places in the search
-    jumps      whether the saving jumps over 0 at `value`, because of whole nodes; of a number of
-               whole things: whether the saving changes sign from `value` − 1 to `value`
-    label      words for the input
-    """
-
-    answer: AnswerName
-    input: str
-    unit: str
-    current: float
-    searched: tuple[float, float]
-    value: float | None
-    crossings: int = 0
-    jumps: bool = False
-    label: str = ""
-
-
-class FixedQuestion(Noun, frozen=True, kw_only=True):
-    """The candidate fleet if a quantity stays as in the baseline.
-
-    fixed     the constant quantity
-    answers   the other quantities: (words, estimate or None, unit)
-    why       how the question was computed; the reason for a missing answer
-    """
-
-    fixed: Literal["nodes", "budget", "power", "performance"]
-    answers: tuple[tuple[str, Estimate | None, str], ...]
-    why: str = ""
-
-
-class Sensitivity(Noun, frozen=True, kw_only=True):
-    """How the answers follow from single inputs.
-
-    swings       by answer; the swings of an answer by width, the widest first
-    questions    () without the fleet model
-    """
-
-    swings: tuple[Swing, ...]
-    break_evens: tuple[BreakEven, ...]
-    questions: tuple[FixedQuestion, ...] = ()
 
 
 class Projection(Noun, frozen=True, kw_only=True):
@@ -308,10 +241,12 @@ class Projection(Noun, frozen=True, kw_only=True):
     comparisons  (baseline, candidate): the ids of the two runs of each comparison, in the given
                  order of comparisons; () for a published claim
     boundary     of the energies; None for a scenario without powers
+    model        the model that brought lines of its own; None without one
     solution     None for a scenario without unknowns
     sensitivity  None if not computed
     inputs       base inputs of claims and of lines over unknowns that no line in `lines` uses
-    stamps       computed from the other fields; a stated value is ignored
+    replayed     whether a comparison is that of a recording: no verdict is one of a measurement
+    stamps       computed from the other fields, like `replayed`; a stated value is ignored
     """
 
     schema: Literal["energybench/1"] = "energybench/1"
@@ -322,12 +257,14 @@ class Projection(Noun, frozen=True, kw_only=True):
     comparisons: tuple[tuple[str, str], ...] = ()
     mode: Mode | None = None
     boundary: BoundaryName | None = None
+    model: Literal["fleet"] | None = None
     lines: tuple[Line, ...]
     saved_mwh_per_month: Estimate | None
     saved_cost_per_month: Estimate | None
     currency: str | None
     saved_tco2e_per_month: Estimate | None
     claims: tuple[Claim, ...]
+    replayed: bool = False
     solution: Solution | None = None
     sensitivity: Sensitivity | None = None
     inputs: tuple[Input, ...] = ()
@@ -336,15 +273,38 @@ class Projection(Noun, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        msgspec.structs.force_setattr(self, "stamps", stamps.of_projection(self))
+        stamps.stamp(self, stamps.of_projection(self))
 
     @property
     def base_inputs(self) -> tuple[Input, ...]:
         """Every base input once: of the lines, then of claims and of lines over unknowns."""
         return base_inputs(self.lines, self.inputs)
 
+    @property
+    def known_as(self) -> tuple[Input | Unknown, ...]:
+        """The quantities that evidence is counted of: base inputs, and unknowns that stay open."""
+        return (*self.base_inputs, *open_quantities(self.solution))
+
+    def label_of(self, name: str) -> str:
+        """The words for a base input or a line; the name itself without words."""
+        entries: tuple[Input | Line, ...] = (*self.base_inputs, *self.lines)
+        return next((entry.label for entry in entries if entry.name == name and entry.label), name)
+
+    def value_of(self, name: str) -> Estimate | None:
+        """The value of a base input or a line; None for a stated range, which has no interval."""
+        for entry in self.base_inputs:
+            if entry.name == name:
+                return entry.value if entry.stated is None else None
+        return next((line.value for line in self.lines if line.name == name), None)
+
 
 def base_inputs(lines: Iterable[Line], others: Iterable[Input] = ()) -> tuple[Input, ...]:
     """The inputs of the lines and other inputs, each once, without values of earlier lines."""
     of_lines = (used for line in lines for used in line.inputs if not used.above)
     return tuple(dict.fromkeys((*of_lines, *others)))
+
+
+def open_quantities(solution: Solution | None) -> tuple[Unknown, ...]:
+    """Every unknown once; the quantities of applications have the evidence of the whole."""
+    unknowns = solution.unknowns if solution is not None else ()
+    return tuple({unknown.name: unknown for unknown in unknowns}.values())

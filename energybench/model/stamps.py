@@ -7,23 +7,30 @@ states other stamps. The formats print the same words.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Literal
 
+import msgspec
+
 from energybench.model.base import ENERGY_RATIO, Noun
 from energybench.model.doubts import Doubt, DoubtCode
+from energybench.model.values import estimated_components
 
 if TYPE_CHECKING:
     from energybench.model.derived import Comparison
+    from energybench.model.evidence import Evidence
     from energybench.model.measured import Measurement
-    from energybench.model.projected import Evidence, Input, Projection
+    from energybench.model.projected import Input, Projection, Unknown
     from energybench.model.study import Study
 
 StampCode = Literal[
     "replayed",
     "estimated",
+    "partly-estimated",
     "forced",
     "failed-check",
+    "part-of-a-job",
     "part-of-a-repeat",
     "single-repeat",
     "claim",
@@ -41,7 +48,13 @@ _FORCED: dict[DoubtCode, str] = {
     "forced-boundary": "other boundaries",
 }
 # Evidence of inputs from a comparison.
-COMPARED: frozenset[Evidence] = frozenset({"measured", "replayed", "estimated"})
+COMPARED: frozenset[Evidence] = frozenset({"measured", "replayed", "partly-estimated", "estimated"})
+# Doubts about a component with a power model in place of a sensor, and the component of a doubt
+# without a subject.
+_OTHER_PART = "another part"
+_MODELLED: dict[DoubtCode, str] = {"estimated-cpu": "cpu.package", "estimated-part": _OTHER_PART}
+# A name of a component. A file may hold any text there, and a stamp is printed unchanged.
+_COMPONENT = re.compile(r"[A-Za-z0-9._-]{1,40}")
 
 
 class Stamp(Noun, frozen=True, kw_only=True):
@@ -56,9 +69,9 @@ class Stamp(Noun, frozen=True, kw_only=True):
 
 
 class EvidenceCount:
-    """How the inputs of a projection are known. Exact constants do not count."""
+    """How inputs and open quantities of a projection are known. Exact constants do not count."""
 
-    def __init__(self, inputs: Iterable[Input]) -> None:
+    def __init__(self, inputs: Iterable[Input | Unknown]) -> None:
         self.inputs = [entry for entry in inputs if entry.evidence is not None]
 
     @property
@@ -71,8 +84,9 @@ class EvidenceCount:
         how = "without stated evidence" if evidence == "unstated" else evidence
         return f"{self.evidence.count(evidence)} of {len(self.inputs)} {noun} {how}"
 
-    def names(self, evidence: Evidence) -> list[str]:
-        return [entry.name for entry in self.inputs if entry.evidence == evidence]
+    def labels(self, evidence: Evidence) -> list[str]:
+        """The words for the inputs; the name of an input without words."""
+        return [entry.label or entry.name for entry in self.inputs if entry.evidence == evidence]
 
 
 def _stamp(code: StampCode, words: str) -> Stamp:
@@ -84,6 +98,7 @@ _ESTIMATED = _stamp("estimated", "estimated, not measured")
 _FAILED_CHECK = _stamp("failed-check", "check failed: not the energy of the work")
 _PART = _stamp("part-of-a-repeat", "part of a repeat: not the energy of the whole work")
 _PERHAPS_PART = _stamp("part-of-a-repeat", "perhaps only a part of a repeat")
+_ONE_NODE = _stamp("part-of-a-job", "one node of a job: not the energy of the job")
 _SINGLE_REPEAT = _stamp("single-repeat", "single repeat: run-to-run scatter not known")
 _CLAIM = _stamp("claim", "claim, not a measurement")
 _STATED_INPUTS = _stamp("stated-inputs", "from stated inputs, not from a measurement")
@@ -96,7 +111,9 @@ def of_measurement(result: Measurement) -> tuple[Stamp, ...]:
     return _chosen(
         (_REPLAYED, "replayed" in codes),
         (_ESTIMATED, result.quality == "estimated"),
+        _partly_estimated(_components_of(result), result.quality == "mixed"),
         (_FAILED_CHECK, bool(result.failed_checks)),
+        (_ONE_NODE, "part-of-job" in codes),
         (_PERHAPS_PART if result.perhaps_whole else _PART, result.partial),
         (_SINGLE_REPEAT, single and result.energy_j is not None),
     )
@@ -115,7 +132,11 @@ def of_comparison(result: Comparison) -> tuple[Stamp, ...]:
     return _chosen(
         (_REPLAYED, "replayed" in codes),
         (_ESTIMATED, estimated),
+        _partly_estimated(
+            _modelled(result.doubts), has_energy and not estimated and result.quality == "mixed"
+        ),
         *_forced(codes),
+        (_ONE_NODE, "part-of-job" in codes),
         (_SINGLE_REPEAT, has_energy and not result.scatter_known),
     )
 
@@ -123,13 +144,16 @@ def of_comparison(result: Comparison) -> tuple[Stamp, ...]:
 def of_projection(result: Projection) -> tuple[Stamp, ...]:
     """Stamps of a projection, from its inputs and from the doubts of its comparisons."""
     codes = _codes(result.doubts)
-    count = EvidenceCount(result.base_inputs)
+    count = EvidenceCount(result.known_as)
     evidence = count.evidence
     compared = not COMPARED.isdisjoint(evidence)
+    estimated = "time-x-assumed-power" in codes or "estimated" in evidence
     return _chosen(
         (_REPLAYED, "replayed" in codes or "replayed" in evidence),
-        (_ESTIMATED, "time-x-assumed-power" in codes or "estimated" in evidence),
+        (_ESTIMATED, estimated),
+        _partly_estimated(_modelled(result.doubts), "partly-estimated" in evidence),
         *_forced(codes),
+        (_ONE_NODE, "part-of-job" in codes),
         (_CLAIM, bool(result.claims) and not compared),
         (_STATED_INPUTS, bool(result.lines) and not result.claims and not compared),
         (_SINGLE_REPEAT, "scatter-unknown" in codes),
@@ -143,7 +167,32 @@ def of_study(result: Study) -> tuple[Stamp, ...]:
     """Stamps of a study, from the doubts and from the qualities of its runs."""
     codes = _codes(result.doubts)
     qualities = [run.quality for cell in result.cells for run in cell.runs]
-    return _chosen((_REPLAYED, "replayed" in codes), (_ESTIMATED, "estimated" in qualities))
+    estimated = "estimated" in qualities
+    return _chosen(
+        (_REPLAYED, "replayed" in codes),
+        (_ESTIMATED, estimated),
+        _partly_estimated(_modelled(result.doubts), not estimated and "mixed" in qualities),
+    )
+
+
+def _components_of(result: Measurement) -> tuple[str, ...]:
+    return estimated_components(result.boundary.parts)
+
+
+def _modelled(doubts: Sequence[Doubt]) -> tuple[str, ...]:
+    """Components with a power model in place of a sensor, by the doubts about them."""
+    return tuple(
+        sorted(
+            {doubt.subject or _MODELLED[doubt.code] for doubt in doubts if doubt.code in _MODELLED}
+        )
+    )
+
+
+def _partly_estimated(components: Sequence[str], holds: bool) -> tuple[Stamp, bool]:
+    """The stamp of a result with a measured part and a part of an assumed power."""
+    known = [name if _COMPONENT.fullmatch(name) else _OTHER_PART for name in components]
+    words = f"partly estimated: {', '.join(dict.fromkeys(known))}"
+    return _stamp("partly-estimated", words), holds and bool(components)
 
 
 def _forced(codes: frozenset[DoubtCode]) -> list[tuple[Stamp, bool]]:
@@ -158,6 +207,12 @@ def _codes(doubts: Sequence[Doubt]) -> frozenset[DoubtCode]:
 
 def _chosen(*candidates: tuple[Stamp, bool]) -> tuple[Stamp, ...]:
     return tuple(stamp for stamp, holds in candidates if holds)
+
+
+def stamp(result: Measurement | Comparison | Projection | Study, stamps: tuple[Stamp, ...]) -> None:
+    """Set the computed fields of a result at its creation."""
+    msgspec.structs.force_setattr(result, "stamps", stamps)
+    msgspec.structs.force_setattr(result, "replayed", has_stamp(stamps, "replayed"))
 
 
 def has_stamp(stamps: Iterable[Stamp], *codes: StampCode) -> bool:

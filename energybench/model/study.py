@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-import msgspec
-
 from energybench.model import stamps
 from energybench.model.base import NonNegative, Noun, Positive, Quality
 from energybench.model.doubts import Doubt
@@ -205,7 +203,8 @@ class Tested(Noun, frozen=True, kw_only=True):
 class Study(Noun, frozen=True, kw_only=True):
     """A study, perhaps not complete: complete when every planned cell has a result.
 
-    stamps  computed from the other fields; a stated value is ignored
+    replayed  whether a run comes from a recording
+    stamps    computed from the other fields, like `replayed`; a stated value is ignored
     """
 
     schema: Literal["energybench-study/1"] = "energybench-study/1"
@@ -216,6 +215,7 @@ class Study(Noun, frozen=True, kw_only=True):
     plan: StudyPlan
     cells: tuple[StudyCell, ...]
     claims: tuple[Tested, ...]
+    replayed: bool = False
     idle_power_w: Estimate | None
     host: Host
     doubts: tuple[Doubt, ...]
@@ -224,7 +224,7 @@ class Study(Noun, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        msgspec.structs.force_setattr(self, "stamps", stamps.of_study(self))
+        stamps.stamp(self, stamps.of_study(self))
 
     @property
     def complete(self) -> bool:

@@ -20,6 +20,7 @@ from energybench.model.effects import Effect
 
 # Suffix of a component's name: devices of the node outside the work ("gpu.board.unused").
 UNUSED = ".unused"
+MEMORY = "cpu.dram"
 # Component of a job's energy: the node-seconds that were not read. Nobody knows how the energy of
 # nodes without readings is divided between processors, memory and accelerators.
 NOT_READ = "nodes.not-read"
@@ -136,6 +137,14 @@ def quality_of(parts: Iterable[Part]) -> Quality | None:
     if "measured" not in states:
         return "estimated"
     return "measured" if states == {"measured"} else "mixed"
+
+
+def estimated_components(parts: Iterable[Part]) -> tuple[str, ...]:
+    """Components with a power model in place of a sensor, in order. Memory does not count: on many
+    nodes memory has no sensor, and its model has a doubt of its own (`memory-modelled`).
+    """
+    modelled = {part.reported_as for part in parts if part.state == "modelled"}
+    return tuple(sorted(modelled - {MEMORY}))
 
 
 class Boundary(Noun, frozen=True, kw_only=True):

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 
 from energybench.errors import BadInput
 from energybench.formula import Step
-from energybench.model import CarbonBasis, Doubt, Input
+from energybench.model import SCI_LINES, CarbonBasis, Doubt, Input
 
 GROUP, SCI_GROUP = "carbon a month", "SCI score (ISO/IEC 21031)"
 # lines that hold the answer, the preferred first, with the input of each
@@ -36,7 +36,7 @@ def steps(inputs: Mapping[str, Input]) -> Iterable[Step]:
         if _has_embodied(inputs, side):
             yield _embodied(inputs, side, nodes)
     if not _missing(inputs):
-        yield from (_score(inputs, side) for side in _NODES)
+        yield from map(_score, SCI_LINES, _NODES, [inputs] * len(_NODES))
 
 
 def check(inputs: Mapping[str, Input], where: str) -> None:
@@ -144,10 +144,10 @@ def _embodied(inputs: Mapping[str, Input], side: str, nodes: str) -> Step:
     )
 
 
-def _score(inputs: Mapping[str, Input], side: str) -> Step:
+def _score(name: str, side: str, inputs: Mapping[str, Input]) -> Step:
     unit = inputs["functional_units_per_month"].unit
     return Step(
-        name=f"sci_{side}",
+        name=name,
         label=f"SCI score of the {side} nodes",
         group=SCI_GROUP,
         formula=(

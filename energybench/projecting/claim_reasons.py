@@ -8,6 +8,7 @@ from typing import Literal
 
 from energybench.model import ClaimVerdict, Estimate, MeanValue
 from energybench.projecting.claim_frames import Derivation
+from energybench.projecting.claim_solution import Solved
 from energybench.projecting.scenario import PublishedClaim
 from energybench.units import show_beside, show_figure
 
@@ -18,6 +19,7 @@ _OPERATOR_WORDS = {
     "at most": "at most ",
     "up to": "at most ",
 }
+CIRCULAR = "inputs that were inferred from the figure itself"
 # whether an interval holds a figure: everywhere, at the value, in a part only, nowhere
 Fit = Literal["value", "part", "none"]
 
@@ -31,6 +33,43 @@ def of_a_part(
     if not derivation.untested or (claim.op == "up to" and not claim.of and needs):
         return verdict, needs
     return "needs", (f"comparisons of {', '.join(derivation.untested)} as well", *needs)
+
+
+def verdict_of_solved(
+    claim: PublishedClaim, solved: Solved
+) -> tuple[ClaimVerdict, tuple[str, ...]]:
+    """Verdict and needs of a figure that depends on unknowns. Only a published figure that is not
+    circular contradicts the others.
+    """
+    if solved.holds:
+        return ("needs", (CIRCULAR,)) if claim.circular else ("consistent", ())
+    needs = tuple(tension.why for tension in solved.tensions)
+    if needs or claim.counts:
+        return ("needs" if needs else "contradicts"), needs
+    others = _named(solved.excluded_by) or "the published figures"
+    return "needs", (f"values of the open quantities that {others} exclude",)
+
+
+def reason_of_solved(solved: Solved) -> str:
+    if solved.fixes:
+        return (
+            "no other figure tests the open quantity, and some value of it satisfies any figure "
+            "near the published one"
+        )
+    if solved.holds:
+        return "holds together with the other figures, with the values of the solution"
+    others = f" together with {_named(solved.excluded_by)}" if solved.excluded_by else ""
+    if solved.tensions:
+        return f"no values in the plausible ranges satisfy it{others}"
+    return (
+        f"no values satisfy it{others}, not even if one of the open quantities leaves its "
+        "plausible range"
+    )
+
+
+def _named(claims: Sequence[str]) -> str:
+    """'"energy saved" and "money saved"'"""
+    return " and ".join(f'"{name}"' for name in claims)
 
 
 def needed(claim: PublishedClaim, value: Estimate, derivation: Derivation) -> str:

@@ -8,7 +8,6 @@ prove a contradiction between the figures.
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -16,23 +15,24 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from energybench.analysis.arrays import Floats
+from energybench.projecting.extreme import STARTS_OF_A_GOAL, Extreme
 from energybench.projecting.feasible_points import EXACT, Relation, Search, System, Variable
+from energybench.projecting.largest_sets import largest_sets, smallest_conflict
 from energybench.projecting.preferred_point import farthest, preferred_point
 
 STARTS = 64
-_SUBSET_STARTS = 24
-_MOST_ROWS = 4000  # rows of one search over subsets
-_LEFT_OUT = 2  # figures left out together, before the figures are added one by one
-_PUSHES = (1e-3, 1e-2, 0.1, 1.0, 10.0, 1e3)  # first guesses of the distance to the end of a range
-_SPLITS = 12
+_MOST_COUNTS = 512  # whole numbers of a variable that are tried one by one
+_COUNT_STARTS = 4  # points from which each of them is tried
 _ROUNDS = 1
-_FROM = 2  # points from which each guess is tried
 _BEYOND = 100.0  # factor beyond a plausible range, up to which a tension is sought
 
 
 class Figure(NamedTuple):
     """A published figure: the band of a relation, and the published value as `aim` (None for an
     inequality).
+
+    decides    whether the figure has a part in the decision which figures hold together
+    secondary  whether the figure decides only between sets of equally many other figures
     """
 
     name: str
@@ -40,6 +40,8 @@ class Figure(NamedTuple):
     low: float
     high: float
     aim: float | None
+    decides: bool = True
+    secondary: bool = False
 
     @property
     def exact(self) -> Figure:
@@ -47,11 +49,21 @@ class Figure(NamedTuple):
         return self if self.aim is None else self._replace(low=self.aim, high=self.aim)
 
 
+class FigureSets(NamedTuple):
+    """kept: figures in every largest set of figures that hold together; without: name of each other
+    figure that decides → a largest set without it.
+    """
+
+    kept: tuple[Figure, ...]
+    without: dict[str, tuple[Figure, ...]]
+
+
 class ClaimSystem:
     """Published figures, each a band for a relation between the variables of a system."""
 
     def __init__(self, system: System, figures: Sequence[Figure]) -> None:
         self.system, self.figures = system, tuple(figures)
+        self._tested = dict[frozenset[str], bool]()
 
     # ------------------------------------------------------------ which figures hold together
 
@@ -65,44 +77,90 @@ class ClaimSystem:
         if more is not None:
             start = np.vstack([start, more])
         rows = self._rows(start, *self._bands(figures))
-        return self._within(self.system.settle(rows), rows)
+        points = self._within(self.system.settle(rows), rows)
+        if not len(points) and self.system.wholes:
+            return self._counted_points(figures)
+        return points
 
-    def largest(self) -> tuple[Figure, ...]:
-        """The largest set of figures that hold together. Of several sets of that size, the set that
-        leaves out the last figures.
+    def _counted_points(self, figures: Sequence[Figure]) -> Floats:
+        """As `points`, from every whole number at which the figures could hold, of one whole
+        variable after the other.
         """
-        if len(self.points(self.figures)):
-            return self.figures
-        for count in range(1, min(_LEFT_OUT, len(self.figures)) + 1):
-            left_out = list(itertools.combinations(reversed(range(len(self.figures))), count))
-            if len(left_out) * _SUBSET_STARTS > _MOST_ROWS:
-                break
-            if (kept := self._first_that_holds(left_out)) is not None:
-                return kept
-        kept = ()
-        for figure in self.figures:
-            if len(self.points((*kept, figure))):
-                kept = (*kept, figure)
-        return kept
+        continuous = self.fractional(*(variable.name for variable in self.system.variables))
+        points = continuous.points(figures)
+        if not len(points):
+            return points
+        for i in self.system.wholes:
+            name = self.system.variables[i].name
+            relations = [relation.name for relation in self.system.relations]
+            if name not in relations:
+                continue
+            ((low, high),) = continuous.extents(figures, points, [relations.index(name)])
+            # the ends of a range are those of a search: a little is missing
+            room = EXACT * max(abs(low), abs(high)) + 1e-3 * (high - low)
+            counts = np.arange(math.ceil(low - room), math.floor(high + room) + 1, dtype=float)
+            counts = counts[:: math.ceil(len(counts) / _MOST_COUNTS) or 1]
+            starts = np.repeat(points[:_COUNT_STARTS], len(counts), axis=0)
+            starts[:, i] = np.tile(counts, len(starts) // max(len(counts), 1))
+            rows = self._rows(starts, *self._bands(figures))
+            rows.box_low[:, i] = rows.box_high[:, i] = starts[:, i]
+            within = self._within(self.system.settle(rows), rows)
+            if len(within):
+                return within
+        return points[:0]
 
-    def _first_that_holds(self, left_out: Sequence[tuple[int, ...]]) -> tuple[Figure, ...] | None:
-        """The first subset that holds, after one search over all subsets."""
-        subsets = [
-            tuple(figure for i, figure in enumerate(self.figures) if i not in out)
-            for out in left_out
-        ]
-        start = self.system.spread(_SUBSET_STARTS)
-        bands = [self._bands(subset) for subset in subsets]
-        rows = self._rows(
-            np.tile(start, (len(subsets), 1)),
-            np.repeat([low for low, _ in bands], len(start), axis=0),
-            np.repeat([high for _, high in bands], len(start), axis=0),
+    def holds(self, figures: Sequence[Figure]) -> bool:
+        """Whether the search gives a point at which the figures hold together."""
+        key = frozenset(figure.name for figure in figures)
+        if key not in self._tested:
+            self._tested[key] = bool(len(self.points(figures)))
+        return self._tested[key]
+
+    def sets(self) -> FigureSets:
+        """The figures that decide and hold in every largest set, and the others with a largest set
+        each. The order of the figures decides nothing: they are tested by name.
+        """
+        deciding = sorted(
+            (figure for figure in self.figures if figure.decides), key=lambda figure: figure.name
         )
-        holds = self.system.violations(self.system.settle(rows), rows) <= EXACT
-        for i, subset in enumerate(subsets):
-            if holds[i * len(start) : (i + 1) * len(start)].any():
-                return subset
-        return None
+
+        def holds(numbers: frozenset[int]) -> bool:
+            return self.holds([deciding[i] for i in sorted(numbers)])
+
+        secondary = frozenset(i for i, figure in enumerate(deciding) if figure.secondary)
+        largest = largest_sets(len(deciding), holds, secondary)
+        kept = {deciding[i].name for i in largest.common}
+        return FigureSets(
+            tuple(figure for figure in self.figures if figure.name in kept),
+            {
+                deciding[i].name: tuple(deciding[one] for one in sorted(others))
+                for i, others in largest.without.items()
+            },
+        )
+
+    def excluding(self, figure: Figure, others: Sequence[Figure]) -> tuple[str, ...]:
+        """Names of the deciding figures each of which excludes a figure; if none does alone, of
+        some of the other figures that do so together, none of which could be left out.
+        """
+        if not self.holds([figure]):
+            return ()
+        alone = [
+            other.name
+            for other in self.figures
+            if other.decides
+            and other != figure
+            and self.holds([other])
+            and not self.holds([other, figure])
+        ]
+        if alone:
+            return tuple(alone)
+        together = [*sorted(others, key=lambda other: other.name), figure]
+
+        def holds(numbers: frozenset[int]) -> bool:
+            return self.holds([together[i] for i in sorted(numbers)])
+
+        last = len(others)
+        return tuple(together[i].name for i in smallest_conflict(range(last), holds, (last,)))
 
     # ------------------------------------------------------------ where they hold
 
@@ -136,7 +194,7 @@ class ClaimSystem:
         ]
         # the extreme so far with its point, and the nearest goal that the search did not reach
         extremes = [
-            _Extreme(values[:, relation] * side, points, self._edge(relation, side, low, high))
+            Extreme(values[:, relation] * side, points, self._edge(relation, side, low, high))
             for relation, side in sides
         ]
         for round_ in range(_ROUNDS + 1):
@@ -147,13 +205,13 @@ class ClaimSystem:
             reached_values = self.system.values(reached)
             place = 0
             for (relation, side), extreme, tried in zip(sides, extremes, goals, strict=True):
-                size = len(tried) * _FROM
+                size = len(tried) * STARTS_OF_A_GOAL
                 chosen = slice(place, place + size)
                 place += size
                 extreme.learn(
                     tried,
-                    holds[chosen].reshape(len(tried), _FROM),
-                    side * reached_values[chosen, relation].reshape(len(tried), _FROM),
+                    holds[chosen].reshape(len(tried), STARTS_OF_A_GOAL),
+                    side * reached_values[chosen, relation].reshape(len(tried), STARTS_OF_A_GOAL),
                     reached[chosen],
                 )
         ends = {(relation, side): side * math.inf for relation in relations for side in (-1.0, 1.0)}
@@ -162,7 +220,19 @@ class ClaimSystem:
                 value = farthest(self.system, low, high, relation, side, extreme.starts[0])
                 extreme.value = min(max(extreme.value, value), extreme.edge)
             ends[relation, side] = side * extreme.value
-        return [(ends[relation, -1.0], ends[relation, 1.0]) for relation in relations]
+        return [
+            self._whole_ends(relation, ends[relation, -1.0], ends[relation, 1.0])
+            for relation in relations
+        ]
+
+    def _whole_ends(self, relation: int, low: float, high: float) -> tuple[float, float]:
+        """The ends of an extent; of a whole variable the whole numbers inside."""
+        name, _, scale = self.system.relations[relation]
+        counted = any(self.system.variables[i].name == name for i in self.system.wholes)
+        if not counted or not math.isfinite(low + high):
+            return low, high
+        rounding = 10 * EXACT * scale
+        return float(math.ceil(low - rounding)), float(math.floor(high + rounding))
 
     def _edge(self, relation: int, side: float, low: Floats, high: Floats) -> float:
         """The limit of a relation on one side, times the side; infinite without a known limit."""
@@ -175,7 +245,7 @@ class ClaimSystem:
     def _pushed(
         self,
         sides: Sequence[tuple[int, float]],
-        extremes: Sequence[_Extreme],
+        extremes: Sequence[Extreme],
         goals: Sequence[Floats],
         low: Floats,
         high: Floats,
@@ -201,6 +271,14 @@ class ClaimSystem:
         """The same figures, with variables that may leave their plausible ranges."""
         variables = [
             _widened(variable) if variable.name in names else variable
+            for variable in self.system.variables
+        ]
+        return ClaimSystem(System(variables, self.system.relations), self.figures)
+
+    def fractional(self, *names: str) -> ClaimSystem:
+        """The same figures, with whole variables that may be any number."""
+        variables = [
+            variable._replace(whole=False) if variable.name in names else variable
             for variable in self.system.variables
         ]
         return ClaimSystem(System(variables, self.system.relations), self.figures)
@@ -235,41 +313,6 @@ class ClaimSystem:
 
     def _within(self, points: Floats, rows: Search) -> Floats:
         return points[self.system.violations(points, rows) <= EXACT]
-
-
-class _Extreme:
-    """The largest value of a quantity so far, and the next goals of the search beyond the value."""
-
-    def __init__(self, values: Floats, points: Floats, edge: float) -> None:
-        finite = values[np.isfinite(values)]
-        order = np.argsort(-np.where(np.isfinite(values), values, -math.inf), kind="stable")
-        self.value = min(float(values[order[0]]), edge)
-        self.limit = self.edge = edge
-        self.starts = points[np.resize(order, _FROM)]
-        spread = float(np.ptp(finite)) if finite.size else 0.0
-        self._size = max(spread, 1e-3 * abs(self.value), 1e-12)
-
-    def goals(self, *, first: bool) -> Floats:
-        if first:
-            guesses = self.value + self._size * np.array(_PUSHES)
-            inside = guesses[guesses < self.edge]
-            return inside if math.isinf(self.edge) else np.append(inside, self.edge)
-        if math.isinf(self.limit):
-            return self.value + self._size * np.array(_PUSHES) * 1e3
-        share = np.arange(1.0, _SPLITS + 1) / (_SPLITS + 1)
-        return self.value + (self.limit - self.value) * share
-
-    def learn(self, goals: Floats, holds: Any, values: Floats, points: Floats) -> None:
-        """Take over the farthest reached value, and the nearest goal beyond reach."""
-        # a goal counts as reached within the rounding of the search
-        values = np.maximum(values, np.where(holds, goals[:, None], -math.inf))
-        reached = np.where(holds, values, -math.inf)
-        best = int(np.argmax(reached))
-        if reached.flat[best] > self.value:
-            self.value = min(float(reached.flat[best]), self.edge)
-            self.starts = np.vstack([points[best][None], self.starts[: _FROM - 1]])
-        beyond = [float(goal) for goal, row in zip(goals, holds, strict=True) if not row.any()]
-        self.limit = min([self.limit, *(goal for goal in beyond if goal > self.value)])
 
 
 def _widened(variable: Variable) -> Variable:

@@ -9,9 +9,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from energybench.model import Input
 from energybench.projecting.claim_frames import Derivation
 from energybench.projecting.feasible_points import Relation, Variable
 from energybench.projecting.scenario import ScenarioUnknown
+from energybench.units import WHOLE
 
 
 class Place(NamedTuple):
@@ -66,16 +68,19 @@ class Variables:
             for name in frame.needs(derivation.formula).inputs:
                 stated = frame.inputs[name].stated
                 if stated is not None and stated[0] < stated[1]:
-                    names[i, name] = self._of_range(name, stated, frame.inputs[name].value.value)
+                    names[i, name] = self._of_range(frame.inputs[name], stated)
         return Quantity(derivation, names)
 
     def _of_unknown(self, unknown: ScenarioUnknown, of: str) -> str:
         own = of if of and not unknown.same_for_all else ""
         name = f"{unknown.name} of {own}" if own else unknown.name
-        self.variables[name] = Variable(name, unknown.low, unknown.high, unknown.likely)
+        self.variables[name] = Variable(
+            name, unknown.low, unknown.high, unknown.likely, unknown.unit in WHOLE
+        )
         self.places[name] = Place(unknown, own)
         return name
 
-    def _of_range(self, name: str, stated: tuple[float, float], value: float) -> str:
-        self.variables[name] = Variable(name, *stated, value)
-        return name
+    def _of_range(self, entry: Input, stated: tuple[float, float]) -> str:
+        whole = entry.unit in WHOLE
+        self.variables[entry.name] = Variable(entry.name, *stated, entry.value.value, whole)
+        return entry.name

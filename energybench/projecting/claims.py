@@ -21,10 +21,11 @@ from energybench.model import (
 from energybench.projecting import claim_reasons, figure_texts
 from energybench.projecting.claim_frames import ClaimFrames, Derivation
 from energybench.projecting.claim_reasons import Fit
+from energybench.projecting.claim_solution import OpenClaim, OpenLine, Solved
 from energybench.projecting.line_chain import LineChain
-from energybench.projecting.open_claims import OpenClaim, OpenLine, Solved, solve
+from energybench.projecting.open_claims import solve
 from energybench.projecting.scenario import PublishedClaim, ScenarioUnknown
-from energybench.units import show_range
+from energybench.value_ranges import show_range
 
 _OPERATORS: Mapping[str, ClaimOperator] = {
     "=": "=",
@@ -38,7 +39,6 @@ _KINDS: Mapping[str, ClaimKind] = {
     "plausibility check": "plausibility-check",
 }
 _TO_THE_END = math.sqrt(3.0)  # standard deviations from the middle of a uniform range to its end
-_CIRCULAR = "inputs that were inferred from the figure itself"
 _NOT_PUBLISHED = "its inputs were not published"
 _OTHER_WORK = (
     "no comparison is of one of the applications of this scenario: there is nothing to test the "
@@ -202,7 +202,7 @@ class _Writer:
             verdict = "contradicts" if contradicts else "needs"
             needs = () if contradicts else (claim_reasons.needed(claim, value, derivation),)
         elif claim.circular:
-            verdict, needs = "needs", (_CIRCULAR,)
+            verdict, needs = "needs", (claim_reasons.CIRCULAR,)
         verdict, needs = claim_reasons.of_a_part(claim, derivation, verdict, needs)
         by_mean: tuple[MeanValue, ...] = ()
         if len(values) > 1:
@@ -230,28 +230,10 @@ class _Writer:
         value = None
         if all(map(math.isfinite, (low, solved.value, high))):
             value = Estimate(value=solved.value, low=low, high=high)
-        needs: tuple[str, ...] = tuple(tension.why for tension in solved.tensions)
-        verdict: ClaimVerdict = "needs"
-        if solved.holds:
-            verdict = "needs" if claim.circular else "consistent"
-            needs = (_CIRCULAR,) if claim.circular else ()
-            reason = "holds together with the other figures, with the values of the solution"
-            if solved.fixes:
-                reason = (
-                    "no other figure tests the open quantity, and some value of it satisfies any "
-                    "figure near the published one"
-                )
-        elif needs:
-            reason = (
-                "no values in the plausible ranges satisfy it together with the figures that hold"
-            )
-        else:
-            verdict = "contradicts"
-            reason = (
-                "no values satisfy it together with the figures that hold, not even if one of the "
-                "open quantities leaves its plausible range"
-            )
-        why = self._why(claim, derivation, fits=solved.holds) or reason
+        verdict, needs = claim_reasons.verdict_of_solved(claim, solved)
+        why = self._why(claim, derivation, fits=solved.holds)
+        if not why or (claim.counts and solved.contested):
+            why = claim_reasons.reason_of_solved(solved)
         tested = _tested(derivation)
         verdict, needs = claim_reasons.of_a_part(claim, derivation, verdict, needs)
         return self._claim(
@@ -264,6 +246,7 @@ class _Writer:
             untested=derivation.untested,
             fixes=solved.fixes,
             solved=True,
+            excluded_by=solved.excluded_by,
         )
 
     def _why(self, claim: PublishedClaim, derivation: Derivation, *, fits: bool) -> str:
@@ -291,6 +274,7 @@ class _Writer:
         untested: tuple[str, ...] = (),
         fixes: tuple[str, ...] = (),
         solved: bool = False,
+        excluded_by: tuple[str, ...] = (),
     ) -> Claim:
         return Claim(
             name=claim.name,
@@ -308,6 +292,7 @@ class _Writer:
             verdict=verdict,
             why=figure_texts.filled(why, self._shown),
             needs=tuple(needs),
+            excluded_by=excluded_by,
             unit=claim.unit,
             source=claim.source,
         )

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
-from energybench.model import Claim, Comparison, Doubt, Estimate, EvidenceCount, Input
+from energybench.model import (
+    Claim,
+    Comparison,
+    Doubt,
+    Estimate,
+    EvidenceCount,
+    Input,
+    Unknown,
+    has_stamp,
+)
 from energybench.projecting import mix
 from energybench.projecting.scenario import Scenario, ScenarioInput
 
@@ -35,13 +44,13 @@ def of_inputs(
     scenario: Scenario,
     comparisons: Sequence[Comparison],
     stated: Sequence[ScenarioInput],
-    used: Sequence[Input],
+    used: Sequence[Input | Unknown],
     claims: Sequence[Claim],
 ) -> Iterable[Doubt]:
     """Doubts about the inputs.
 
     stated  inputs of the scenario that no comparison replaced
-    used    base inputs of the projection, as its stamps count them
+    used    base inputs and open quantities of the projection, as its stamps count them
     """
     if any(mix.assumed(comparison) for comparison in comparisons):
         yield Doubt(
@@ -52,7 +61,7 @@ def of_inputs(
             ),
             remedy="open a sensor on that side: `energybench doctor`",
         )
-    unmeasured = [entry.name for entry in stated if entry.measured]
+    unmeasured = [entry.words for entry in stated if entry.measured]
     if unmeasured and (comparisons or scenario.model == "fleet"):
         yield _not_measured(unmeasured, bool(comparisons))
     if any(claim.tested for claim in claims):
@@ -60,7 +69,7 @@ def of_inputs(
             code="claims-with-own-inputs",
             message=(
                 "inputs of the published claims were replaced by the comparison: the claims are "
-                "tested against measured values"
+                f"tested against {_tested_against(comparisons)}"
             ),
             remedy="without a comparison the claims are tested against their own inputs",
         )
@@ -69,11 +78,23 @@ def of_inputs(
     yield from _of_evidence(used)
 
 
-def _not_measured(names: Sequence[str], compared: bool) -> Doubt:
+def _tested_against(comparisons: Sequence[Comparison]) -> str:
+    """'measured values', or the values of a recording or of a power model."""
+    kinds = []
+    if any(comparison.replayed for comparison in comparisons):
+        kinds.append("values of a recording, not measured here")
+    if any(mix.assumed(comparison) for comparison in comparisons):
+        kinds.append("values of times x assumed powers")
+    if any(has_stamp(comparison.stamps, "partly-estimated") for comparison in comparisons):
+        kinds.append("partly estimated values")
+    return ", and ".join(kinds) or "measured values"
+
+
+def _not_measured(labels: Sequence[str], compared: bool) -> Doubt:
     reason = "not in the comparison" if compared else "no comparison was given"
     return Doubt(
         code="comparison-incomplete",
-        message=f"{reason}: the scenario's own values stand for {', '.join(names)}",
+        message=f"{reason}: the scenario's own values stand for {', '.join(labels)}",
         remedy="--idle 60 on both sides" if compared else "energybench compare A B --json",
     )
 
@@ -118,13 +139,13 @@ def _of_other_applications(
         )
 
 
-def _of_evidence(inputs: Sequence[Input]) -> Iterable[Doubt]:
+def _of_evidence(inputs: Sequence[Input | Unknown]) -> Iterable[Doubt]:
     count = EvidenceCount(inputs)
     for evidence, code in _EVIDENCE_CODES.items():
-        if names := count.names(evidence):
+        if labels := count.labels(evidence):
             yield Doubt(
                 code=code,
-                message=f"{count.words(evidence)}{_SOURCE[evidence]}: {', '.join(names)}",
+                message=f"{count.words(evidence)}{_SOURCE[evidence]}: {', '.join(labels)}",
                 remedy=_REMEDY[evidence],
             )
 

@@ -27,12 +27,17 @@ _INSIDE = 1e-3  # of a band: aim at a point inside, so that rounding does not pu
 
 
 class Variable(NamedTuple):
-    """A quantity to be found. likely: the value to stay near; None without a preference."""
+    """A quantity to be found.
+
+    likely  the value to stay near; None without a preference
+    whole   whether the quantity counts whole things, and has whole numbers alone
+    """
 
     name: str
     low: float
     high: float
     likely: float | None = None
+    whole: bool = False
 
     @property
     def logarithmic(self) -> bool:
@@ -76,6 +81,7 @@ class System:
         self._logarithmic = np.array([variable.logarithmic for variable in variables])
         low, high = (self.inner(edge) for edge in self.box)
         self.width = np.maximum(high - low, 1e-12)
+        self.wholes = tuple(i for i, variable in enumerate(variables) if variable.whole)
 
     @property
     def box(self) -> tuple[Floats, Floats]:
@@ -106,7 +112,14 @@ class System:
         return table
 
     def violations(self, x: Floats, search: Search) -> Floats:
-        """Largest violation of a band at each point, relative to the scale of its relation."""
+        """Largest violation of a band at each point, relative to the scale of its relation;
+        infinite if a whole variable is not a whole number.
+        """
+        counts = x[:, self.wholes]
+        is_whole = np.all(counts == np.rint(counts), axis=1)
+        return np.where(is_whole, self._largest_beyond(x, search), np.inf)
+
+    def _largest_beyond(self, x: Floats, search: Search) -> Floats:
         beyond = self._beyond(self.values(x), search.low, search.high)
         largest: Floats = np.max(np.abs(beyond), axis=1, initial=0.0)
         return largest
@@ -132,9 +145,51 @@ class System:
     def settle(self, search: Search) -> Floats:
         """Each start moved to the nearest point that the method finds within its bands,
         [rows, variables]. Whether a point is within its bands is told by `violations`.
+
+        Whole variables are rounded one after the other, down and up, and the others moved again.
         """
         if not self.variables:
             return search.start
+        settled = self._settled(search)
+        for i in self.wholes:
+            tried = [self._at_whole(i, settled, search, side) for side in (np.floor, np.ceil)]
+            beyond = [self._largest_beyond(points, box) for points, box in tried]
+            # the nearer whole number, unless only the other one keeps within the bands
+            nearer = settled[:, i] - np.floor(settled[:, i]) > 0.5
+            fits = [np.maximum(one, EXACT) for one in beyond]
+            up = (fits[1] < fits[0]) | ((fits[1] == fits[0]) & nearer)
+            settled = np.where(up[:, None], tried[1][0], tried[0][0])
+            boxes = [box for _, box in tried]
+            search = search._replace(
+                box_low=np.where(up[:, None], boxes[1].box_low, boxes[0].box_low),
+                box_high=np.where(up[:, None], boxes[1].box_high, boxes[0].box_high),
+            )
+        return settled
+
+    def _at_whole(
+        self, i: int, x: Floats, search: Search, side: Callable[[Floats], Floats]
+    ) -> tuple[Floats, Search]:
+        """The points with variable i at the whole number beside it, and their search. A box without
+        a whole number leaves the variable where it is.
+        """
+        low, high = search.box_low.copy(), search.box_high.copy()
+        least, most = np.ceil(low[:, i]), np.floor(high[:, i])
+        whole = np.where(least <= most, np.clip(side(x[:, i]), least, most), x[:, i])
+        low[:, i] = high[:, i] = whole
+        start = x.copy()
+        start[:, i] = whole
+        fixed = search._replace(start=start, box_low=low, box_high=high)
+        settled = self._settled(fixed)
+        # without the rounding of logarithms
+        settled[:, self.wholes] = np.where(
+            low[:, self.wholes] == high[:, self.wholes],
+            low[:, self.wholes],
+            settled[:, self.wholes],
+        )
+        return settled, fixed
+
+    def _settled(self, search: Search) -> Floats:
+        """As `settle`, with all variables continuous."""
         low, high = self.inner(search.box_low), self.inner(search.box_high)
         z = np.clip(self.inner(search.start), low, high)
         margin = np.where(

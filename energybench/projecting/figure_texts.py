@@ -34,11 +34,11 @@ def of_input(entry: Input) -> str:
     """A stated value with the digits of the scenario, a computed value with three."""
     if entry.stated is not None or entry.value.low == entry.value.high:
         return show_figure(entry.value.value, entry.unit)
-    return show_value(entry.value.value, entry.unit, _DIGITS)
+    return show_value(entry.value.value, entry.unit, _DIGITS, prefixed=False)
 
 
 def of_value(value: float, unit: str) -> str:
-    return show_value(value, unit, _DIGITS)
+    return show_value(value, unit, _DIGITS, prefixed=False)
 
 
 def kept(text: str, replaced: bool, shown: Callable[[str], str]) -> str:

@@ -20,10 +20,15 @@ from energybench.formula import Step
 from energybench.model import BoundaryName, Doubt, Input
 from energybench.projecting import carbon
 from energybench.projecting.fleet_inputs import OVERHEAD, SIDES, check, included
-from energybench.units import short_figure
+from energybench.units import SHARE, short_figure
 
 # groups of the lines
 NODES, ENERGY, MONEY = "nodes", "energy a month", "money a month"
+# words for the parts of OVERHEAD
+_PARTS = {
+    "uncovered": "fans, boards and network cards",
+    "psu_efficiency": "losses of the power supply",
+}
 HOURS = 730.0  # 365 d · 24 h / 12
 
 
@@ -97,7 +102,7 @@ def _doubts(inputs: Mapping[str, Input], boundary: BoundaryName) -> Iterable[Dou
     for part in sorted(included(inputs, boundary)):
         yield Doubt(
             code="not-counted-twice",
-            message=f"{part} inputs were left out: the boundary {boundary} includes them already",
+            message=f"{_PARTS[part]} are not added: the boundary {boundary} includes them already",
             remedy="none needed",
         )
     for side in SIDES:
@@ -133,11 +138,7 @@ def _of_pue(inputs: Mapping[str, Input]) -> Iterable[Doubt]:
 def _left_out(inputs: Mapping[str, Input], boundary: BoundaryName) -> Iterable[Doubt]:
     """Doubt about power and losses outside the boundary that no input states."""
     stated = {part for part, names in OVERHEAD.items() if all(name in inputs for name in names)}
-    outside = {
-        "uncovered": "fans, boards and network cards",
-        "psu_efficiency": "losses of the power supply",
-    }
-    missing = [words for part, words in outside.items() if part not in stated]
+    missing = [words for part, words in _PARTS.items() if part not in stated]
     if boundary in ("compute", "device") and missing:
         yield Doubt(
             code="components-only",
@@ -193,6 +194,7 @@ def _nodes(inputs: Mapping[str, Input], mode: str) -> Iterable[Step]:
             label="utilisation of the candidate nodes, node-hours allocated",
             group=NODES,
             formula="nodes_busy / nodes_candidate",
+            unit=SHARE,
             note="after rounding up to whole nodes",
         )
 
@@ -269,6 +271,7 @@ def _energies(inputs: Mapping[str, Input], counted: frozenset[str]) -> Iterable[
         label="share of the fleet's energy that is saved",
         group=ENERGY,
         formula=f"saved_energy_mwh / {before}",
+        unit=SHARE,
         note="of the whole fleet's energy",
     )
     yield Step(
@@ -315,5 +318,6 @@ def _money(inputs: Mapping[str, Input], currency: str | None) -> Iterable[Step]:
             label="electricity in the money saved",
             group=MONEY,
             formula="saved_energy_cost / saved_instance_cost",
+            unit=SHARE,
             note="how much of the money is electricity",
         )

@@ -4,67 +4,89 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import msgspec
 
 from energybench.errors import BadInput
 from energybench.model import BoundaryName, Input
 from energybench.projecting import carbon
+from energybench.projecting.scenario import ScenarioInput
+from energybench.units import SHARE
 
 SIDES = ("baseline", "candidate")
 
 
 class Standard(NamedTuple):
-    """A standard input: unit and permitted values.
+    """A standard input: words for a reader, unit and permitted values.
 
-    unit      None: any unit
+    unit      None: any unit. A scenario may state a share without a unit
     money     the unit is the scenario's currency per `unit`
     measured  the interval of a measured value may reach beyond the permitted values
+    sought    whether its break-even is an answer even if there is none
     """
 
+    label: str
     unit: str | None
     above: float  # exclusive
     most: float
     money: bool = False
     measured: bool = False
     required: bool = False
+    sought: bool = False
 
     def unit_in(self, currency: str | None) -> str | None:
         """The unit with the scenario's currency: 'USD/kWh'."""
         return f"{currency}/{self.unit}" if self.money else self.unit
 
 
+def _of_sides(name: str, label: str, *args: Any, **more: Any) -> dict[str, Standard]:
+    """The standard input of each side; {} in name and label stands for the side."""
+    return {name.format(side): Standard(label.format(side), *args, **more) for side in SIDES}
+
+
 _FROM_0 = -math.ulp(0)  # as an exclusive limit: 0 itself is permitted
 
 STANDARD = {
-    "nodes_baseline": Standard("nodes", 0, math.inf, required=True),
-    "speedup": Standard("", 0, math.inf, measured=True, required=True),
-    "power_baseline_w": Standard("W", 0, math.inf, measured=True, required=True),
-    "power_candidate_w": Standard("W", 0, math.inf, measured=True, required=True),
-    "utilisation_baseline": Standard("", 0, 1, required=True),
-    "utilisation_candidate": Standard("", 0, 1, required=True),
-    "idle_power_baseline_w": Standard("W", _FROM_0, math.inf, measured=True),
-    "idle_power_candidate_w": Standard("W", _FROM_0, math.inf, measured=True),
-    "efficiency_baseline": Standard("", 0, 1),
-    "efficiency_candidate": Standard("", 0, 1),
-    "accelerated_share": Standard("", 0, 1),
-    "hours_per_month": Standard("h", 0, 744),
-    "pue": Standard("", math.nextafter(1, 0), 10),
-    "uncovered_baseline_w": Standard("W", _FROM_0, math.inf),
-    "uncovered_candidate_w": Standard("W", _FROM_0, math.inf),
-    "psu_efficiency_baseline": Standard("", 0, 1),
-    "psu_efficiency_candidate": Standard("", 0, 1),
-    "energy_price_per_kwh": Standard("kWh", _FROM_0, math.inf, money=True),
-    "carbon_g_per_kwh": Standard("g/kWh", _FROM_0, math.inf),
-    "carbon_market_g_per_kwh": Standard("g/kWh", _FROM_0, math.inf),
-    "instance_price_baseline_per_h": Standard("h", 0, math.inf, money=True),
-    "instance_price_candidate_per_h": Standard("h", 0, math.inf, money=True),
-    "embodied_kgco2e_baseline": Standard("kg CO2e", _FROM_0, math.inf),
-    "embodied_kgco2e_candidate": Standard("kg CO2e", _FROM_0, math.inf),
-    "life_years_baseline": Standard("years", 0, math.inf),
-    "life_years_candidate": Standard("years", 0, math.inf),
-    "share_baseline": Standard("", 0, 1),
-    "share_candidate": Standard("", 0, 1),
-    "functional_units_per_month": Standard(None, 0, math.inf),
+    "nodes_baseline": Standard("baseline nodes", "nodes", 0, math.inf, required=True, sought=True),
+    "speedup": Standard(
+        "speedup, node for node", "", 0, math.inf, measured=True, required=True, sought=True
+    ),
+    **_of_sides("power_{}_w", "power of a {} node", "W", 0, math.inf, measured=True, required=True),
+    **_of_sides(
+        "utilisation_{}", "utilisation of the {} nodes", SHARE, 0, 1, required=True, sought=True
+    ),
+    **_of_sides(
+        "idle_power_{}_w", "idle power of a {} node", "W", _FROM_0, math.inf, measured=True
+    ),
+    **_of_sides("efficiency_{}", "parallel efficiency of the {} nodes", SHARE, 0, 1),
+    "accelerated_share": Standard("share of the load that moves", SHARE, 0, 1),
+    "hours_per_month": Standard("hours of a month", "h", 0, 744),
+    "pue": Standard("PUE", "", math.nextafter(1, 0), 10),
+    **_of_sides(
+        "uncovered_{}_w", "power of a {} node outside the boundary", "W", _FROM_0, math.inf
+    ),
+    **_of_sides("psu_efficiency_{}", "efficiency of the {} node's power supply", SHARE, 0, 1),
+    "energy_price_per_kwh": Standard(
+        "price of electricity", "kWh", _FROM_0, math.inf, money=True, sought=True
+    ),
+    "carbon_g_per_kwh": Standard("carbon intensity", "g/kWh", _FROM_0, math.inf),
+    "carbon_market_g_per_kwh": Standard(
+        "carbon intensity, market-based", "g/kWh", _FROM_0, math.inf
+    ),
+    **_of_sides(
+        "instance_price_{}_per_h",
+        "price of a {} node-hour",
+        "h",
+        0,
+        math.inf,
+        money=True,
+        sought=True,
+    ),
+    **_of_sides("embodied_kgco2e_{}", "embodied carbon of a {} node", "kg CO2e", _FROM_0, math.inf),
+    **_of_sides("life_years_{}", "life of a {} node", "years", 0, math.inf),
+    **_of_sides("share_{}", "share of a {} node that is reserved", SHARE, 0, 1),
+    "functional_units_per_month": Standard("units of work a month", None, 0, math.inf),
 }
 
 # what a boundary inside the node leaves out, with the inputs that state it, baseline first
@@ -77,6 +99,18 @@ _INCLUDED: dict[BoundaryName, tuple[str, ...]] = {
     "node-ac": ("uncovered", "psu_efficiency"),
     "node-dc": ("uncovered",),
 }
+
+
+def described(entry: ScenarioInput) -> ScenarioInput:
+    """An input of a scenario of the fleet model, with the words and the unit of its standard: a
+    share is stated without a unit.
+    """
+    standard = STANDARD.get(entry.name)
+    if standard is None:
+        return entry
+    label = entry.label or ("" if entry.measured else standard.label)
+    unit = SHARE if standard.unit == SHARE and not entry.unit else entry.unit
+    return msgspec.structs.replace(entry, label=label, unit=unit)
 
 
 def check(inputs: Mapping[str, Input], mode: str, currency: str | None, where: str) -> None:
@@ -108,11 +142,12 @@ def _check_unit(entry: Input, standard: Standard, currency: str | None, where: s
             'currency = "USD"',
         )
     unit = standard.unit_in(currency)
-    if unit is not None and entry.unit != unit:
+    stated = SHARE if unit == SHARE and not entry.unit else entry.unit
+    if unit is not None and stated != unit:
         raise BadInput(
             f"{where}: inputs.{entry.name}.unit",
             f"is {entry.unit!r}",
-            f"the fleet model computes with {unit!r}",
+            f"the fleet model computes with {'' if unit == SHARE else unit!r}",
         )
 
 

@@ -22,23 +22,9 @@ from energybench.model import (
     has_stamp,
 )
 from energybench.projecting.mix_lines import mean_lines, quantity_line
+from energybench.projecting.scenario import QUANTITIES, QUANTITY_LABELS
+from energybench.units import SHARE
 
-QUANTITIES = {
-    "energy_ratio": "",
-    "speedup": "",
-    "power_baseline_w": "W",
-    "power_candidate_w": "W",
-    "idle_power_baseline_w": "W",
-    "idle_power_candidate_w": "W",
-}
-QUANTITY_LABELS = {
-    "energy_ratio": "energy ratio",
-    "speedup": "speedup, node for node",
-    "power_baseline_w": "power of a baseline node",
-    "power_candidate_w": "power of a candidate node",
-    "idle_power_baseline_w": "idle power of a baseline node",
-    "idle_power_candidate_w": "idle power of a candidate node",
-}
 MAX_COMPARISONS = 40
 _IDLE = ("idle_power_baseline_w", "idle_power_candidate_w")
 _SHARE_SUM = 1e-6
@@ -163,6 +149,8 @@ def _source(comparison: Comparison) -> str:
 def _evidence(comparison: Comparison) -> Evidence:
     if assumed(comparison):
         return "estimated"
+    if has_stamp(comparison.stamps, "partly-estimated"):
+        return "partly-estimated"
     replayed = has_stamp(comparison.stamps, "replayed")
     return "replayed" if replayed else "measured"
 
@@ -297,7 +285,7 @@ def _application_inputs(
         inputs[f"share_{i}"] = Input(
             name=f"share_{i}",
             value=exact(weight),
-            unit="",
+            unit=SHARE,
             source=f"{prefix}: {label(comparison)}",
             label=f"share of baseline node-hours: {label(comparison)}",
         )
@@ -314,7 +302,7 @@ def _mixed(wanted: Mapping[str, str], quantities: Sequence[_Quantities]) -> list
         if numbers:
             unit = QUANTITIES[quantity]
             words = QUANTITY_LABELS[quantity]
-            steps.append(quantity_line(name, quantity, words, unit, numbers, len(quantities)))
+            steps.append(quantity_line(name, quantity, words, unit, numbers))
     return steps
 
 

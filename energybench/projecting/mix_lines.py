@@ -22,15 +22,14 @@ GROUP = "mix of the applications"
 _OF_A_RATIO = {"speedup", "power_baseline_w", "power_candidate_w"}
 
 
-def quantity_line(
-    name: str, quantity: str, words: str, unit: str, numbers: Sequence[int], applications: int
-) -> Step:
+def quantity_line(name: str, quantity: str, words: str, unit: str, numbers: Sequence[int]) -> Step:
     """A quantity of the mix, from the applications (by number, from 1) that have the quantity."""
     return Step(
         name=name,
         formula=_mixed(quantity, numbers),
         unit=unit,
-        label=f"{words}, mix of {applications} applications",
+        # without a figure: a label with a figure is left out beside measured values
+        label=f"{words}, mix of the applications",
         group=GROUP,
     )
 

@@ -8,15 +8,20 @@ unknowns, unless the scenario states that an unknown is the same for all applica
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 import numpy as np
 
 from energybench.analysis.arrays import Floats
 from energybench.errors import BadInput
-from energybench.model import Implied, Solution, Tension, Unknown
-from energybench.projecting.claim_frames import Derivation
-from energybench.projecting.claim_system import ClaimSystem, Figure, identity
+from energybench.model import Implied, Solution, Unknown
+from energybench.projecting.claim_solution import (
+    OpenClaim,
+    OpenLine,
+    Outcome,
+    Solved,
+    joined,
+)
+from energybench.projecting.claim_system import ClaimSystem, Figure, FigureSets, identity
 from energybench.projecting.claim_variables import Place, Quantity, Variables
 from energybench.projecting.feasible_points import Relation, System, Variable
 from energybench.projecting.line_chain import LineChain
@@ -24,44 +29,6 @@ from energybench.projecting.scenario import MEANS, NOT_SAID, PublishedClaim, Sce
 from energybench.projecting.tensions import Sought, of_claim
 
 _SCALE_POINTS = 16
-
-
-class OpenClaim(NamedTuple):
-    """A claim whose derivation needs unknowns."""
-
-    claim: PublishedClaim
-    derivation: Derivation
-
-
-class OpenLine(NamedTuple):
-    """A line of the scenario that needs unknowns."""
-
-    name: str
-    label: str
-    unit: str
-    note: str
-    derivation: Derivation
-
-
-class Solved(NamedTuple):
-    """A claim in the solution.
-
-    value, reach  the derived figure in the solution, and the range of the figure over all solutions
-    holds         whether the claim holds together with the other figures
-    tensions      unknowns that would have to leave their plausible ranges, if the claim fails
-    fixes         labels of unknowns that the claim alone determines
-    """
-
-    value: float
-    reach: tuple[float, float]
-    holds: bool
-    tensions: tuple[Tension, ...] = ()
-    fixes: tuple[str, ...] = ()
-
-
-class Outcome(NamedTuple):
-    solution: Solution
-    claims: dict[str, Solved]
 
 
 def solve(
@@ -91,24 +58,11 @@ def solve(
             solution, some = part.solve()
             results.append(solution)
             solved |= some
-    return Outcome(_joined(results, [entry.claim.name for entry in claims]), solved)
+    return Outcome(joined(results, [entry.claim.name for entry in claims]), solved)
 
 
 def _application(claim: PublishedClaim) -> str:
     return "" if claim.of in (*MEANS, NOT_SAID) else claim.of
-
-
-def _joined(parts: Sequence[Solution], order: Sequence[str]) -> Solution:
-    def in_order(names: Sequence[str]) -> tuple[str, ...]:
-        return tuple(name for name in order if name in names)
-
-    return Solution(
-        unknowns=tuple(unknown for part in parts for unknown in part.unknowns),
-        holds=in_order([name for part in parts for name in part.holds]),
-        fails=in_order([name for part in parts for name in part.fails]),
-        tensions=tuple(tension for part in parts for tension in part.tensions),
-        implied=tuple(entry for part in parts for entry in part.implied),
-    )
 
 
 def _groups(quantities: Mapping[str, Quantity]) -> list[set[str]]:
@@ -141,7 +95,8 @@ class _Group:
         keys = [f"claim {entry.claim.name}" for entry in claims]
         keys += [f"line {line.name}" for line in lines]
         used = {name for key in keys for name in quantities[key].variables.values()}
-        variables = [variable for name, variable in book.variables.items() if name in used]
+        # by name: the order of a file decides nothing
+        variables = [variable for name, variable in sorted(book.variables.items()) if name in used]
         self._unknowns_of = {
             entry.claim.name: {
                 name
@@ -150,10 +105,10 @@ class _Group:
             }
             for entry in claims
         }
-        self._unknowns = [variable.name for variable in variables if variable.name in book.places]
+        self._unknowns = [name for name in book.variables if name in used and name in book.places]
         relations = [
             *(quantities[key].relation(key) for key in keys),
-            *(identity(variable) for variable in variables if variable.name in book.places),
+            *(identity(book.variables[name]) for name in self._unknowns),
         ]
         # places of claims and lines in the scenario, for messages
         self._keys = [f"{chain.where}: claims.{entry.claim.name}.derived" for entry in claims]
@@ -168,42 +123,52 @@ class _Group:
                 i,
                 *entry.claim.band,
                 entry.claim.claimed if entry.claim.op in ("=", "about") else None,
+                entry.claim.counts,
+                entry.claim.secondary,
             )
             for i, entry in enumerate(self._claims)
         ]
 
     def solve(self) -> tuple[Solution, dict[str, Solved]]:
-        kept = self._system.largest()
+        sets = self._system.sets()
+        kept = sets.kept
         points = self._system.points(kept)
         best = self._system.preferred(kept, points)
         values = self._system.system.values(best[None])[0]
         reach = self._system.extents(kept, points, range(len(values)))
-        kept_names = {figure.name for figure in kept}
         fixes = self._fixes(kept)
 
-        # claims that hold, and the values that each failing claim would need
-        solved = dict[str, Solved]()
-        tensions = list[Tension]()
-        for i, figure in enumerate(self._system.figures):
-            needed: tuple[Tension, ...] = ()
-            if figure.name not in kept_names:
-                needed = tuple(of_claim(self._system, kept, figure, points, best, self._sought()))
-                tensions += needed
-            low, high = min(reach[i][0], values[i]), max(reach[i][1], values[i])
-            solved[figure.name] = Solved(
-                float(values[i]),
-                (float(low), float(high)),
-                figure.name in kept_names,
-                needed,
-                fixes.get(figure.name, ()),
+        solved = {
+            figure.name: self._solved(figure, sets, points, best)._replace(
+                value=float(values[i]),
+                reach=(float(min(reach[i][0], values[i])), float(max(reach[i][1], values[i]))),
+                fixes=fixes.get(figure.name, ()),
             )
-        return self._solution(kept, tensions, values, reach), solved
+            for i, figure in enumerate(self._system.figures)
+        }
+        return self._solution(kept, values, reach, solved), solved
+
+    def _solved(self, figure: Figure, sets: FigureSets, points: Floats, best: Floats) -> Solved:
+        """Whether a claim holds, and if not: the claims that exclude it, and the values that it
+        would need.
+        """
+        fits = figure in sets.kept or self._system.holds((*sets.kept, figure))
+        if fits and figure.name not in sets.without:
+            return Solved(holds=True)
+        excluding = sets.without[figure.name] if fits else sets.kept
+        return Solved(
+            holds=False,
+            contested=fits,
+            tensions=tuple(of_claim(self._system, excluding, figure, points, best, self._sought())),
+            excluded_by=self._system.excluding(figure, excluding),
+        )
 
     def _fixes(self, kept: Sequence[Figure]) -> dict[str, tuple[str, ...]]:
         """Labels of the unknowns that one equation alone determines, by the name of the equation:
         no further claim uses these unknowns, except equations that determine an unknown alone.
         """
         fixes = dict[str, tuple[str, ...]]()
+        deciding = {figure.name for figure in self._system.figures if figure.decides}
         pending = True
         while pending:
             pending = False
@@ -211,7 +176,7 @@ class _Group:
                 others = [
                     names
                     for claim, names in self._unknowns_of.items()
-                    if claim != figure.name and claim not in fixes
+                    if claim != figure.name and claim not in fixes and claim in deciding
                 ]
                 own = self._unknowns_of[figure.name].difference(*others)
                 if own:
@@ -224,9 +189,9 @@ class _Group:
     def _solution(
         self,
         kept: Sequence[Figure],
-        tensions: Sequence[Tension],
         values: Floats,
         reach: Sequence[tuple[float, float]],
+        solved: Mapping[str, Solved],
     ) -> Solution:
         """The unknowns and the lines, if a claim holds at all."""
         first = len(self._claims) + len(self._lines)
@@ -251,12 +216,14 @@ class _Group:
                     note=line.note,
                 )
             )
-        kept_names = {figure.name for figure in kept}
         return Solution(
             unknowns=tuple(unknowns),
             holds=tuple(figure.name for figure in kept),
-            fails=tuple(f.name for f in self._system.figures if f.name not in kept_names),
-            tensions=tuple(tensions),
+            fails=tuple(
+                name for name, one in solved.items() if not one.holds and not one.contested
+            ),
+            contested=tuple(name for name, one in solved.items() if one.contested),
+            tensions=tuple(tension for one in solved.values() for tension in one.tensions),
             implied=tuple(implied) if kept else (),
         )
 
@@ -274,6 +241,7 @@ class _Group:
             plausible=(unknown.low, unknown.high),
             likely=unknown.likely,
             source=unknown.source,
+            evidence=unknown.evidence,
             solution=(low, high) if is_solved else None,
             best=min(max(best, low), high) if is_solved else None,
             whole=whole,

@@ -5,7 +5,8 @@ variables, and the point that is farthest in one relation. Method: sequential qu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ _MIDDLE = 1e-4  # weight of the middle of a range, if no value of it is likely
 _NARROW = 1e-9  # a band this narrow, relative to its scale, is an equation
 _STEP = 1e-7  # of a forward difference, relative to the range
 _STARTS = 3
+_MOST_BOXES = 16  # choices of whole numbers beside a point
 
 
 def preferred_point(system: System, low: Floats, high: Floats, within: Floats) -> Floats:
@@ -25,28 +27,15 @@ def preferred_point(system: System, low: Floats, high: Floats, within: Floats) -
     low, high  [relations]: the bands
     within     [points, variables]: points within all bands, one or more
     """
-    from scipy.optimize import minimize
-
     problem = _Problem(system, low, high)
     distances = np.array([problem.distance(problem.scaled(point)) for point in within])
     order = np.argsort(distances, kind="stable")
     best: Floats = within[order[0]]
     least = distances[order[0]]
-    edges = [problem.scaled(edge) for edge in system.box]
     for start in within[order[:_STARTS]]:
-        minimum = minimize(
-            problem.distance,
-            problem.scaled(start),
-            jac=problem.slope,
-            bounds=_bounds(edges),
-            constraints=problem.constraints(),
-            method="SLSQP",
-            options={"maxiter": 100, "ftol": 1e-12},
-        )
-        scaled = np.clip(minimum.x, *edges)
-        point = problem.point(scaled)
-        if problem.distance(scaled) < least and _is_within(system, point, low, high):
-            best, least = point, problem.distance(scaled)
+        for point in _minima(problem, problem.distance, problem.slope, start, (100, 1e-12)):
+            if (distance := problem.distance(problem.scaled(point))) < least:
+                best, least = point, distance
     return best
 
 
@@ -56,10 +45,7 @@ def farthest(
     """The largest value of a relation times `side` (1 or -1) within the bands, from a point within
     them; the value at this point if none is farther.
     """
-    from scipy.optimize import minimize
-
     problem = _Problem(system, low, high)
-    edges = [problem.scaled(edge) for edge in system.box]
 
     def cost(scaled: Floats) -> float:
         return -side * problem.size(relation, scaled)
@@ -67,30 +53,60 @@ def farthest(
     def slope(scaled: Floats) -> Floats:
         return -side * problem.size_slope(relation, scaled)
 
-    minimum = minimize(
-        cost,
-        problem.scaled(start),
-        jac=slope,
-        bounds=_bounds(edges),
-        constraints=problem.constraints(),
-        method="SLSQP",
-        options={"maxiter": 60, "ftol": 1e-9},
-    )
-    point = problem.point(np.clip(minimum.x, *edges))
-    reached = [start]
-    if _is_within(system, point, low, high):
-        reached.append(point)
+    reached = [start, *_minima(problem, cost, slope, start, (60, 1e-9))]
     return float(np.max(side * system.values(np.array(reached))[:, relation]))
 
 
-def _bounds(edges: Sequence[Floats]) -> list[tuple[float, float]]:
-    return [(float(low), float(high)) for low, high in zip(*edges, strict=True)]
+def _minima(
+    problem: _Problem, cost: Any, slope: Any, start: Floats, effort: tuple[int, float]
+) -> Iterator[Floats]:
+    """Points within the bands at which a cost is least: one, or, with whole variables, one for each
+    choice of whole numbers beside the least cost of all numbers.
+
+    start   a point within the bands
+    effort  most iterations, and the tolerance of the cost
+    """
+    system = problem.system
+    least = problem.minimum(cost, slope, start, system.box, effort)
+    if not system.wholes:
+        if problem.is_within(least):
+            yield least
+        return
+    for low, high in _whole_boxes(system, least, start):
+        row = Search(
+            np.clip(least, low, high)[None],
+            low[None],
+            high[None],
+            *(b[None] for b in problem.bands),
+        )
+        place = system.settle(row)[0]
+        if problem.is_within(place):
+            yield place
+            point = problem.minimum(cost, slope, place, (low, high), effort)
+            point[list(system.wholes)] = low[list(system.wholes)]
+            if problem.is_within(point):
+                yield point
 
 
-def _is_within(system: System, point: Floats, low: Floats, high: Floats) -> bool:
-    least, most = system.box
-    rows = Search(point[None], least[None], most[None], low[None], high[None])
-    return bool(system.violations(point[None], rows)[0] <= EXACT)
+def _whole_boxes(system: System, *points: Floats) -> list[tuple[Floats, Floats]]:
+    """Boxes with the whole variables at the whole numbers beside a point, the nearest first."""
+    low, high = system.box
+    boxes = dict[tuple[float, ...], None]()
+    for point in points:
+        sides = []
+        for i in system.wholes:
+            least, most = np.ceil(low[i]), np.floor(high[i])
+            beside = {float(np.clip(side(point[i]), least, most)) for side in (np.floor, np.ceil)}
+            by_distance = sorted((abs(whole - float(point[i])), whole) for whole in beside)
+            sides.append([whole for _, whole in by_distance])
+        boxes.update(dict.fromkeys(itertools.islice(itertools.product(*sides), _MOST_BOXES)))
+    wholes = list(system.wholes)
+    fixed = []
+    for counts in boxes:
+        least, most = low.copy(), high.copy()
+        least[wholes] = most[wholes] = counts
+        fixed.append((least, most))
+    return fixed
 
 
 class _Problem:
@@ -100,7 +116,8 @@ class _Problem:
     """
 
     def __init__(self, system: System, low: Floats, high: Floats) -> None:
-        self._system, self._low, self._high = system, low, high
+        self.system, self.bands = system, (low, high)
+        self._low, self._high = low, high
         likely = [variable.likely is not None for variable in system.variables]
         self._weight = np.where(likely, 1.0, _MIDDLE)
         least, most = (system.inner(edge) for edge in system.box)
@@ -113,11 +130,39 @@ class _Problem:
         self._scale = np.array([relation.scale for relation in system.relations])
         self._last: tuple[bytes, Floats, Floats] | None = None
 
+    def minimum(
+        self,
+        cost: Any,
+        slope: Any,
+        start: Floats,
+        box: tuple[Floats, Floats],
+        effort: tuple[int, float],
+    ) -> Floats:
+        """The point of a box at which the search for the least cost within the bands ends."""
+        from scipy.optimize import minimize
+
+        low, high = (self.scaled(edge) for edge in box)
+        minimum = minimize(
+            cost,
+            np.clip(self.scaled(start), low, high),
+            jac=slope,
+            bounds=[(float(least), float(most)) for least, most in zip(low, high, strict=True)],
+            constraints=self._constraints(),
+            method="SLSQP",
+            options={"maxiter": effort[0], "ftol": effort[1]},
+        )
+        return self.point(np.clip(minimum.x, low, high))
+
+    def is_within(self, point: Floats) -> bool:
+        least, most = self.system.box
+        rows = Search(point[None], least[None], most[None], *(band[None] for band in self.bands))
+        return bool(self.system.violations(point[None], rows)[0] <= EXACT)
+
     def scaled(self, point: Floats) -> Floats:
-        return self._system.inner(point) / self._system.width
+        return self.system.inner(point) / self.system.width
 
     def point(self, scaled: Floats) -> Floats:
-        return self._system.outer(scaled * self._system.width)
+        return self.system.outer(scaled * self.system.width)
 
     def distance(self, scaled: Floats) -> float:
         return float(np.sum(self._weight * (scaled - self._place) ** 2))
@@ -134,7 +179,7 @@ class _Problem:
         slope: Floats = self._at(scaled)[1][relation] / self._scale[relation]
         return slope
 
-    def constraints(self) -> Any:
+    def _constraints(self) -> Any:
         """The bands in scipy's form."""
         equal = self._high - self._low < _NARROW * self._scale
         rows = []
@@ -161,6 +206,6 @@ class _Problem:
         key = scaled.tobytes()
         if self._last is None or self._last[0] != key:
             shifted = np.vstack([scaled, scaled + _STEP * np.eye(len(scaled))])
-            values = self._system.values(self.point(shifted))
+            values = self.system.values(self.point(shifted))
             self._last = key, values[0], ((values[1:] - values[0]) / _STEP).T
         return self._last[1], self._last[2]

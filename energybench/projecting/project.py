@@ -21,6 +21,7 @@ from energybench.model import (
     Line,
     Projection,
     base_inputs,
+    open_quantities,
 )
 from energybench.projecting import claims, doubts, fleet, mix
 from energybench.projecting.claim_frames import ClaimFrames
@@ -111,7 +112,11 @@ def project(
     weaknesses = [
         *(entry.doubt for entry in scenario.doubts if entry.holds(replaced)),
         *doubts.of_inputs(
-            scenario, comparisons, stated, base_inputs(lines, others), checked.claims
+            scenario,
+            comparisons,
+            stated,
+            (*base_inputs(lines, others), *open_quantities(checked.solution)),
+            checked.claims,
         ),
         *doubts.of_saving(energy, comparisons),
         *measured.doubts,
@@ -125,6 +130,7 @@ def project(
         comparisons=tuple((one.baseline, one.candidate) for one in comparisons),
         mode=scenario.mode,
         boundary=boundary,
+        model=scenario.model,
         lines=tuple(lines),
         currency=scenario.currency,
         claims=checked.claims,
@@ -246,7 +252,12 @@ def _model(
         **chain.inputs,
         **{
             line.name: Input(
-                name=line.name, value=line.value, unit=line.unit, source="", above=True
+                name=line.name,
+                value=line.value,
+                unit=line.unit,
+                source="",
+                label=line.label,
+                above=True,
             )
             for line in lines
         },

@@ -24,6 +24,24 @@ from energybench.model import (
     RangeMeaning,
 )
 
+# quantities of a comparison, with their units
+QUANTITIES = {
+    "energy_ratio": "",
+    "speedup": "",
+    "power_baseline_w": "W",
+    "power_candidate_w": "W",
+    "idle_power_baseline_w": "W",
+    "idle_power_candidate_w": "W",
+}
+QUANTITY_LABELS = {
+    "energy_ratio": "energy ratio",
+    "speedup": "speedup, node for node",
+    "power_baseline_w": "power of a baseline node",
+    "power_candidate_w": "power of a candidate node",
+    "idle_power_baseline_w": "idle power of a baseline node",
+    "idle_power_candidate_w": "idle power of a candidate node",
+}
+
 _ABOUT = 0.1  # relative tolerance of a figure that is published as "about"
 
 # How a scenario knows a value; "exact": a constant by definition.
@@ -57,6 +75,12 @@ class ScenarioInput(Noun, frozen=True, kw_only=True):
     of_site: bool = False
 
     @property
+    def words(self) -> str:
+        """Words for a reader: the label, or those of the measured quantity, or the name."""
+        quantity = QUANTITY_LABELS[self.measured] if self.measured is not None else ""
+        return self.label or quantity or self.name
+
+    @property
     def stated_input(self) -> Input:
         """The input with the scenario's own value, which must not be None."""
         assert self.value is not None
@@ -65,7 +89,7 @@ class ScenarioInput(Noun, frozen=True, kw_only=True):
             value=self.value,
             unit=self.unit,
             source=self.source,
-            label=self.label,
+            label=self.words if self.words != self.name else "",
             evidence=self.evidence,
             date=self.date,
             stated=self.stated,
@@ -80,6 +104,7 @@ class ScenarioUnknown(Noun, frozen=True, kw_only=True):
     """A quantity that the publication leaves open.
 
     low, high     plausible range, in the sense of `source`
+    evidence      how the plausible range is known
     likely        the value to stay near, if the claims leave a choice
     measured      the quantity of a comparison that makes the unknown known
     share_of      name of the input or line of which the unknown is shown as a share
@@ -93,6 +118,7 @@ class ScenarioUnknown(Noun, frozen=True, kw_only=True):
     low: float
     high: float
     source: str
+    evidence: Evidence = "unstated"
     likely: float | None = None
     measured: str | None = None
     share_of: str = ""
@@ -112,6 +138,8 @@ class PublishedClaim(Noun, frozen=True, kw_only=True):
     tolerance  relative to the claim: the rounding of the published figure allows this much; None:
                0.1 for "about", otherwise 0
     circular   whether inputs of `derived` were inferred from the figure itself
+    secondary  whether the publication states the figure beside its text, such as in the caption of
+               a picture: the figure does not exclude a figure of the text
     """
 
     name: str
@@ -121,11 +149,19 @@ class PublishedClaim(Noun, frozen=True, kw_only=True):
     of: str = ""
     kind: Literal["published", "plausibility check"] = "published"
     circular: bool = False
+    secondary: bool = False
     derived: str | None = None
     tolerance: NonNegative | None = None
     source: str = ""
     why_fits: str = ""
     why_not: str = ""
+
+    @property
+    def counts(self) -> bool:
+        """Whether the figure counts among the published figures, and decides which of them hold
+        together.
+        """
+        return self.kind == "published" and not self.circular
 
     @property
     def band(self) -> tuple[float, float]:

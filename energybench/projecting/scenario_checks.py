@@ -6,6 +6,7 @@ the scenario is projected.
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Collection, Iterable, Mapping
 
 from energybench.errors import BadInput
@@ -113,6 +114,13 @@ def _check_whole(scenario: Scenario, where: str) -> None:
                     f"{number:g} {entry.unit} is not a number of whole {entry.unit}",
                     "a whole number; a mean number of them is a quantity of another unit",
                 )
+    for unknown in scenario.unknowns:
+        if unknown.unit in WHOLE and math.floor(unknown.high) < math.ceil(unknown.low):
+            raise BadInput(
+                f"{where}: unknowns.{unknown.name}",
+                f"has no number of whole {unknown.unit} from {unknown.low:g} to {unknown.high:g}",
+                "a range with a whole number",
+            )
 
 
 # ---------------------------------------------------------------- claims and unknowns

@@ -18,6 +18,7 @@ from energybench.errors import BadInput
 from energybench.formula import Step
 from energybench.model import BoundaryName, Doubt, Mode, Noun, Positive
 from energybench.projecting import currencies
+from energybench.projecting.fleet_inputs import described
 from energybench.projecting.scenario import (
     PublishedClaim,
     Results,
@@ -140,6 +141,8 @@ def parse(text: str, where: str, folder: Path | None = None) -> Scenario:
     site = _included(raw, where, folder)
     currency = raw.currency or site.currency
     inputs, listed_prices = _inputs(raw, site, currency, where)
+    if raw.model == "fleet":
+        inputs = tuple(map(described, inputs))
     if listed_prices:
         doubts.append(ScenarioDoubt(doubt=_dated(listed_prices)))
     scenario = Scenario(

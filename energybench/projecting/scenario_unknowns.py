@@ -4,7 +4,7 @@ values that are plausible.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from energybench.errors import BadInput
 from energybench.model import Noun
@@ -22,6 +22,7 @@ class _Entry(Noun, frozen=True, kw_only=True):
     source: str
     unit: str | None = None
     likely: float | None = None
+    evidence: Literal["seen", "inferred", "assumed"] | None = None
     measured: str | None = None
     share_of: str = ""
     same_for_all: bool = False
@@ -61,6 +62,7 @@ def scenario_unknown(name: str, table: Any, where: str) -> ScenarioUnknown:
         high=entry.high,
         likely=entry.likely,
         source=entry.source,
+        evidence=entry.evidence or "unstated",
         measured=entry.measured,
         share_of=entry.share_of,
         same_for_all=entry.same_for_all,

@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from energybench.model import (
     AnswerName,
@@ -23,16 +23,8 @@ from energybench.projecting.crossings import crossings, whole_crossings
 from energybench.projecting.fleet_inputs import STANDARD
 from energybench.projecting.line_chain import LineChain
 from energybench.projecting.scenario import Scenario
-from energybench.units import WHOLE
+from energybench.units import SHARE, WHOLE
 
-# inputs of the fleet model whose break-even is sought: speedup, nodes, utilisation and prices
-_SOUGHT = frozenset(
-    (
-        *("speedup", "nodes_baseline", "utilisation_baseline", "utilisation_candidate"),
-        *("energy_price_per_kwh", "instance_price_baseline_per_h"),
-        "instance_price_candidate_per_h",
-    )
-)
 _FACTOR = 100.0  # a break-even is sought up to this factor below and above the value
 
 
@@ -137,17 +129,19 @@ def _break_evens(
     quantities: Mapping[str, Input],
 ) -> Iterable[BreakEven]:
     needs = chain.needs(chain.formulas[line][1])
-    measured = {entry.name: entry.measured for entry in scenario.inputs}
-    for name in (*needs.inputs, *needs.lines):
+    mixed = _mixed(chain, needs.lines)
+    # quantities of a mix are moved as a whole, and not those of one application
+    behind = {name for one in mixed for name in chain.needs(chain.formulas[one][1]).inputs}
+    for name in (*(name for name in needs.inputs if name not in behind), *mixed):
         entry = quantities.get(name)
-        if entry is None or not _is_sought(scenario, entry, measured.get(name)):
+        if entry is None or (sought := _sought(scenario, entry)) == "never":
             continue
         searched = _searched(scenario, entry, quantities)
         if searched is None:
             continue
         seek = whole_crossings if entry.unit in WHOLE else crossings
         zeros = seek(partial(_with_input_at, chain, line, name), *searched)
-        if zeros.everywhere:
+        if zeros.everywhere or (zeros.first is None and sought == "if there is one"):
             continue
         yield BreakEven(
             answer=answer,
@@ -162,6 +156,11 @@ def _break_evens(
         )
 
 
+def _mixed(chain: LineChain, lines: Iterable[str]) -> list[str]:
+    """The lines that stand for a quantity of several comparisons."""
+    return [name for name in lines if name in chain.replaced]
+
+
 def _with_input_at(chain: LineChain, line: str, name: str, value: Any) -> Any:
     return _compute(chain, line, {name: value})
 
@@ -170,25 +169,33 @@ def _label(chain: LineChain, name: str) -> str:
     return chain.formulas[name][0].label if name in chain.formulas else ""
 
 
-def _is_sought(scenario: Scenario, entry: Input, quantity: str | None) -> bool:
-    """Whether an input is a speedup, a number of nodes, a utilisation or a price."""
-    if scenario.model == "fleet" and entry.name in _SOUGHT:
-        return True
-    if entry.above:
-        return False
+def _sought(scenario: Scenario, entry: Input) -> Literal["always", "if there is one", "never"]:
+    """Whether the break-even of an input is an answer. That there is none is an answer too, of a
+    plain number (a speedup, a utilisation), of things that are counted and of a price; an input in
+    another unit is named if the saving is 0 at a value of it. Constants stay as they are.
+    """
+    if entry.value.value <= 0 or (entry.evidence is None and not entry.above):
+        return "never"
+    if scenario.model == "fleet" and entry.name in STANDARD:
+        return "always" if STANDARD[entry.name].sought else "if there is one"
     is_price = currencies.is_money(entry.unit) and "/" in entry.unit
-    return quantity == "speedup" or is_price or entry.unit == "nodes"
+    if entry.unit in ("", SHARE, *WHOLE) or is_price:
+        return "always"
+    return "if there is one"
 
 
 def _searched(
     scenario: Scenario, entry: Input, quantities: Mapping[str, Input]
 ) -> tuple[float, float] | None:
     """From a hundredth to a hundred times the value, and the stated range, within the values that
-    the model permits; None if there is no such range.
+    the model permits; None if there is no such range. A share ends at 1, and so does a plain
+    number that is stated to be 1 at most.
     """
     value, ends = entry.value.value, entry.stated or ()
     reach = (value / _FACTOR, value * _FACTOR)
     low, high = min(*reach, *ends), max(*reach, *ends)
+    if entry.unit == SHARE or (entry.unit == "" and ends and max(ends) <= 1):
+        high = min(high, 1.0)
     if scenario.model == "fleet" and entry.name in STANDARD:
         standard = STANDARD[entry.name]
         low, high = max(low, standard.above), min(high, standard.most)

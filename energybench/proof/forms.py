@@ -14,6 +14,12 @@ UUID = re.compile(
     r"[0-9A-Fa-f]{8}(?:(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}|[0-9A-Fa-f]{24})(?![0-9A-Fa-f])"
 )
 _UUID_LENGTH, _UUID_DIGITS = 36, 32
+_BLOCK_ENDS = (0, 8, 12, 16, 20, 32)
+# Ends of names of files, behind which no domain of a host stands.
+_FILES = (
+    *("json", "jsonl", "html", "pdf", "toml", "parquet", "csv", "svg", "png", "txt", "log", "out"),
+    *("err", "py", "sh", "md", "tex", "om", "zip", "gz", "tar", "xml", "yaml", "yml", "h", "so"),
+)
 # with colons, with hyphens, and in groups of four as switches write it
 MAC = re.compile(
     r"(?<![0-9A-Fa-f:.-])(?:[0-9A-Fa-f]{2}(?:(?::[0-9A-Fa-f]{2}){5}|(?:-[0-9A-Fa-f]{2}){5})"
@@ -145,6 +151,37 @@ def _after(words: tuple[str, ...]) -> str:
     return "|".join(f"(?<={re.escape(word)})" for word in words)
 
 
+def uuid_beginnings(name: str) -> Iterator[str]:
+    """The beginnings of a UUID that end with a block, as tools print and accept them:
+    "8f3d5a2e-1b4c" and "8f3d5a2e". Less than the first block names nobody.
+    """
+    digits = canonical("uuid", name)
+    blocks = [digits[first:last] for first, last in pairwise(_BLOCK_ENDS)]
+    for number in range(len(blocks) - 1, 0, -1):
+        yield "-".join(blocks[:number])
+
+
+def uuid_beginning(beginnings: list[str]) -> str:
+    """A pattern for beginnings of UUIDs, the longest first, also with the word of a driver before
+    the beginning and a part of a block behind it.
+    """
+    if not beginnings:
+        return ""
+    either = "|".join(map(re.escape, beginnings))
+    part = "(?:-[0-9A-Fa-f]{1,11})?(?![0-9A-Za-z])"
+    return rf"(?<![0-9A-Fa-f])(?:(?:GPU|MIG)-)?(?:{either}){part}"
+
+
+def with_domain(hosts: list[str]) -> str:
+    """A pattern for the full names of hosts, by their first words; a name of a file is left."""
+    if not hosts:
+        return ""
+    either = "|".join(map(re.escape, hosts))
+    last = rf"\.(?!(?:{'|'.join(_FILES)})(?![A-Za-z0-9-]))[A-Za-z]{{2,24}}"
+    end = r"(?![A-Za-z0-9.-]*[A-Za-z0-9])"
+    return rf"(?<![A-Za-z0-9])(?:{either})(?:\.[A-Za-z0-9-]{{1,63}})*{last}{end}"
+
+
 def canonical(kind: str, name: str) -> str:
     """One writing for each name: NVML and sysfs differ in zeros and case, and a UUID stands with
     and without a word before it.
@@ -164,8 +201,7 @@ def in_form(kind: str, name: str, digits: str) -> str:
     if kind == "uuid" and "-" not in name[-_UUID_DIGITS:]:
         return name[:-_UUID_DIGITS] + digits[:_UUID_DIGITS]
     if kind == "uuid":
-        ends = (0, 8, 12, 16, 20, 32)
-        return name[:-_UUID_LENGTH] + "-".join(digits[a:b] for a, b in pairwise(ends))
+        return name[:-_UUID_LENGTH] + "-".join(digits[a:b] for a, b in pairwise(_BLOCK_ENDS))
     if kind == "mac":
         # a locally administered address (IEEE 802), with the separators of the name
         if "." in name:

@@ -47,13 +47,13 @@ def learn(noun: Any, names: Pseudonyms) -> None:
         elif isinstance(inside, Job):
             learn_job(inside, names)
         elif isinstance(inside, NodeShare):
-            names.learn("host", inside.node)
+            names.learn_host(inside.node)
         elif isinstance(inside, Measurement | Header):
             names.learn("run", inside.id)
         elif isinstance(inside, JobHeader):
             names.learn("run", inside.id)
             for node in inside.nodes:
-                names.learn("host", node)
+                names.learn_host(node)
         elif isinstance(inside, Channel | ChannelStats | Part):
             # "cpu.package" as a whole and in pieces: a host may be called "cpu"
             names.keep([inside.component, getattr(inside, "collector", "")])
@@ -62,11 +62,13 @@ def learn(noun: Any, names: Pseudonyms) -> None:
 
 
 def _learn_host(host: Host, names: Pseudonyms) -> None:
-    names.learn("host", host.name)
-    names.learn("host", host.name.partition(".")[0])
+    names.learn_host(host.name)
     for identity in host.ids:
         kind, _, value = identity.partition(":")
-        names.learn({"name": "host", "stated": "name"}.get(kind, "id"), value)  # type: ignore[arg-type]
+        if kind == "name":
+            names.learn_host(value)
+        else:
+            names.learn("name" if kind == "stated" else "id", value)
     for gpu in host.gpus:
         names.learn("serial", gpu.serial)
         _learn_board(gpu, names)
@@ -74,9 +76,11 @@ def _learn_host(host: Host, names: Pseudonyms) -> None:
 
 def _learn_board(gpu: Gpu, names: Pseudonyms) -> None:
     """The address of a board in the forms of NVML, of sysfs, and without the domain."""
-    if gpu.pci_bus_id is None or gpu.pci_bus_id.count(":") != 2:
+    colons = (gpu.pci_bus_id or "").count(":")
+    if gpu.pci_bus_id is None or colons not in (1, 2):
         return
-    domain, bus, device = gpu.pci_bus_id.split(":")
+    address = gpu.pci_bus_id if colons == 2 else f"0000:{gpu.pci_bus_id}"
+    domain, bus, device = address.split(":")
     for form in (f"{domain[-4:]}:{bus}:{device}", f"{domain.rjust(8, '0')}:{bus}:{device}"):
         names.learn_board(form)
 

@@ -67,6 +67,9 @@ class Pseudonyms:
         self._salt = salt
         self._known: dict[str, str] = {}  # pseudonym by the name in lower case
         self._kept: set[str] = set()
+        # canonical UUID and its pseudonym's digits, by a beginning of the UUID
+        self._beginnings: dict[str, tuple[str, str]] = {}
+        self._hosts: set[str] = set()  # first words of names of hosts, in lower case
         self._jobs: dict[str, str] = {}  # pseudonym by a number too short to replace everywhere
         self._pattern: re.Pattern[str] | None = None
         self.used: dict[str, str] = {}
@@ -107,6 +110,28 @@ class Pseudonyms:
         if pseudonym is not None:
             self._known.setdefault(_without_domain(address.lower()), _without_domain(pseudonym))
 
+    def learn_host(self, name: str) -> None:
+        """Replace the name of a host, short or full, and with any domain behind the short name."""
+        first, _, domain = name.strip().partition(".")
+        self.learn("host", first)
+        short = first.lower()
+        if domain and short in self._known:
+            self.learn_as(name.strip(), self._known[short])
+        elif domain:
+            self.learn("host", name)
+        # a short word such as "gpu" begins words of programs as well: "gpu.board"
+        if len(short) >= _SHORT or any(character.isdigit() for character in short):
+            self._hosts.add(short)
+            self._pattern = None
+
+    def _learn_uuid(self, name: str) -> None:
+        """Replace the beginnings of a UUID; a whole UUID is known by its form."""
+        whole = forms.canonical("uuid", name)
+        digits = forms.canonical("uuid", self._made("uuid", name))
+        for beginning in forms.uuid_beginnings(name):
+            self._beginnings.setdefault(beginning, (whole, digits))
+        self._pattern = None
+
     def keep(self, words: Iterable[str]) -> None:
         """Words of energybench, which are never replaced, though a name may be a part of one."""
         self._kept.update(word for word in words if len(word) > 1)
@@ -115,6 +140,8 @@ class Pseudonyms:
     def learn_from(self, text: str) -> None:
         """Learn the users in the paths of a text, and the paths as they stand in ids of runs."""
         text = forms.unescaped(unicodedata.normalize("NFC", text))
+        for match in forms.UUID.finditer(text):
+            self._learn_uuid(match[0])
         for match in forms.MAC.finditer(text):
             bare = forms.canonical("mac", match[0])
             digits = forms.canonical("mac", self._made("mac", match[0]))
@@ -201,6 +228,8 @@ class Pseudonyms:
             "kept": _either(kept, whole=True),
             "path": forms.PATH.pattern,
             "uuid": forms.UUID.pattern,
+            "beginning": forms.uuid_beginning(sorted(self._beginnings, key=len, reverse=True)),
+            "domain": forms.with_domain(sorted(self._hosts, key=len, reverse=True)),
             "known": _either(long, whole=False),
             "word": _either(short, whole=True),
             "job": forms.job_number(sorted(self._jobs, key=len, reverse=True)),
@@ -216,11 +245,34 @@ class Pseudonyms:
         kind, name = match.lastgroup or "", match[0]
         if kind in ("kept", "date"):
             return name
+        if kind == "beginning":
+            return self._of_beginning(name)
+        if kind == "domain":
+            return self._note(name, self._of_host(name))
         if kind in ("known", "word"):
             return self._note(name, self._known[name.lower()])
         if kind == "job":
             return self._note(name, self._jobs[name])
         return self._note(name, self._made(kind, name))  # type: ignore[arg-type]
+
+    def _of_beginning(self, name: str) -> str:
+        """The beginning of a UUID, replaced by the same beginning of the pseudonym of the UUID."""
+        word = name[:4] if name[:4].upper() in ("GPU-", "MIG-") else ""
+        body = name[len(word) :].lower()
+        known = max((one for one in self._beginnings if body.startswith(one)), key=len)
+        whole, digits = self._beginnings[known]
+        if not whole.startswith(body.replace("-", "")):
+            body = known  # the rest is another word
+        used = iter(digits)
+        pseudonym = word + "".join("-" if mark == "-" else next(used) for mark in body)
+        return self._note(name[: len(word) + len(body)], pseudonym) + name[len(word) + len(body) :]
+
+    def _of_host(self, name: str) -> str:
+        """The pseudonym of a host's full name: that of the short name, unless the full name has its
+        own.
+        """
+        short = name.partition(".")[0].lower()
+        return self._known.get(name.lower()) or self._known.get(short) or self._made("host", short)
 
     def _note(self, name: str, pseudonym: str) -> str:
         self.used[name] = pseudonym

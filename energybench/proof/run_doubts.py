@@ -17,7 +17,12 @@ _OF_READINGS: tuple[DoubtCode, ...] = (
     "temperature-drift",
 )
 # These doubts name files in the directory of the job. A bundle holds only the complete parts.
-_OF_THE_DIRECTORY: tuple[DoubtCode, ...] = ("node-missing", "node-partial", "part-left-out")
+_OF_THE_DIRECTORY: tuple[DoubtCode, ...] = (
+    "node-missing",
+    "node-partial",
+    "node-power-unknown",
+    "part-left-out",
+)
 
 
 def differences_of_run(

@@ -13,7 +13,7 @@ from energybench.proof.proof import Notes
 from energybench.proof.run_doubts import differences_of_run, with_doubts, words_not_checked
 from energybench.store import job_merging, reader
 from energybench.store.job_header import is_job
-from energybench.store.layout import ATTACHED, NODE, PARQUET, RUN
+from energybench.store.layout import NODE, PARQUET, RUN
 from energybench.store.recomputed import analysed
 from energybench.units import counted
 
@@ -160,8 +160,8 @@ def _state(name: str, directory: Path, stated: Measurement, notes: Notes) -> Non
             f"{name}: energies, times, powers and their intervals, from "
             f"{_rows(directory / PARQUET)} samples; {record}"
         )
-        if stated.id.endswith(ATTACHED):
-            notes.not_checked.append(f"{name}: the file of the attached meter, and its clock")
+    if any(doubt.code == "attached" for doubt in stated.doubts):
+        notes.not_checked.append(f"{name}: the file of the attached meter, and its clock")
 
 
 def _parts(directory: Path) -> tuple[list[Path], list[str]]:

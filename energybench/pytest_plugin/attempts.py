@@ -41,6 +41,7 @@ class Attempts:
         self._written: list[tuple[str, str, dict[str, Any], str]] = []
         self._waiting: list[tuple[str, str, Any, str]] = []  # documents, with their fixtures
         self._documents: set[str] = set()
+        self._no_baseline: dict[tuple[str, str], str] = {}  # by node id and attempt
         self._records: list[tuple[str, Record]] = []  # name of the attempt, record
         # by node id and attempt; a report without an attempt has "", for every attempt at the test
         self._passed: set[tuple[str, str]] = set()
@@ -63,16 +64,24 @@ class Attempts:
 
     def take(self, item: pytest.Item, record: Record) -> None:
         """Take the complete record of a use. Publishing turns the energies into properties."""
-        from energybench.gating.benchmark_file import scalars
+        from energybench.gating.benchmark_file import marked_scalars
 
         item.stash.setdefault(_taken, []).append(record)
         prefix = f"{record['label']}." if record["label"] else ""
-        entries = [(prefix + name, value) for name, value in scalars(record).items()]
+        entries = [(prefix + name, value) for name, value in marked_scalars(record).items()]
         item.stash.setdefault(_properties, []).extend(entries)
 
-    def write(self, item: pytest.Item, fixture: Any, document: str) -> None:
-        """Keep a document for the `extra_info` of pytest-benchmark's fixture until publishing."""
-        self._waiting.append((item.nodeid, item.stash.get(_attempt, ""), fixture, document))
+    def write(
+        self, item: pytest.Item, fixture: Any, document: str, no_baseline: str | None = None
+    ) -> None:
+        """Keep a document for the `extra_info` of pytest-benchmark's fixture until publishing.
+
+        no_baseline  why the energy is not a baseline even if the test passes, in words
+        """
+        attempt = item.stash.get(_attempt, "")
+        self._waiting.append((item.nodeid, attempt, fixture, document))
+        if no_baseline is not None:
+            self._no_baseline[item.nodeid, attempt] = no_baseline
 
     def publish(self, item: pytest.Item) -> None:
         """Publish the energies of an attempt after the calls of the test: while the test runs,
@@ -170,7 +179,7 @@ class Attempts:
         Some plug-ins suppress the report of a failed attempt. An attempt that a later attempt
         follows therefore counts as passed only if a report says passed.
         """
-        why = self._why_unpassed(test, attempt)
+        why = self._why_unpassed(test, attempt) or self._no_baseline.get((test, attempt))
         reported = not self._passed.isdisjoint({(test, attempt), (test, "")})
         if why is None and self._last.get(test, attempt) != attempt and not reported:
             return _RUN_AGAIN

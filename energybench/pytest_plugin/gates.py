@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from energybench.errors import BadInput, StorageFailed, UnknownFields
-from energybench.pytest_plugin.record import Record, full_name, short
+from energybench.pytest_plugin.record import Record, full_name
 
 if TYPE_CHECKING:
     from energybench.gating import records as gating
     from energybench.gating.between_runs import KeptScatter
     from energybench.gating.history import History
     from energybench.gating.verdicts import GateVerdict
+    from energybench.pytest_plugin.compared_files import ComparedFiles
 
 CI_RECORD = "ci"  # key of the gate's own record inside a record of the plugin
 CI_AGAIN = "ci_again"  # the same of a second measurement, to confirm a failure
@@ -34,9 +35,8 @@ class Gates:
     saves             whether the session joins the history
     new_level         whether the energies of this session are accepted: their history begins anew
     off               True: no gate is applied, whatever the options and the markers say
-    saved             records of sessions that pytest-benchmark compares with, the oldest first
-    faults            lines about saved sessions that cannot be read
-    later_fields      warnings about fields of a later version in saved sessions
+    compared          files that pytest-benchmark compares with; None: no file
+    saved             records of these files, the oldest first
 
     The folder is that of the working directory in which the object is made: a test may change it.
     """
@@ -47,9 +47,8 @@ class Gates:
     saves: bool
     new_level: bool = False
     off: bool = False
+    compared: ComparedFiles | None = None
     saved: list[gating.Record] = field(default_factory=list)
-    faults: list[str] = field(default_factory=list)
-    later_fields: list[UnknownFields] = field(default_factory=list)
     _place: Path = field(init=False)
     _read: tuple[History, KeptScatter] | None = field(default=None, init=False)
 
@@ -78,26 +77,8 @@ class Gates:
 
     def take_saved(self, compared: dict[str, Any]) -> None:
         """A saved JSON of pytest-benchmark. Tests that were saved without energy have no record."""
-        from energybench.gating import benchmark_file
-        from energybench.gating.records import Record
-        from energybench.store import unknown_fields
-
-        session = f"the saved session of {short(compared.get('datetime', 'an unknown time'))}"
-        try:
-            tests = benchmark_file.records(compared, session)
-        except BadInput as error:
-            self.faults.append(f"{error.where} is no baseline: it {error.what}")
-            return
-        for test in tests:
-            where = f"{short(test['name'])} in {session}"
-            try:
-                saved, later = unknown_fields.known(test, Record, where)
-            except BadInput as error:
-                self.faults.append(f"{error.where} is no baseline: {error.what}")
-                continue
-            self.saved.append(saved)
-            if later is not None:
-                self.later_fields.append(UnknownFields((session,), later.fields))
+        assert self.compared is not None
+        self.saved += self.compared.take(compared)
 
     def wanted(self, records: Iterable[Record]) -> bool:
         """Whether a gate or the history is asked for."""
@@ -110,7 +91,7 @@ class Gates:
     def judged(self, records: Sequence[Record]) -> tuple[list[GateVerdict], list[str]]:
         """The verdicts, and lines about baselines: those that are not used, and fields of a later
         version. A test that would fail, and was measured once more, fails only if both verdicts
-        agree.
+        agree; a test that may not be called again, only if both halves of its windows agree.
         """
         from energybench.gating.verdicts import confirm
 
@@ -121,10 +102,12 @@ class Gates:
             again = self._of_one(record, CI_AGAIN, history, kept)
             if again:
                 first = [confirm(*both) for both in zip(first, again, strict=True)]
+            elif "in_place" in record and any(verdict.fails for verdict in first):
+                first = self._by_halves(first, record, history, kept)
             verdicts += first
         faults = [f"{fault.where}: {fault.what}" for fault in history.faults]
         compares = any(verdict.outcome == "no baseline" for verdict in verdicts)
-        if compares and not self.saved and history.is_empty:
+        if compares and self.compared is None and history.is_empty:
             state = "is not there"
             if self._place.exists():
                 state = "holds no saved session" if self._place.is_dir() else "is not a folder"
@@ -132,27 +115,55 @@ class Gates:
                 f"the history {Path(self.folder)} {state}: save sessions of the main branch with "
                 "--benchmark-energy-save, or name another folder with --benchmark-energy-history"
             )
-        later = UnknownFields.of_all(
-            [*self.later_fields, *history.later_fields, *kept.later_fields]
-        )
+        later_fields = [*history.later_fields, *kept.later_fields]
+        if self.compared is not None:
+            faults = [*self.compared.lines(), *faults]
+            later_fields = [*self.compared.later_fields, *later_fields]
+        later = UnknownFields.of_all(later_fields)
         if later is not None:
             faults.append(str(later))
-        return verdicts, [*self.faults, *faults, *kept.refusals]
+        return verdicts, [*faults, *kept.refusals]
 
     def _of_one(
         self, record: Record, key: str, history: History, kept: KeptScatter
     ) -> list[GateVerdict]:
         """The verdicts on one measurement of a test."""
-        from energybench.gating.compare import compare_saved
-        from energybench.gating.verdicts import GateVerdict, limit
+        from energybench.gating.verdicts import GateVerdict
 
         threshold = record.get("max_regression", self.threshold)
-        candidate = self._candidate(record, key)
+        candidate = None if "no_gate" in record else self._candidate(record, key)
         if candidate is None:
             if key == CI_AGAIN or ("max_j" not in record and threshold is None):
                 return []
-            why = record.get("unpassed") or record.get("why", "no energy")
+            reasons = (record.get(key) for key in ("unpassed", "not_alone", "no_gate", "why"))
+            why = next((reason for reason in reasons if reason is not None), "no energy")
             return [GateVerdict(name=full_name(record), outcome="off", reason=why)]
+        return self._of_candidate(record, candidate, history, kept)
+
+    def _by_halves(
+        self, first: Sequence[GateVerdict], record: Record, history: History, kept: KeptScatter
+    ) -> list[GateVerdict]:
+        """The verdicts on a test that may not be called more often than it asks."""
+        from energybench.gating.joined_windows import halves
+        from energybench.gating.verdicts import confirm_by_halves
+
+        parts = halves(self._candidate(record))
+        if parts is None:
+            return [confirm_by_halves(verdict, None) for verdict in first]
+        sides = [self._of_candidate(record, part, history, kept) for part in parts]
+        return [
+            confirm_by_halves(whole, (one, other))
+            for whole, one, other in zip(first, *sides, strict=True)
+        ]
+
+    def _of_candidate(
+        self, record: Record, candidate: gating.Record, history: History, kept: KeptScatter
+    ) -> list[GateVerdict]:
+        """The verdicts on a record by the limits of its test."""
+        from energybench.gating.compare import compare_saved
+        from energybench.gating.verdicts import limit
+
+        threshold = record.get("max_regression", self.threshold)
         verdicts = [limit(candidate, record["max_j"])] if "max_j" in record else []
         if threshold is not None:
             baselines = [some for some in self.saved if some.name == candidate.name]
@@ -213,10 +224,10 @@ class Gates:
             return f"the history is not written: {error.where}: {error.what}"
 
     def _candidate(self, record: Record, key: str = CI_RECORD) -> Any:
-        """The gate's record of a test; None: there is none, or the test did not pass."""
+        """The gate's record of a test; None: there is none, or the energy is not to be judged."""
         import msgspec
 
-        usable = key in record and "unpassed" not in record
+        usable = key in record and "unpassed" not in record and "not_alone" not in record
         readable = decoded([record[key]]) if usable else []
         if not readable:
             return None

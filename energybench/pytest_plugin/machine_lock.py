@@ -3,8 +3,10 @@
 Two locks in a folder of this user, of flock(2), which the kernel frees with the process: `room` is
 shared by ordinary tests and exclusive for an energy test; everybody passes `turnstile`, which a
 waiting energy test holds, so that ordinary tests that come later do not overtake. Every wait has an
-end, after which the test goes on and says so. A test may close all descriptors of the process: the
-locks are then free, and the files are opened anew for the next test. PYTEST_DONT_REWRITE
+end, after which the test goes on and says so. A test that asks for a fixture while the test runs
+gives its share of the room back before it waits for the room alone: two such tests cannot wait for
+each other. A test may close all descriptors of the process: the locks are then free, and the files
+are opened anew for the next test. PYTEST_DONT_REWRITE
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from energybench.real_clock import monotonic, sleep
@@ -29,11 +31,13 @@ _VISIBLE_S = 5.0  # a longer wait is announced
 class Stay:
     """A test's time on the machine.
 
-    waited_s  before the test
-    alone     False: the wait was given up
+    waited_s  before the test, and before its fixture that measures
+    entered   False: the wait was given up, or the locks cannot be used
+    alone     whether the test keeps all other tests away
     """
 
     waited_s: float
+    entered: bool
     alone: bool
 
 
@@ -48,6 +52,7 @@ class Machine:
         self._patience_s, self._announce = patience_s, announce
         self._paths: tuple[str, str] | None = None
         self._files: tuple[Descriptor, Descriptor] | None = None
+        self._room: Descriptor | None = None  # whose lock the present test has
         self.trouble: str | None = None
 
     def open(self) -> None:
@@ -90,23 +95,42 @@ class Machine:
     @contextmanager
     def stay(self, *, alone: bool, name: str) -> Iterator[Stay]:
         """The machine for a test: alone, or together with other ordinary tests."""
+        try:
+            yield self._enter(alone=alone, name=name)
+        finally:
+            self._leave()
+
+    def alone(self, stay: Stay, name: str) -> Stay:
+        """The machine for the present test alone, in place of a stay with other tests. The other
+        tests of the machine may run during the wait. If the wait is given up, the test goes on
+        together with them.
+        """
+        if stay.alone:
+            return stay
+        self._leave()
+        later = self._enter(alone=True, name=name)
+        return replace(later, waited_s=stay.waited_s + later.waited_s)
+
+    def _enter(self, *, alone: bool, name: str) -> Stay:
         files = self._open_files()
         if files is None:
-            yield Stay(waited_s=0.0, alone=self.trouble is None)
-            return
+            return Stay(waited_s=0.0, entered=False, alone=False)
         turnstile, room = files
         start_s = monotonic()
         until_s = start_s + self._patience_s
         kind = fcntl.LOCK_EX if alone else fcntl.LOCK_SH
         through = self._lock(turnstile, fcntl.LOCK_EX, until_s, name)
-        inside = through and self._lock(room, kind, until_s, name)
+        entered = through and self._lock(room, kind, until_s, name)
+        # a test that gave up shares the room if it can: energy tests that come later wait for it
+        self._room = room if entered or self._lock(room, fcntl.LOCK_SH, start_s, name) else None
         if through:
             _unlock(turnstile)
-        try:
-            yield Stay(waited_s=monotonic() - start_s, alone=inside)
-        finally:
-            if inside:
-                _unlock(room)
+        return Stay(waited_s=monotonic() - start_s, entered=entered, alone=alone and entered)
+
+    def _leave(self) -> None:
+        if self._room is not None:
+            _unlock(self._room)
+        self._room = None
 
     @property
     def lost(self) -> bool:
@@ -135,7 +159,7 @@ class Machine:
     def close(self) -> None:
         for file in self._files or ():
             file.close()
-        self._files = None
+        self._files = self._room = None
 
 
 def _unlock(file: Descriptor) -> None:

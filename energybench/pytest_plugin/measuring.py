@@ -15,7 +15,9 @@ import pytest
 
 from energybench.api.caller_run import CallerRun, Options
 from energybench.errors import in_one_line
-from energybench.gating.records import record as gate_record
+from energybench.gating import benchmark_file
+from energybench.gating import records as gate_records
+from energybench.gating.joined_windows import fitted
 from energybench.pytest_plugin import record as records
 from energybench.pytest_plugin.gates import CI_AGAIN, CI_RECORD
 from energybench.pytest_plugin.record import Record
@@ -123,6 +125,7 @@ class EnergyPass:
         outcome = measured(self._run, self._blank, self._session.id)
         if "energy_j" in outcome.record:
             note_windows(outcome.record, windows, self._session.empty_s)
+            fit(outcome.record)
         return outcome
 
 
@@ -143,9 +146,25 @@ def measured(run: CallerRun, blank: Record, session: str) -> Outcome:
     record = records.of_measurement(blank, measurement)
     if "energy_j" in record:
         name = f"{blank['test']} {blank['label']}".strip()
-        ci_record = gate_record(measurement, name, session=session)
+        ci_record = gate_records.record(measurement, name, session=session)
         record[CI_RECORD] = msgspec.to_builtins(ci_record)
     return Outcome(record=record, measurement=measurement)
+
+
+def fit(record: Record, least: int = 2) -> None:
+    """Join neighbouring windows in the record for gates, so that the record stays small.
+
+    least  fewest windows to join to
+    """
+    if CI_RECORD not in record:
+        return
+
+    def in_file(some: gate_records.Record) -> tuple[int, int]:
+        size = benchmark_file.size(record, msgspec.to_builtins(some))
+        return size, benchmark_file.MOST_BYTES
+
+    some = msgspec.convert(record[CI_RECORD], gate_records.Record)
+    record[CI_RECORD] = msgspec.to_builtins(fitted(some, in_file, least=least))
 
 
 def confirm_by(record: Record, again: Record) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass
-from typing import Any
 
 import pytest
 
@@ -21,7 +20,6 @@ MARKER = (
     "and group of the table."
 )
 _LEAST_FOR_PRECISION = 8  # least number of windows before a precision counts
-_MARKER_WORDS = ("max_j", "max_regression", "group")
 
 
 def percent(text: str) -> float:
@@ -255,52 +253,3 @@ def settings(config: pytest.Config) -> Settings:
         root=option("benchmark_energy_root") or default_root(),
         wait_s=option("benchmark_energy_wait"),
     )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Limits:
-    """The values that the marker `energy` of a test states; None: not stated."""
-
-    max_j: float | None = None
-    max_regression: float | None = None
-    group: str | None = None
-
-
-def limits(item: pytest.Item) -> Limits:
-    """The limits from the markers of a test, its class and its module. A keyword has the value of
-    the nearest marker with the keyword. Raises ValueError with a message of one line.
-    """
-    words: dict[str, Any] = {}
-    for marker in item.iter_markers("energy"):  # the nearest first
-        if marker.args:
-            raise ValueError("@pytest.mark.energy takes keywords only, such as max_j=2.5")
-        words = {**marker.kwargs, **words}
-    for word in words:
-        if word not in _MARKER_WORDS:
-            known = ", ".join(_MARKER_WORDS)
-            raise ValueError(f"@pytest.mark.energy({word}=…): unknown keyword; {known} are known")
-    return Limits(
-        max_j=_joules(words.get("max_j")),
-        max_regression=_regression(words.get("max_regression")),
-        group=None if words.get("group") is None else str(words["group"]),
-    )
-
-
-def _joules(value: Any) -> float | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e15:
-        raise ValueError(
-            f"@pytest.mark.energy(max_j={value!r}): not an energy; a number in J without a unit, "
-            "such as max_j=2.5"
-        )
-    return float(value)
-
-
-def _regression(value: Any) -> float | None:
-    if value is None:
-        return None
-    try:
-        return percent(value if isinstance(value, str) else repr(value))
-    except argparse.ArgumentTypeError as error:
-        raise ValueError(f"@pytest.mark.energy(max_regression={value!r}): {error}") from None

@@ -44,7 +44,7 @@ def benchmark(benchmark: Any, request: pytest.FixtureRequest) -> Any:
     if (why := replaced(benchmark)) is not None:
         session.take(request.node, records.of_refusal(session.blank(request.node), why))
         return benchmark
-    session.prepare(request.node)  # a test may ask for the fixture while it runs
+    session.begin_measuring(request.node)
     benchmark.__class__ = EnergyFixture
     benchmark.energybench = Energy(session, request.node, benchmark)
     return benchmark
@@ -159,7 +159,8 @@ class Energy:
     def _take(self, measured: Outcome) -> None:
         shown, record = measured.record, measured.record.get(CI_RECORD)
         document = benchmark_file.line(shown, record)
-        self._session.attempts.write(self._item, self._fixture, document)
+        no_baseline = shown.get("not_alone")
+        self._session.attempts.write(self._item, self._fixture, document, no_baseline)
         self._session.take(self._item, measured.record)
 
     def _group_of_times(self) -> str | None:

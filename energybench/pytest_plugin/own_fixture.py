@@ -51,7 +51,7 @@ class EnergyBenchmark:
         measures = session is not None and session.off is None
         self._item, self._session = item, session if measures else None
         if self._session is not None:
-            self._session.prepare(item)  # a test may ask for the fixture while it runs
+            self._session.begin_measuring(item)
         self._uses: list[Use] = []
         self.group: str | None = None
 

@@ -8,13 +8,13 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from energybench.gating.sensor_errors import rounded
 from energybench.pytest_plugin import record as records
 from energybench.pytest_plugin import set_up
 from energybench.pytest_plugin.gates import CI_RECORD
-from energybench.pytest_plugin.measuring import Outcome, concluded, measured
+from energybench.pytest_plugin.measuring import Outcome, concluded, fit, measured
 from energybench.pytest_plugin.record import Record
 from energybench.pytest_plugin.round_edges import Edges, Step
-from energybench.pytest_plugin.rounds import groups
 
 if TYPE_CHECKING:
     from energybench.api.caller_run import CallerRun
@@ -77,14 +77,13 @@ def _measured(edges: Edges, run: CallerRun, blank: Record, session: str) -> Outc
     if outcome.measurement is not None:
         _weigh(outcome.record, outcome.measurement)
     _note(edges, outcome.record)
-    if CI_RECORD in outcome.record:
-        _join(outcome.record[CI_RECORD])
     if edges.has_set_up:
         share, seconds = edges.set_up
         largest_j = set_up.most_j(outcome.record, seconds, share, edges.largest_w)
         refusal = set_up.allow_for(outcome.record, largest_j)
         if refusal is not None:
             return Outcome(record=records.of_refusal(blank, refusal))
+    fit(outcome.record, least=4)  # a failure is confirmed by two halves
     return outcome
 
 
@@ -103,30 +102,22 @@ def _weigh(record: Record, measurement: Measurement) -> None:
     whole_j = math.fsum(joules for joules, _ in windows)
     difference_j = whole_j / math.fsum(amount for _, amount in windows) - mean_j
     value, low, high = record["energy_j"]
-    record["energy_j"] = [value + difference_j, low + difference_j, high + difference_j]
+    _state(record, (value + difference_j, low + difference_j, high + difference_j))
 
 
-def _join(ci_record: Record) -> None:
-    """Join neighbouring windows in the saved record for gates: a test may have hundreds of rounds
-    in separate windows.
+def _state(record: Record, energy_j: tuple[float, float, float]) -> None:
+    """State the energy of an iteration in the table and in the record for gates and files. An
+    energy cannot be negative.
     """
-    iterations = ci_record.get("iterations", ())
-    joined = groups(len(iterations)) if iterations else ()
-    if len(joined) == len(iterations):
-        return
-    ci_record["windows_j"] = {
-        name: tuple(
-            math.fsum(map(math.prod, zip(cells[some], iterations[some], strict=True)))
-            / math.fsum(iterations[some])
-            for some in joined
-        )
-        for name, cells in ci_record.get("windows_j", {}).items()
-    }
-    ci_record["iterations"] = tuple(math.fsum(iterations[some]) for some in joined)
+    value, low, high = (rounded(joules) for joules in energy_j)
+    record["energy_j"] = [value, max(0.0, low), high]
+    if record.get(CI_RECORD, {}).get("energy_j") is not None:
+        record[CI_RECORD]["energy_j"] = [value, max(0.0, low), high]
 
 
 def _note(edges: Edges, record: Record) -> None:
     """Note the contents of the windows besides the function."""
+    record["in_place"] = True
     records.note(record, "pedantic: measured in place")
     if edges.windows == 1:
         records.note(record, "single window: the scatter is not known")
@@ -138,4 +129,4 @@ def _note(edges: Edges, record: Record) -> None:
         records.note(record, f"{outside:.0%} of the time lies between the rounds")
         value, low, high = record["energy_j"]
         # at most the share of the energy for the time between the rounds is not of the function
-        record["energy_j"] = [value, low - outside * value, high]
+        _state(record, (value, low - outside * value, high))

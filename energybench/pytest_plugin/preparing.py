@@ -41,6 +41,13 @@ def sensors_line(wish: Settings, store: RunStore) -> str:
         if name not in _NO_SENSOR
     ]
     doctor = "energybench doctor tells how to open sensors"
+    if not described["sensors"]:
+        return "\n".join(
+            [
+                f"energy is not measured{place}: no sensor answers, and gates are off ({doctor})",
+                *(f"  {remedy}" for remedy in remedies),
+            ]
+        )
     measured = f"; measured parts by {', '.join(names)}" if names else ""
     return "\n".join(
         [

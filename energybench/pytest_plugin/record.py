@@ -12,9 +12,12 @@ Keys, all optional but `test` and `label`:
     boundary, quality                 "compute", "measured" or "estimated"
     others       other programs that were busy
     doubts       codes of further doubts
+    in_place     True: the test's own calls were measured, and nothing can be measured again
     notes        what the plugin itself has to say
     max_j, max_regression             limits that the test's marker states
     unpassed     that the test did not pass, in words
+    not_alone    that other tests ran beside the test, in words; neither judged nor saved
+    no_gate      why no gate judges the test, in words: its marker cannot be read
     ci, ci_again record of a gate, as in energybench.gating.records, and that of a second
                  measurement to confirm a failure
 

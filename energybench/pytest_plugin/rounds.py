@@ -5,10 +5,9 @@ of rounds if a window for every round would be too many. Pure. PYTEST_DONT_REWRI
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-_MOST_WINDOWS = 30  # windows of a test whose rounds share windows, and windows in a record
+_MOST_WINDOWS = 30  # windows of a test whose rounds share windows
 _GOLDEN = 0.618033988749895
 
 
@@ -48,12 +47,3 @@ def spread(rounds: int, most: int) -> frozenset[int]:
         start + int((stop - start) * (i * _GOLDEN % 1))
         for i, (start, stop) in enumerate(itertools.pairwise(bounds))
     )
-
-
-def groups(windows: int) -> Sequence[slice]:
-    """Groups of neighbouring windows to join; at most 30 groups."""
-    starts, start = [], 0
-    for size in sizes(windows, -(-windows // _MOST_WINDOWS)):
-        starts.append(slice(start, start + size))
-        start += size
-    return starts

@@ -16,25 +16,27 @@ from energybench.foreign_text import visible
 from energybench.pytest_plugin import record as records
 from energybench.pytest_plugin import summary
 from energybench.pytest_plugin.attempts import RECORDS, Attempts
+from energybench.pytest_plugin.compared_files import compared_files
 from energybench.pytest_plugin.gates import Gates
 from energybench.pytest_plugin.machine_lock import Machine, Stay
-from energybench.pytest_plugin.options import Limits, Settings, gates, limits, settings
+from energybench.pytest_plugin.markers import MarkerFaults, limits_of, read_limits, stamp_fault
+from energybench.pytest_plugin.options import Settings, gates, settings
 from energybench.pytest_plugin.own_fixture import numbered
 from energybench.pytest_plugin.plugin import BENCHMARK, SESSION, SIDE
 from energybench.pytest_plugin.record import Record
 from energybench.pytest_plugin.run_store import RunStore
-from energybench.pytest_plugin.used_fixtures import measures, unused
+from energybench.pytest_plugin.used_fixtures import fixture_made, measures, unused
 from energybench.pytest_plugin.windows import empty_loop_s
 
 if TYPE_CHECKING:
     from energybench.gating.verdicts import GateVerdict
 
 _NOTABLE_WAIT_S = 1.0
+_NOT_ALONE = "not alone: other tests did not end"
 # Environment variable in a test that has its stay on the machine: a session inside, in this process
 # or in one of its children, finds it. PYTEST_CURRENT_TEST is gone after the first session inside.
 _INSIDE = "ENERGYBENCH_INSIDE_TEST"
 _stay = pytest.StashKey[Stay]()
-_limits = pytest.StashKey[Limits]()
 
 
 def begin(config: pytest.Config) -> None:
@@ -68,6 +70,8 @@ class EnergySession:
     id        name of the session
     off       why nothing is measured; None: tests are measured
     attempts  energies and outcomes of the tests
+    marker_faults
+              markers of tests that cannot be read
     settings  how tests are measured
     store     folder for the directories of the runs
     """
@@ -86,8 +90,10 @@ class EnergySession:
             or config.getoption("benchmark_energy_new_level"),
             new_level=config.getoption("benchmark_energy_new_level"),
             off=config.getoption("benchmark_energy_side") is not None,
+            compared=compared_files(config),
         )
         self.attempts = Attempts(getattr(config, "workerinput", {}).get("workerid", ""))
+        self.marker_faults = MarkerFaults()
         self._verdicts: list[str] = []
         self._notices: list[str] = []
         self.store = RunStore(self.settings.store if off is None else None)
@@ -104,7 +110,16 @@ class EnergySession:
 
     # ------------------------------------------------------------ for the fixtures
 
-    def prepare(self, item: pytest.Item) -> None:
+    def begin_measuring(self, item: pytest.Item) -> None:
+        """A fixture that measures is made. A test that did not name the fixture shares the machine
+        with other tests until now.
+        """
+        fixture_made(item)
+        if _stay in item.stash:
+            item.stash[_stay] = self._machine.alone(item.stash[_stay], item.nodeid)
+        self._prepare_safely(item)
+
+    def _prepare_safely(self, item: pytest.Item) -> None:
         """Before a test that measures: start the sampling process, make the folder, load modules
         and read the history. The test may replace the functions for it, count their calls, or count
         the descriptors of the process.
@@ -145,7 +160,7 @@ class EnergySession:
         group           stated in the test, before that of its marker
         group_of_times  in the table of pytest-benchmark, if no other is stated
         """
-        limit = item.stash.get(_limits, Limits())
+        limit = limits_of(item)
         name = numbered(records.short(label), self.attempts.labels(item))
         record: Record = {"test": item.nodeid, "label": name}
         groups = (group, limit.group, group_of_times)
@@ -156,13 +171,25 @@ class EnergySession:
             record["max_j"] = limit.max_j
         if limit.max_regression is not None:
             record["max_regression"] = limit.max_regression
+        if limit.fault is not None:
+            record["no_gate"] = "its marker cannot be read"
+        if self.is_crowded(item):
+            record["not_alone"] = _NOT_ALONE
         return record
+
+    def is_crowded(self, item: pytest.Item) -> bool:
+        """Whether other tests run beside a test, which gave up waiting for their end."""
+        return not self._stay_of(item).entered and self._machine.trouble is None
+
+    def _stay_of(self, item: pytest.Item) -> Stay:
+        """The test's time on the machine; of a test in a session inside another test, alone."""
+        return item.stash.get(_stay, Stay(waited_s=0.0, entered=True, alone=True))
 
     def take(self, item: pytest.Item, record: Record) -> None:
         """The record of a use, complete."""
-        stay = item.stash.get(_stay, Stay(waited_s=0.0, alone=True))
+        stay = self._stay_of(item)
         if not stay.alone:
-            records.note(record, self._machine.trouble or "not alone: other tests did not end")
+            records.note(record, self._machine.trouble or f"{_NOT_ALONE}; neither judged nor saved")
         elif self._machine.lost:
             records.note(record, "not alone: the test closed the lock that keeps other tests away")
         elif stay.waited_s > _NOTABLE_WAIT_S:
@@ -186,7 +213,7 @@ class EnergySession:
         alone = measures(item)
         with self._machine.stay(alone=alone, name=item.nodeid) as stay:
             if alone:
-                self.prepare(item)
+                self._prepare_safely(item)
             item.stash[_stay] = stay
             outer = os.environ.get(_INSIDE)
             os.environ[_INSIDE] = outer or "1"
@@ -201,13 +228,8 @@ class EnergySession:
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None]:
         self.attempts.begin(item)
-        try:
-            item.stash[_limits] = limits(item)
-        except ValueError as error:
-            mistake = f"energybench: {error}"
-        else:
-            return (yield)
-        pytest.fail(mistake, pytrace=False)  # outside of `except`, whose error would be shown too
+        read_limits(item)
+        return (yield)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -217,6 +239,7 @@ class EnergySession:
             self.attempts.publish(item)
         report = yield
         self.attempts.stamp(item, report)
+        stamp_fault(item, report)
         if call.when == "call" and self.off is None:
             taken = self.attempts.taken(item)
             if not taken and report.passed and (why := unused(item)) is not None:
@@ -228,6 +251,7 @@ class EnergySession:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if not self._worker:
             self.attempts.log(report)
+            self.marker_faults.log(report)
 
     # ------------------------------------------------------------ results of the session
 
@@ -255,13 +279,17 @@ class EnergySession:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Judge the energies, before the summary is printed and JUnit's file is written."""
-        if self._worker or self.off is not None:
+        if self._worker:
+            return
+        faults = self.marker_faults.lines()
+        self._notices += faults.values()
+        if self.off is not None:
             return
         self.attempts.mark_unpassed()
         verdicts: Sequence[GateVerdict] = ()
         if self._gates.wanted(self.attempts.records):
-            verdicts, faults = self._gates.judged(self.attempts.records)
-            self._notices += faults
+            verdicts, notices = self._gates.judged(self.attempts.records)
+            self._notices += notices
         self._verdicts = [
             ("FAILED " if verdict.fails else "") + visible(verdict.line) for verdict in verdicts
         ]
@@ -271,7 +299,10 @@ class EnergySession:
                 test = self._test_of(verdict)
                 summary.fail(session, test, visible(verdict.line))
                 failed.add(test)
-        if failed and not session.exitstatus:
+        if not self._gates.off:  # else `energybench ab` tells, to whom a failure is the test's own
+            for test, line in faults.items():
+                summary.fail(session, test, line)
+        if (failed or faults) and not session.exitstatus:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         if self._gates.saves and not self._gates.off:
             self._notices.append(self._gates.saved_to(self.attempts.records, failed))
@@ -294,8 +325,6 @@ class EnergySession:
         # without a header, or with a gate that must not look like one that passed
         if self.off is not None and (self._config.get_verbosity() < 0 or gates(self._config)):
             terminalreporter.write_line(self.pytest_report_header())
-        if not self.attempts.records:
-            return
         title = f"energy per iteration ({self.settings.boundary}, 95 % intervals)"
         summary.write(terminalreporter, title, self.attempts.records, self._verdicts, self._notices)
 

@@ -11,6 +11,7 @@ import math
 from collections.abc import Mapping
 
 from energybench.analysis.uncertainty.coverage_factors import ONE_SIDED_Z95
+from energybench.gating.sensor_errors import rounded
 from energybench.model import UNUSED
 from energybench.pytest_plugin import record as records
 from energybench.pytest_plugin.gates import CI_RECORD
@@ -20,6 +21,7 @@ from energybench.pytest_plugin.record import Record
 _NEGLIGIBLE_SHARE = 0.01
 # Share of the energy above which a number is not worth stating. A judgement.
 _MOST_SHARE = 0.5
+_DIGITS = 3  # of an uncertainty
 
 REMEDY = "make rounds longer, or use energy_benchmark.use(setup=…)"
 
@@ -89,4 +91,5 @@ def _allow_for_in_gate(ci_record: Record, set_up_j: Mapping[str, float], whole_j
     own_u_rel = ci_record.setdefault("own_u_rel", {})
     for name in means_j:
         # own errors of components are added in quadrature with their shares of the energy
-        own_u_rel[name] = math.hypot(own_u_rel.get(name, 0.0), u_rel / math.sqrt(squares))
+        u = math.hypot(own_u_rel.get(name, 0.0), u_rel / math.sqrt(squares))
+        own_u_rel[name] = rounded(u, _DIGITS)

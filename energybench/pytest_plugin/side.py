@@ -108,6 +108,8 @@ class Side:
                 unmeasured[name] = _FAILED
             elif record["test"] not in self._passed:
                 unmeasured[name] = "the test did not pass"
+            elif "not_alone" in record:
+                unmeasured[name] = record["not_alone"]
             elif readable:
                 tests[name] = readable[0]
             else:
@@ -122,6 +124,7 @@ class Side:
             # a test that ran several times may have one run without energy
             unmeasured={name: why for name, why in unmeasured.items() if name not in tests},
             imported=self._imported,
+            marker_faults=tuple(self._session.marker_faults.lines().values()),
             off=self._session.off,
             more_s=more_s(measured, self._session.settings.all_windows),
             **limits,

@@ -21,8 +21,9 @@ def write(
     notices: Sequence[str],
 ) -> None:
     """Write the table of the records, the lines of the gates, and the notices."""
-    reporter.ensure_newline()
-    reporter.section(title, sep="-", yellow=True)
+    if records:
+        reporter.ensure_newline()
+        reporter.section(title, sep="-", yellow=True)
     for line in table.lines(records):
         reporter.write_line(line)
     if verdicts:

@@ -13,12 +13,20 @@ import pytest
 _FIXTURES = ("benchmark", "energy_benchmark")
 _OURS = "energybench.pytest_plugin.override.EnergyFixture"
 _OF_PYTEST_BENCHMARK = "pytest_benchmark.fixture.BenchmarkFixture"
+_made = pytest.StashKey[bool]()
+
+
+def fixture_made(item: pytest.Item) -> None:
+    """Remember that a test has a fixture that measures energy: a test, or a fixture of a user, may
+    ask for one by `request.getfixturevalue`, without naming it.
+    """
+    item.stash[_made] = True
 
 
 def measures(item: pytest.Item) -> bool:
-    """Whether a test has a fixture that measures energy."""
+    """Whether a test names a fixture that measures energy, or has asked for one while it ran."""
     names: Sequence[str] = getattr(item, "fixturenames", ())
-    return any(name in names for name in _FIXTURES)
+    return item.stash.get(_made, False) or any(name in names for name in _FIXTURES)
 
 
 def unused(item: pytest.Item) -> str | None:

@@ -83,9 +83,14 @@ def _impossible(result: Measurement) -> Iterator[Contradiction]:
     yield from _below_zero("energy_j", result.energy_j)
     for name, energy_j in result.components_j.items():
         yield from _below_zero(f"components_j.{name}", energy_j)
-    yield from _below_zero("power_w", result.power_w)
-    yield from _below_zero("idle_power_w", result.idle_power_w)
-    yield from _below_zero("energy_per_work_j", result.energy_per_work_j)
+    for name in (
+        "power_w",
+        "highest_power_w",
+        "idle_power_w",
+        "accelerators_j",
+        "energy_per_work_j",
+    ):
+        yield from _below_zero(name, getattr(result, name))
     yield from _not_above_zero("work_per_s", result.work_per_s)
     for number, region in enumerate(result.regions):
         yield from _below_zero(f"regions[{number}].energy_j", region.energy_j)

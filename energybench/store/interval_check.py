@@ -42,6 +42,8 @@ def _estimates(result: Measurement) -> Iterator[tuple[str, Estimate | None]]:
         yield f"components_j.{name}", energy_j
     yield "time_s", result.time_s
     yield "power_w", result.power_w
+    yield "highest_power_w", result.highest_power_w
+    yield "accelerators_j", result.accelerators_j
     yield "idle_power_w", result.idle_power_w
     yield "net_energy_j", result.net_energy_j
     yield "energy_per_work_j", result.energy_per_work_j

@@ -41,17 +41,22 @@ from energybench.store.durable import flush_to_disk, replace_file, replace_unflu
 from energybench.store.job_header import JobHeader, is_job, read_job
 from energybench.store.job_merging import collect, merged
 from energybench.store.job_parts import CLOCKS, OFFSETS, SILENT
+from energybench.store.job_record import head_record
 from energybench.store.layout import HEADER, JOB, NODE, PARTIAL, RUN, WINDOWS, recover_command
 from energybench.store.liveness import (
     QUIET_S,
+    JobState,
     Lock,
     boot_id,
     process_started,
     refuse_if_alive,
+    refuse_if_job_lives,
+    unknown_state,
 )
 from energybench.store.recovery_doubts import state_recovery
 from energybench.store.run import Opening, RecordLine, encode, pretty, read_header
 from energybench.store.secrets import without_secret_settings, without_secrets
+from energybench.store.unstarted import unstarted
 
 
 def _without_secret_settings(workload: WorkloadRef | None) -> WorkloadRef | None:
@@ -226,9 +231,13 @@ def _state_clocks(directory: Path) -> None:
             replace_file(directory / CLOCKS, encode({}))
 
 
-def recover_job(directory: Path, ranges: Ranges) -> tuple[Path, Measurement]:
+def recover_job(
+    directory: Path, ranges: Ranges, job_state: JobState = unknown_state
+) -> tuple[Path, Measurement]:
     """Complete a job whose head node's process was killed: first the nodes' own runs, then the
     whole job.
+
+    job_state  asks the scheduler about the job
 
     Raises BadInput if the job, or a node of the job, is still measured.
     """
@@ -238,13 +247,14 @@ def recover_job(directory: Path, ranges: Ranges) -> tuple[Path, Measurement]:
     except OSError as error:
         raise StorageFailed(f"{directory / JOB}: cannot be written: {error.strerror}") from None
     try:
+        refuse_if_job_lives(str(directory), header.job, job_state)
         if header.windows_by == "head":
             refuse_if_alive(str(directory), directory, lock, header.writer)
         # without the head node's process a reader writes its result and ends
         _refuse_living_parts(directory)
         if header.windows_by == "head":
             state_recovery(directory, header)
-        reasons = _recovered(directory, ranges)
+        reasons = {**unstarted(directory, header), **_recovered(directory, ranges)}
         try:
             return complete_job(directory, reasons, times_alone=True)
         except ValueError as error:
@@ -280,12 +290,24 @@ def unfinished_parts(directory: Path) -> list[Path]:
     return _begun(directory)
 
 
-def recover_parts(directory: Path, ranges: Ranges) -> Measurement:
+def refuse_living_job(directory: Path, job_state: JobState) -> None:
+    """Raise BadInput if a finished job has an unfinished part whose reader may still write."""
+    if unfinished_parts(directory):
+        header = head_record(directory).header
+        refuse_if_job_lives(str(directory), header.job, job_state)
+
+
+def recover_parts(
+    directory: Path, ranges: Ranges, job_state: JobState = unknown_state
+) -> Measurement:
     """Complete the unfinished parts of a finished job from their samples, and merge all parts
     again.
 
+    job_state  asks the scheduler about the job
+
     Raises BadInput if no part could be completed, for example because the parts are still measured.
     """
+    refuse_living_job(directory, job_state)
     begun = _begun(directory)
     reasons = _recovered(directory, ranges)
     if len(_begun(directory)) == len(begun):

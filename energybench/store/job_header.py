@@ -16,6 +16,8 @@ class JobHeader(Noun, frozen=True, kw_only=True):
     """Written once, before the program starts.
 
     nodes  names of the job's nodes
+    groups component of a heterogeneous job with each node, in the order of `nodes`; empty: all
+           nodes of an ordinary job, and unknown for a heterogeneous one
     host   the head node, whose clock states the windows
     case   the run of a campaign; None: not of a campaign
     workload    the common workload of all nodes: the first node's own run states repeats, work and
@@ -32,6 +34,7 @@ class JobHeader(Noun, frozen=True, kw_only=True):
     repeats: int | None
     job: Job
     nodes: tuple[str, ...]
+    groups: tuple[int, ...] = ()
     host: Host
     windows_by: Literal["head", "nodes"] = "head"
     pid: int
@@ -40,6 +43,19 @@ class JobHeader(Noun, frozen=True, kw_only=True):
     case: str | None = None
     doubts: tuple[Doubt, ...] = ()
     workload: WorkloadRef | None = None
+
+    def group_of(self, node: str) -> int | None:
+        """Component of the job with the node, whose nodes are alike in their work; None: not
+        known.
+        """
+        words = self.command or ()
+        if "--multi-prog" in words or (":" in words and self.job.het_groups == 1):
+            return None  # the nodes of one component run several programs (srun, mpirun)
+        if self.job.het_groups == 1:
+            return 0
+        if len(self.groups) != len(self.nodes):
+            return None
+        return dict(zip(self.nodes, self.groups, strict=True)).get(node)
 
     @property
     def writer(self) -> Writer:
@@ -66,6 +82,14 @@ def read_job(directory: Path) -> JobHeader:
             str(path), "is not the header of a job", "energybench did not write this file"
         )
     return unknown_fields.convert(value, JobHeader, str(path))
+
+
+def job_of_draft(draft: Path) -> Job | None:
+    """The job that the draft of a header names; None: the draft is incomplete."""
+    try:
+        return unknown_fields.convert(strict.load(draft), JobHeader, str(draft)).job
+    except BadInput:
+        return None
 
 
 def of_earlier_starts(job: Job | None) -> tuple[Doubt, ...]:

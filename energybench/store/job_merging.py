@@ -15,9 +15,11 @@ from energybench.model import REPEAT, Doubt, Measurement, Verification, Window
 from energybench.store import job_parts, part_files
 from energybench.store.cut_parts import HeadWindows, in_windows_of_the_job
 from energybench.store.durable import replace_file
-from energybench.store.job_header import JobHeader, read_job
+from energybench.store.job_header import JobHeader
 from energybench.store.job_parts import CLOCKS, OFFSETS, SILENT, HeadNode, Parts, node_folder
+from energybench.store.job_record import head_record
 from energybench.store.layout import NODE, RUN
+from energybench.store.one_boundary import in_one_boundary
 from energybench.store.rank_job import (
     doubts_of_clocks,
     nodes_apart,
@@ -31,7 +33,6 @@ from energybench.store.run import (
     RecordLine,
     last_record,
     pretty,
-    read_lines,
     works_of_whole_repeats,
 )
 from energybench.store.window_overlap import Apart
@@ -52,8 +53,7 @@ def merged(
     ranges, jobs  see `job_parts.find_parts`
     Raises BadInput, and ValueError as `merge`.
     """
-    header = read_job(directory)
-    lines = read_lines(directory)
+    header, lines, of_files = head_record(directory)
     repeats = tuple(
         line.window for line in lines if line.window is not None and line.window.label == REPEAT
     )
@@ -69,6 +69,8 @@ def merged(
     for folder, each in apart.items():
         unfit[folder] = words_on(each)
         del measured[folder]
+    one = in_one_boundary(directory, header.boundary, measured, ranges)
+    measured, unfit = one.measured, unfit | one.unfit
     parts: list[NodePart] = []
     for folder, node in names.items():
         parts.append(
@@ -81,14 +83,17 @@ def merged(
                 or found_parts.why(folder)
                 or job_parts.unfinished(directory, folder),
                 clock_half_s=clocks.get(node),
+                group=header.group_of(node),
+                host=job_parts.host_of_unfinished(directory, folder),
             )
         )
     if header.windows_by == "nodes" and not header.nodes:
-        parts += unread_nodes(header.job, tuple(found_parts.by_folder.values()))
+        unread = unread_nodes(header.job, tuple(found_parts.by_folder.values()))
+        parts += [node._replace(group=header.group_of(node.node)) for node in unread]
     if header.windows_by == "nodes":
         parts = with_other_labels(directory, header, parts)
-    stated = [line.doubt for line in lines if line.doubt is not None]
-    stated += doubts_of_clocks(apart)
+    stated = [*of_files, *(line.doubt for line in lines if line.doubt is not None)]
+    stated += [*doubts_of_clocks(apart), *one.doubts]
     by_head = header.windows_by == "head"
     if by_head:
         windows = _windows(lines, found_parts)
@@ -96,14 +101,15 @@ def merged(
         windows = windows_of_nodes(tuple(measured.values()), header.host)
     if header.workload is not None:
         stated_doubts = (*header.doubts, *stated, *job_parts.doubts(found_parts, head))
-        return merge(_of_workload(header, parts, stated_doubts), parts)
+        record = _of_workload(header, parts, stated_doubts)._replace(boundary=one.name)
+        return merge(record, parts)
     if by_head:
         stated += of_lost_repeats(lines, windows, header.repeats)
     record = JobRecord(
         id=header.id,
         label=header.label,
         command=header.command,
-        boundary=header.boundary,
+        boundary=one.name,
         job=header.job,
         case=header.case,
         host=header.host,
@@ -276,7 +282,9 @@ def collect(
     try:
         measurement = merged(directory, silent, ranges, jobs)
     except ValueError as error:
-        raise BadInput(str(directory), f"cannot be merged: {error}") from None
+        damaged = [doubt.message for doubt in head_record(directory).doubts]
+        why = "; ".join([str(error), *damaged])
+        raise BadInput(str(directory), f"cannot be merged: {why}") from None
     try:
         replace_file(directory / RUN, pretty(measurement).encode())
     except OSError as error:

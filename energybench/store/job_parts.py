@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from energybench.analysis.energy.boundary import Ranges
+from energybench.errors import BadInput
 from energybench.model import Doubt, Host, Job, Measurement, Window
 from energybench.store import part_files
 from energybench.store.layout import (
@@ -26,6 +27,7 @@ from energybench.store.layout import (
     WINDOWS,
     recover_command,
 )
+from energybench.store.run import read_header
 from energybench.units import counted
 
 CLOCKS = "clocks.json"  # error of each node's clock against the head node's clock
@@ -288,6 +290,14 @@ def _clocks_apart_s(part: Measurement, head: HeadNode) -> float | None:
     if zeros_s[0] is None or zeros_s[1] is None:
         return None
     return (part.repeats[0].start_s + zeros_s[0]) - (head.repeats[0].start_s + zeros_s[1])
+
+
+def host_of_unfinished(directory: Path, folder: str) -> Host | None:
+    """The node of an unfinished part, from the header of the part; None without a header."""
+    try:
+        return read_header(directory / (PARTIAL + folder)).host
+    except BadInput:
+        return None
 
 
 def unfinished(directory: Path, folder: str) -> str:

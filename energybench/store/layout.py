@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from energybench.errors import BadInput
+from energybench.model.part_of_job import NODE as NODE
 from energybench.units import counted
 
 STORE = Path("results")
@@ -24,7 +25,6 @@ HEADER, WINDOWS, SAMPLES = "header.json", "windows.jsonl", "samples.arrows"
 RUN, PARQUET = "run.json", "samples.parquet"
 JOB = "job.json"  # of a job that was read on all of its nodes: store/job_files.py
 DRAFT = f".{JOB}-"  # beginning of the name of a draft of job.json, by a node of a launch of ranks
-NODE = "node-"  # begins the name of a node's part of a job
 INDEX, RUNS = "study.json", "runs"  # of a study: the index, and the folder of its runs
 ATTACHED = "_attached"  # ends the id of a run with a meter attached
 

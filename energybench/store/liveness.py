@@ -12,16 +12,28 @@ import errno
 import fcntl
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 from energybench.errors import BadInput, StorageFailed
+from energybench.model import Job
 
 # A run writes its samples once a second. If a file system's locks do not reach other hosts, a file
 # written within this time belongs to a run that may be alive.
 QUIET_S = 60.0
 # flock(2) and open(2): no locks on this file system, or no lock for this file
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL, errno.EBADF)
+
+
+# State of the job of a run that has not ended, in Slurm's word; None: the job has ended, or nobody
+# knows. The store itself asks no scheduler.
+JobState = Callable[[Job], str | None]
+
+
+def unknown_state(job: Job) -> str | None:
+    """The answer where no scheduler can be asked."""
+    return None
 
 
 class Writer(NamedTuple):
@@ -97,19 +109,29 @@ def process_started(pid: int) -> int | None:
 
 
 def refuse_if_alive(
-    name: str, directory: Path, lock: Lock, writer: Writer | None, *, has_ended: bool = False
+    name: str,
+    directory: Path,
+    lock: Lock,
+    writer: Writer | None,
+    *,
+    has_ended: bool = False,
+    job: Job | None = None,
+    job_state: JobState = unknown_state,
 ) -> None:
     """Raise BadInput if another process writes the run, or may write the run.
 
     writer     None if the header cannot be read
     has_ended  whether the caller knows that the writer has ended: then only a locked header
                contradicts the caller
+    job        the job of the writer; None: no job, or unknown
+    job_state  asks the scheduler about the job: a suspended job writes nothing for hours
     """
     if lock.held is False:
         process = f" by process {writer.pid} on {writer.host}" if writer is not None else ""
         raise BadInput(name, f"is still being measured{process}", "wait for it, or end it first")
     if has_ended:
         return
+    refuse_if_job_lives(name, job, job_state)
     here = writer is not None and writer.boot_id is not None and writer.boot_id == boot_id()
     if lock.held and here:
         return
@@ -124,6 +146,17 @@ def refuse_if_alive(
             f"was written {still_s:.0f} s ago by process {writer.pid} on {writer.host}, which may "
             "be alive",
             f"run this on {writer.host}, or wait for {QUIET_S:.0f} s",
+        )
+
+
+def refuse_if_job_lives(name: str, job: Job | None, job_state: JobState) -> None:
+    """Raise BadInput if the scheduler knows the job as one that has not ended."""
+    state = job_state(job) if job is not None else None
+    if job is not None and state is not None:
+        raise BadInput(
+            name,
+            f"belongs to job {job.id} of Slurm, whose state is {state}: the run may be alive",
+            f"wait for the end of the job, or end it: scancel {job.id}",
         )
 
 

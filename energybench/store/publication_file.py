@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from energybench.errors import BadInput
 from energybench.foreign_text import MOST_SHOWN
-from energybench.model import Logo, NonNegative, Noun, Paper, Publication
+from energybench.model import Logo, NonNegative, Noun, Paper, Publication, Unmetered
 from energybench.regular_file import read_text
 from energybench.store.logo import check_logo, read_logo
 from energybench.toml_tables import convert, first_day, load
@@ -20,6 +20,7 @@ SCHEMA = "energybench-publication/1"
 MOST_BYTES = 200_000
 MOST_FOOTNOTES = 50
 MOST_PROVISIONED = 1000
+MOST_UNMETERED = 50
 
 _DATES = ("tested", "hardware_available", "software_available")
 _DATE_REMEDY = 'a date as "2026-11-29", "2026-11" or "2026", or two with " to " between them'
@@ -42,6 +43,13 @@ class _File(Noun, frozen=True, kw_only=True):
     why_baseline: str = ""
     tuned: str = ""
     tuned_candidate: str = ""
+    parameters: str = ""
+    nodes_chosen: str = ""
+    extrapolation: str = ""
+    meter: str = ""
+    room_temperature: str = ""
+    service_level: str = ""
+    unmetered: tuple[Unmetered, ...] = ()
     provisioned_w: dict[str, NonNegative] = {}
     logo: str = ""
     footnotes: tuple[str, ...] = ()
@@ -80,29 +88,51 @@ def check_publication(publication: Publication, where: str) -> None:
             _check_length(value, f"{where}: {name}")
     for name in _DATES:
         _date_text(getattr(publication, name), f"{where}: {name}")
-    if len(publication.footnotes) > MOST_FOOTNOTES:
-        raise BadInput(
-            f"{where}: footnotes",
-            f"has {len(publication.footnotes)} footnotes",
-            f"at most {MOST_FOOTNOTES}",
-        )
-    if len(publication.provisioned_w) > MOST_PROVISIONED:
-        raise BadInput(
-            f"{where}: provisioned_w",
-            f"has {len(publication.provisioned_w)} labels",
-            f"at most {MOST_PROVISIONED}",
-        )
-    for label, power_w in publication.provisioned_w.items():
-        if not 0 < power_w < inf:
-            raise BadInput(
-                f"{where}: provisioned_w: {label}",
-                f"{power_w:g} W is not the power of a node",
-                "a number above 0; leave the label out if the power is not known",
-            )
+    _check_number(len(publication.footnotes), MOST_FOOTNOTES, "footnote", f"{where}: footnotes")
+    _check_provisioned(publication, f"{where}: provisioned_w")
+    _check_unmetered(publication, f"{where}: unmetered")
     for number, footnote in enumerate(publication.footnotes, 1):
         _check_length(footnote, f"{where}: footnotes[{number}]")
     if publication.logo is not None:
         check_logo(publication.logo, f"{where}: logo")
+
+
+def _check_number(number: int, most: int, noun: str, where: str) -> None:
+    if number > most:
+        raise BadInput(where, f"has {number} {noun}s", f"at most {most}")
+
+
+def _check_provisioned(publication: Publication, where: str) -> None:
+    _check_number(len(publication.provisioned_w), MOST_PROVISIONED, "label", where)
+    for label, power_w in publication.provisioned_w.items():
+        if not 0 < power_w < inf:
+            raise BadInput(
+                f"{where}: {label}",
+                f"{power_w:g} W is not the power of a node",
+                "a number above 0; leave the label out if the power is not known",
+            )
+
+
+def _check_unmetered(publication: Publication, where: str) -> None:
+    """Each part needs its formula and its source: without them nobody can check the figure."""
+    _check_number(len(publication.unmetered), MOST_UNMETERED, "part", where)
+    for number, entry in enumerate(publication.unmetered, 1):
+        place = f"{where}[{number}]"
+        for key in ("part", "formula", "source"):
+            text = getattr(entry, key)
+            _check_length(text, f"{place}: {key}")
+            if not text.strip():
+                raise BadInput(
+                    f"{place}: {key}",
+                    "is missing",
+                    "the part, the formula of its power, and the maker's sheet behind the formula",
+                )
+        if not 0 < entry.most_w < inf:
+            raise BadInput(
+                f"{place}: most_w",
+                f"{entry.most_w:g} W is not the power of a part",
+                "the maximum specified power, a number above 0",
+            )
 
 
 def check_tested(publication: Publication, created_utc: str, where: str) -> None:

@@ -97,7 +97,7 @@ def unread_nodes(own_job: Job, parts: Sequence[Measurement]) -> list[NodePart]:
         return []
     counts = [count or 1 for count in known]
     missing = -(-max(own_job.ranks - sum(counts), 0) // max(counts))
-    if own_job.launcher == "slurm" and own_job.nodes is not None:
+    if own_job.launcher in ("slurm", "flux") and own_job.nodes is not None:
         missing = min(missing, max(own_job.nodes - len(parts), 0))
     why, remedy = "no reader of its ranks left a part", ""
     if not all(known):
@@ -132,7 +132,8 @@ def with_other_labels(
             "different programs, start all of them with one name, `energybench rank --label NAME`, "
             "and repeat the job"
         )
-        stated.append(part._replace(remedy=remedy) if label else part)
+        # the ranks of that node ran another program: the nodes here tell nothing about its power
+        stated.append(part._replace(remedy=remedy, group=None) if label else part)
     return stated
 
 

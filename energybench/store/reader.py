@@ -31,7 +31,7 @@ from energybench.store.layout import (
     WINDOWS,
     find,
 )
-from energybench.store.liveness import Lock, refuse_if_alive
+from energybench.store.liveness import JobState, Lock, refuse_if_alive, unknown_state
 from energybench.store.recovery_doubts import of_planned
 from energybench.store.run import (
     Header,
@@ -115,11 +115,18 @@ def read_samples(directory: Path) -> tuple[samples.Samples, Header, tuple[Record
     return table, header, lines
 
 
-def recover(name: str, ranges: Ranges, *, has_ended: bool = False) -> tuple[Path, Measurement]:
+def recover(
+    name: str,
+    ranges: Ranges,
+    *,
+    has_ended: bool = False,
+    job_state: JobState = unknown_state,
+) -> tuple[Path, Measurement]:
     """Complete a run whose measuring side was killed, from samples and windows on disk.
 
     has_ended  whether the caller knows that the measuring side has ended, as Slurm knows about a
                step
+    job_state  asks the scheduler about the run's job
 
     Raises BadInput if the run is still measured, was finished, or holds no repeat, and
     StorageFailed.
@@ -134,7 +141,15 @@ def recover(name: str, ranges: Ranges, *, has_ended: bool = False) -> tuple[Path
             "beside it: run it as the owner, on a disk with space)"
         ) from None
     try:
-        refuse_if_alive(name, directory, lock, header.writer, has_ended=has_ended)
+        refuse_if_alive(
+            name,
+            directory,
+            lock,
+            header.writer,
+            has_ended=has_ended,
+            job=header.job,
+            job_state=job_state,
+        )
         sampled = sampled_lines.of_run(directory, header, samples.read_stream(directory / SAMPLES))
         if not record(header, sampled.lines, last_s=sampled.last_s).repeats:
             why = _cut_off(directory, header, read_lines(directory))

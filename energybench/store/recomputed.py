@@ -53,16 +53,17 @@ def analysed(
     Raises BadInput, also for a job, and ValueError if no repeat was completed.
     """
     table, header, lines = reader.read_samples(directory)
-    record = _record(measured, table, header, lines)
+    record = record_of(measured, table, header, lines)
     if windows is not None:
         record = record._replace(windows=windows)
         record = record._replace(works=(None,) * len(record.repeats))
     return measure(record, StoredTraces(table, header.channels), ranges)
 
 
-def _record(
+def record_of(
     measured: Measurement, table: samples.Samples, header: Header, lines: Sequence[RecordLine]
 ) -> Record:
+    """The record of a finished run, for its analysis."""
     return Record(
         id=measured.id,
         label=measured.label,

@@ -15,17 +15,27 @@ import os
 import platform
 import re
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from energybench.errors import BadInput, StorageFailed
-from energybench.model import Study, StudyPlan
+from energybench.launch import job as job_of
+from energybench.model import Job, Study, StudyPlan
 from energybench.store import contradictions, strict, unknown_fields
 from energybench.store.durable import replace_file
 from energybench.store.layout import HEADER, INDEX, PARTIAL, RUN, RUNS
-from energybench.store.liveness import Lock, Writer, boot_id, process_started, refuse_if_alive
+from energybench.store.liveness import (
+    JobState,
+    Lock,
+    Writer,
+    boot_id,
+    process_started,
+    refuse_if_alive,
+    unknown_state,
+)
 from energybench.store.run import encode, read_header
 from energybench.store.writer import storage_failure
 
@@ -74,9 +84,13 @@ def _index(path: Path) -> tuple[Path, Any]:
 
 
 class StudyStore:
-    """The directory of a study during its measurement."""
+    """The directory of a study during its measurement.
 
-    def __init__(self, directory: Path) -> None:
+    job_state  asks the scheduler about the job of another process in the directory
+    """
+
+    def __init__(self, directory: Path, job_state: JobState = unknown_state) -> None:
+        self._job_state = job_state
         self.directory, self.runs = directory, directory / RUNS
         try:
             self.runs.mkdir(parents=True, exist_ok=True)
@@ -87,19 +101,43 @@ class StudyStore:
                 "that can)"
             ) from None
         try:
-            refuse_if_alive(str(directory), directory, self._lock, self._last_writer())
+            refuse_if_alive(
+                str(directory),
+                directory,
+                self._lock,
+                self._last_writer(),
+                job=self._last_job(),
+                job_state=job_state,
+            )
         except BadInput:
             self._lock.close()
             raise
         here = Writer(os.getpid(), process_started(os.getpid()), platform.node(), boot_id())
-        (directory / _LOCK).write_bytes(msgspec.json.encode(here._asdict()))
+        content = {**here._asdict(), "job": job_of(os.environ)}
+        (directory / _LOCK).write_bytes(msgspec.json.encode(content))
 
     def _last_writer(self) -> Writer | None:
         """The process that measured in the directory last; None without such a process."""
+        stated = self._lock_file()
+        stated.pop("job", None)
         try:
-            return Writer(**msgspec.json.decode((self.directory / _LOCK).read_bytes(), type=dict))
-        except (OSError, msgspec.DecodeError, TypeError):
+            return Writer(**stated)
+        except TypeError:
             return None
+
+    def _last_job(self) -> Job | None:
+        """The job of the last writer; None: no job, or unknown."""
+        try:
+            return msgspec.convert(self._lock_file().get("job"), Job | None)
+        except msgspec.ValidationError:
+            return None
+
+    def _lock_file(self) -> dict[str, Any]:
+        """Empty after a command that has ended by itself."""
+        try:
+            return msgspec.json.decode((self.directory / _LOCK).read_bytes(), type=dict)
+        except (OSError, msgspec.DecodeError):
+            return {}
 
     def close(self) -> None:
         """Let other commands measure in the directory."""
@@ -142,13 +180,15 @@ class StudyStore:
 
     def _refuse_if_alive(self, run: Path) -> None:
         """Raise BadInput if the run is being written, by `energybench recover` for example."""
-        try:
-            writer = read_header(run).writer
-        except BadInput:
-            writer = None  # killed before the header was complete
+        writer = job = None  # killed before the header was complete
+        with suppress(BadInput):
+            header = read_header(run)
+            writer, job = header.writer, header.job
         lock = Lock.on(run / HEADER)
         try:
-            refuse_if_alive(str(self.directory), run, lock, writer)
+            refuse_if_alive(
+                str(self.directory), run, lock, writer, job=job, job_state=self._job_state
+            )
         finally:
             lock.close()
 

@@ -14,7 +14,7 @@ import msgspec
 
 from energybench.errors import BadInput
 from energybench.foreign_text import shortened, visible
-from energybench.model import Estimate, Measurement, Stamp, Study
+from energybench.model import Estimate, Measurement, Stamp, Study, quality_words
 from energybench.store.layout import HEADER, PARTIAL
 from energybench.units import counted
 from energybench.viewing.scanning import Found, link_out
@@ -158,7 +158,7 @@ def _of_run(found: Found, run: Measurement) -> Row:
         host=_text(run.host.name),
         date=_date(run.host.started_utc, run.id),
         boundary=run.boundary.name,
-        quality=run.quality or "",
+        quality=quality_words(run.quality, replayed=run.replayed),
         energy_j=_interval(run.energy_j),
         power_w=_interval(run.power_w),
         time_s=_interval(run.time_s),

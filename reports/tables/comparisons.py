@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from energybench.model import TIME_X_ASSUMED_POWER, Comparison, Grade
+from energybench.model import TIME_X_ASSUMED_POWER, Comparison, Grade, has_stamp
 from energybench_reports.tables.row import (
     DIMENSIONLESS,
     Result,
@@ -34,6 +34,7 @@ def rows(pair: Comparison) -> Iterator[Row]:
         doubts=codes(pair.doubts),
         stamps=codes(pair.stamps),
         stamped=words(pair.stamps),
+        replayed=pair.replayed,
     )
     verdict = pair.verdict or ""
     yield estimate(about, ratio_name(pair.title), pair.energy_ratio, verdict=verdict)
@@ -60,6 +61,7 @@ def grade_rows(grade: Grade) -> Iterator[Row]:
         label=line(grade.label),
         stamps=codes(grade.stamps),
         stamped=words(grade.stamps),
+        replayed=has_stamp(grade.stamps, "replayed"),
     )
     for book in grade.books:
         name = line(f"{book.name}, {book.edition}")

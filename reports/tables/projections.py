@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from energybench.model import Claim, MeanValue, Projection, Sensitivity, Solution, carbon_basis
+from energybench.model import (
+    Claim,
+    MeanValue,
+    Projection,
+    Sensitivity,
+    Solution,
+    carbon_basis,
+    is_of_recording,
+    verdict_words,
+)
 from energybench_reports.tables.row import Result, Row, codes, estimate, exact, limits, line, words
 
 
@@ -17,6 +26,7 @@ def rows(projection: Projection) -> Iterator[Row]:
         doubts=codes(projection.doubts),
         stamps=codes(projection.stamps),
         stamped=words(projection.stamps),
+        replayed=projection.replayed,
     )
     currency = projection.currency or ""
     yield estimate(about, "saved_energy_per_month", projection.saved_mwh_per_month, "MWh")
@@ -27,7 +37,7 @@ def rows(projection: Projection) -> Iterator[Row]:
         yield estimate(about, "line", step.value, step.unit, of=step.name, source=step.formula)
     yield from _inputs(about, projection)
     for claim in projection.claims:
-        yield from _claim(about, claim)
+        yield from _claim(about, claim, recorded=is_of_recording(claim, projection))
     if projection.solution is not None:
         yield from _solution(about, projection.solution)
     if projection.sensitivity is not None:
@@ -70,8 +80,11 @@ def _under_one_mean(claim: Claim, one: MeanValue) -> str:
     return "consistent" if one.holds else "contradicts"
 
 
-def _claim(about: Result, claim: Claim) -> Iterator[Row]:
-    """The published figure, exact as published, and the derived one."""
+def _claim(about: Result, claim: Claim, *, recorded: bool) -> Iterator[Row]:
+    """The published figure, exact as published, and the derived one.
+
+    recorded  whether the derived figure is that of a recording
+    """
     published = "claim_plausibility" if claim.kind == "plausibility-check" else "claim_published"
     yield exact(
         about,
@@ -83,7 +96,8 @@ def _claim(about: Result, claim: Claim) -> Iterator[Row]:
         verdict=claim.operator,
         source=claim.source,
     )
-    verdict = "fixes" if claim.fixes and claim.verdict == "consistent" else claim.verdict
+    fixes = claim.fixes and claim.verdict == "consistent"
+    verdict = verdict_words("fixes" if fixes else claim.verdict, replayed=recorded)
     if claim.solved and claim.derived is not None:
         # over all solutions, and never as an interval with a probability
         yield limits(
@@ -116,7 +130,7 @@ def _claim(about: Result, claim: Claim) -> Iterator[Row]:
             claim.unit,
             of=claim.name,
             variant=one.mean,
-            verdict=_under_one_mean(claim, one),
+            verdict=verdict_words(_under_one_mean(claim, one), replayed=recorded),
         )
 
 
@@ -129,6 +143,7 @@ def _solution(about: Result, solution: Solution) -> Iterator[Row]:
             unknown.unit,
             of=unknown.name,
             variant=unknown.of,
+            evidence=unknown.evidence,
             source=unknown.source,
         )
         yield limits(

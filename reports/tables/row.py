@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 from energybench.foreign_text import visible
-from energybench.model import Doubt, Estimate, Stamp
+from energybench.model import Doubt, Estimate, Stamp, quality_words, verdict_words
 
 ResultKind = Literal["measurement", "comparison", "projection", "study", "grade"]
 # interval   value, and the interval at `confidence`
@@ -16,6 +16,18 @@ ResultKind = Literal["measurement", "comparison", "projection", "study", "grade"
 # judgement  no number: the verdict is the content
 RowKind = Literal["interval", "exact", "range", "missing", "judgement"]
 DIMENSIONLESS = "1"
+# Quantities whose verdict is a judgement of the result; the verdict of other rows is a state, an
+# operator or a direction. Claims are judged one by one: a claim may be free of the recording.
+_JUDGED = frozenset(
+    (
+        "energy_ratio",
+        "time_x_assumed_power",
+        "check",
+        "claim_measured",
+        "grade",
+        "grade_aspect",
+    )
+)
 
 
 class Result(NamedTuple):
@@ -27,6 +39,7 @@ class Result(NamedTuple):
     doubts    codes of the result's doubts, without repetition
     stamps    codes of the result's stamps
     stamped   the words of the stamps
+    replayed  whether the result is that of a recording
     """
 
     kind: ResultKind
@@ -40,6 +53,12 @@ class Result(NamedTuple):
     doubts: str = ""
     stamps: str = ""
     stamped: str = ""
+    replayed: bool = False
+
+    @property
+    def known_as(self) -> str:
+        """The quality in words: of a recording, not "measured"."""
+        return quality_words(self.quality, replayed=self.replayed)
 
 
 class Row(NamedTuple):
@@ -74,15 +93,15 @@ class Row(NamedTuple):
 
     @property
     def quality(self) -> str:
-        return self.own_quality or self.about.quality
+        return quality_words(self.own_quality or self.about.quality, replayed=self.about.replayed)
 
     @property
     def decided(self) -> str:
         """The verdict for a reader of this row alone: 'better, of a recording' if a side was
         replayed.
         """
-        recorded = self.verdict and "replayed" in self.about.stamps.split()
-        return f"{self.verdict}, of a recording" if recorded else self.verdict
+        replayed = self.about.replayed and self.quantity in _JUDGED
+        return verdict_words(self.verdict, replayed=replayed)
 
     def cells(self) -> dict[str, str | float | None]:
         """The row by the names of COLUMNS: texts, and numbers or None."""
@@ -105,7 +124,7 @@ class Row(NamedTuple):
             "confidence": self.confidence,
             "quality": self.quality,
             "boundary": about.boundary,
-            "verdict": self.verdict,
+            "verdict": self.decided,
             "evidence": self.evidence,
             "source": self.source,
             "doubts": about.doubts,

@@ -16,6 +16,8 @@ from energybench_reports.tables.row import (
     words,
 )
 
+_HIGHEST = "highest mean over 1 s within the repeats"
+
 
 def rows(run: Measurement) -> Iterator[Row]:
     """Every number of a run that has an interval or is exact.
@@ -32,6 +34,10 @@ def rows(run: Measurement) -> Iterator[Row]:
     yield estimate(about, "net_energy", run.net_energy_j, "J")
     yield timed(estimate(about, "time", run.time_s, "s"))
     yield estimate(about, "power", run.power_w, "W")
+    if run.highest_power_w is not None:
+        yield estimate(about, "highest_power", run.highest_power_w, "W", source=_HIGHEST)
+    if run.accelerators_j is not None:
+        yield estimate(about, "accelerators_energy", run.accelerators_j, "J")
     yield estimate(about, "idle_power", run.idle_power_w, "W")
     yield estimate(about, "energy_per_work", per_work_j, "J", of=unit_of_work)
     yield timed(estimate(about, "work_rate", rate, "1/s", of=unit_of_work))
@@ -83,6 +89,7 @@ def _about(run: Measurement) -> Result:
         doubts=codes(run.doubts),
         stamps=codes(run.stamps),
         stamped=words(run.stamps),
+        replayed=run.replayed,
     )
 
 

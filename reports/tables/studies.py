@@ -19,6 +19,7 @@ def rows(study: Study) -> Iterator[Row]:
         doubts=codes(study.doubts),
         stamps=codes(study.stamps),
         stamped=words(study.stamps),
+        replayed=study.replayed,
     )
     yield estimate(about, "idle_power", study.idle_power_w, "W")
     for cell in study.cells:

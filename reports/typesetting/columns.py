@@ -30,7 +30,7 @@ def widths(table: Table, total_em: float) -> tuple[tuple[float, ...], float]:
     for number, name in enumerate(table.head):
         cells = [row[number] for row in table.rows]
         words, lines = _column(name, cells, measured, whole=name in table.right)
-        least.append(min(words, _LONGEST_WORD_EM) + PADDING_EM)
+        least.append(words + PADDING_EM)
         wanted.append(min(lines, _MOST_EM) + PADDING_EM)
     if table.axis is not None:
         least.insert(min(2, len(least)), _AXIS_EM)
@@ -54,17 +54,25 @@ def widths(table: Table, total_em: float) -> tuple[tuple[float, ...], float]:
 def _column(
     name: str, cells: Sequence[TableCell], measured: Glyphs, *, whole: bool
 ) -> tuple[float, float]:
-    """(longest word, longest line) of a column, em. A note is smaller, on a separate line.
+    """(least width, longest line) of a column, em. A note is smaller, on a separate line.
 
     whole  whether the cells of the column are numbers, which are not broken
     """
-    word = max((measured.width(piece) for piece in name.split()), default=0.0)
+    word = max((_breakable(measured.width(piece)) for piece in name.split()), default=0.0)
     line = measured.width(name)
     for cell in cells:
         value = whole or cell.note.startswith("[")
         for text, scale in ((cell.text, 1.0), (cell.note, _NOTE)):
             text = text[:_LONGEST_TEXT]
-            pieces = [text] if value and len(text) < _LONGEST_VALUE else text.split()
-            word = max([word, *(measured.width(piece) * scale for piece in pieces)])
+            if value and len(text) < _LONGEST_VALUE:
+                word = max(word, measured.width(text) * scale)  # is never broken
+            else:
+                pieces = (measured.width(piece) * scale for piece in text.split())
+                word = max([word, *map(_breakable, pieces)])
             line = max(line, measured.width(text) * scale)
     return word, line
+
+
+def _breakable(word_em: float) -> float:
+    """The least room of a word: a longer word is broken."""
+    return min(word_em, _LONGEST_WORD_EM)

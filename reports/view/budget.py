@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from energybench.analysis.uncertainty.budget import Contribution, budget, words
 from energybench.model import Comparison, Estimate, Measurement
 from energybench.units import show, show_value
-from energybench_reports.view.comparison import MEASURED_TITLE, pair
+from energybench_reports.view.comparison import MEASURED_TITLE, pair, runs_of
 from energybench_reports.view.layout import Section, Table
 from energybench_reports.view.wording import TableCell, percent, plain, signed
 
@@ -31,8 +31,8 @@ def section(
     tables: list[Table] = []
     brief: list[str] = []
     without_shares = False
-    for title, estimate, unit, ratio in _values(measurements, comparisons, names):
-        lines = budget(estimate, LINES, ratio=ratio)
+    for title, estimate, unit, runs in _values(measurements, comparisons, names):
+        lines = budget(estimate, LINES, ratio=not unit, runs=runs)
         if lines:
             tables.append(_table(title, estimate, unit, lines))
             without_shares |= any(
@@ -56,20 +56,22 @@ def section(
 
 def _values(
     measurements: Sequence[Measurement], comparisons: Sequence[Comparison], names: Mapping[str, str]
-) -> list[tuple[str, Estimate, str, bool]]:
-    """(title, value, unit, whether the value is a ratio) of each value with an interval."""
+) -> list[tuple[str, Estimate, str, tuple[Measurement, ...]]]:
+    """(title, value, unit, known runs behind it) of each value with an interval; a ratio has no
+    unit.
+    """
     ratios = [
         (
             f"{' → '.join(pair(comparison))}: {plain(comparison.title) or MEASURED_TITLE}",
             comparison.energy_ratio,
             "",
-            True,
+            runs_of(comparison, measurements),
         )
         for comparison in comparisons
         if comparison.energy_ratio is not None
     ]
     return ratios + [
-        (f"{names[m.id]}: energy, gross", m.energy_j, "J", False)
+        (f"{names[m.id]}: energy, gross", m.energy_j, "J", (m,))
         for m in measurements
         if m.energy_j is not None
     ]

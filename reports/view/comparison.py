@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from energybench.analysis.comparison.node_time import node_time_ratio
@@ -15,8 +15,10 @@ from energybench.model import (
     Measurement,
     has_stamp,
     stamp_words,
+    verdict_words,
 )
 from energybench.units import show
+from energybench_reports.view import modelled
 from energybench_reports.view.layout import Answer, Section, Table, ratio_axis
 from energybench_reports.view.wording import (
     NOT_MEASURED,
@@ -86,8 +88,7 @@ def _verdict(comparison: Comparison) -> str:
     """The verdict, and that it is of a recording; "" if there is none."""
     if comparison.verdict is None or assumed(comparison):
         return ""
-    of_recording = ", of a recording" if has_stamp(comparison.stamps, "replayed") else ""
-    return f"{comparison.verdict}{of_recording}"
+    return verdict_words(comparison.verdict, replayed=comparison.replayed)
 
 
 def node_time(comparison: Comparison, measurements: Measurements) -> TableCell:
@@ -123,6 +124,7 @@ def answer(comparison: Comparison, measurements: Measurements) -> Answer:
     verdict = _verdict(comparison)
     verdict_line = f"verdict: {verdict}" if verdict else "no energy verdict"
     shown = show(ratio) if ratio is not None else NOT_MEASURED
+    share = modelled.words(runs_of(comparison, measurements.values()))
     return Answer(
         kind="comparison",
         title=f"{baseline} → {candidate}",
@@ -135,7 +137,8 @@ def answer(comparison: Comparison, measurements: Measurements) -> Answer:
         assumed=assumed(comparison),
         facts=_facts(comparison, measurements),
         line=f"{stamp_words(comparison.stamps)}{baseline} → {candidate}: {title} {shown}, "
-        f"speedup {show(comparison.speedup)}, {verdict_line}",
+        f"speedup {show(comparison.speedup)}, {verdict_line}"
+        f"{share and f'; {modelled.NAME}: {share}'}",
         graphic=_graphic(comparison),
         stamps=tuple(stamp.words for stamp in comparison.stamps),
     )
@@ -191,7 +194,7 @@ def _verdict_words(comparison: Comparison) -> str:
         "inconclusive": "These runs do not decide the question: the interval of the ratio allows "
         f"more than one verdict (margin {margin}).",
     }[comparison.verdict]
-    if has_stamp(comparison.stamps, "replayed"):
+    if comparison.replayed:
         words += " The verdict is that of a recording: nothing was measured here."
     return words
 
@@ -246,7 +249,13 @@ def _facts(comparison: Comparison, measurements: Measurements) -> tuple[tuple[st
         pairs = TableCell(counted(comparison.paired, "pair"), "interleaved runs, block by block")
         facts.append(("analysed as", pairs))
     facts.append(("time x nodes", node_time(comparison, measurements)))
-    return tuple(facts)
+    return (*facts, *modelled.facts(runs_of(comparison, measurements.values())))
+
+
+def runs_of(comparison: Comparison, runs: Iterable[Measurement]) -> tuple[Measurement, ...]:
+    """The sides of the comparison among some runs."""
+    sides = (comparison.baseline, comparison.candidate)
+    return tuple(run for run in runs if run.id in sides)
 
 
 def _graphic(comparison: Comparison) -> Table | None:

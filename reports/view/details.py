@@ -6,10 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from energybench.analysis.uncertainty.effect_words import EffectNames
 from energybench.model import ChannelStats, Comparison, Effect, Estimate, Measurement, Part
 from energybench.units import relative, show
 from energybench_reports.view import provenance, work
-from energybench_reports.view.comparison import MEASURED_TITLE, pair
+from energybench_reports.view.comparison import MEASURED_TITLE, pair, runs_of
 from energybench_reports.view.layout import Section, Table
 from energybench_reports.view.machine_state import milliseconds, timing
 from energybench_reports.view.wording import (
@@ -57,10 +58,11 @@ def _budgets(
     for comparison in comparisons:
         baseline, candidate = pair(comparison)
         title = f"{baseline} → {candidate}: {plain(comparison.title) or MEASURED_TITLE}"
-        tables.append(_budget(title, comparison.energy_ratio, ""))
+        runs = runs_of(comparison, measurements)
+        tables.append(_budget(title, comparison.energy_ratio, "", runs))
     for m in measurements:
-        tables.append(_budget(f"{names[m.id]}: energy, gross", m.energy_j, "J"))
-        tables.append(_budget(f"{names[m.id]}: time", m.time_s, "s"))
+        tables.append(_budget(f"{names[m.id]}: energy, gross", m.energy_j, "J", (m,)))
+        tables.append(_budget(f"{names[m.id]}: time", m.time_s, "s", (m,)))
     about = (
         "Each effect with its standard uncertainty u in the unit of the value. Effects with equal "
         "keys are one common error, in this table and in others: they add linearly in a sum and "
@@ -72,14 +74,17 @@ def _budgets(
     return Section("budget", "Uncertainty budgets", about, complete, detail=True)
 
 
-def _budget(title: str, estimate: Estimate | None, unit: str) -> Table | None:
+def _budget(
+    title: str, estimate: Estimate | None, unit: str, runs: Sequence[Measurement]
+) -> Table | None:
     """Every effect of a value, the largest first; None for a value without effects."""
     if estimate is None or not estimate.effects:
         return None
     head = ("effect", "u", "distribution", "dof", "share", "key")
     variance = sum(effect.u**2 for effect in estimate.effects)
     ordered = sorted(estimate.effects, key=lambda effect: -abs(effect.u))
-    rows = tuple(_effect_row(effect, unit, variance) for effect in ordered)
+    names = EffectNames(estimate.effects, runs)
+    rows = tuple(_effect_row(effect, names.name(effect), unit, variance) for effect in ordered)
     about = f"{show(estimate, unit)}, {estimate.confidence * 100:g} % interval"
     edges = relative(estimate)
     if edges:
@@ -87,14 +92,14 @@ def _budget(title: str, estimate: Estimate | None, unit: str) -> Table | None:
     return Table(title, head, rows, about, right=frozenset(("u", "dof", "share")))
 
 
-def _effect_row(effect: Effect, unit: str, variance: float) -> tuple[TableCell, ...]:
+def _effect_row(effect: Effect, name: str, unit: str, variance: float) -> tuple[TableCell, ...]:
     share = effect.u**2 / variance if variance else 0.0
     if effect.dof is not None:
         dof = TableCell(f"{effect.dof:.3g}")
     else:
         dof = TableCell("∞" if effect.distribution == "normal" else "–", tone="muted")
     return (
-        TableCell(plain(effect.name)),
+        TableCell(plain(name)),
         TableCell(signed(effect.u, unit) if effect.u else "0"),
         TableCell(_DISTRIBUTIONS[effect.distribution]),
         dof,

@@ -178,6 +178,6 @@ def _sections(document: Document, names: Mapping[str, str], *, detail: bool) -> 
         energy.power(document.timelines, names),
         machine_state.section(measurements, names),
         *projection.sections(projections),
-        *grade.sections(document, names),
+        grade.section(document, names, detail=detail),
         *(details.sections(measurements, comparisons, names) if detail else ()),
     )

@@ -12,6 +12,11 @@ from energybench_reports.view.wording import TableCell, Tone, counted, listed, p
 
 _TONES: dict[str, Tone] = {"pass": "good", "fail": "bad", "unknown": "warn"}
 _MOST_NAMES = 3  # runs that are named; more are counted
+_ABOUT = (
+    "The requirements of the field's rule books, for the runs of this page together. A grade is "
+    "given only if no unknown result can change it. Figures are never rounded across a limit. "
+    "`energybench grade` prints every check."
+)
 
 
 class _Graded(NamedTuple):
@@ -21,8 +26,8 @@ class _Graded(NamedTuple):
     book: RuleBook
 
 
-def sections(document: Document, names: Mapping[str, str]) -> tuple[Section, Section]:
-    """A row for every aspect; and a row for every check, for the full report.
+def section(document: Document, names: Mapping[str, str], *, detail: bool) -> Section:
+    """The rule books, once a page: a row for every check in a full report, else for every aspect.
 
     Grades in the document are taken as they are; measurements without one are graded.
     Grades of measurements that are not in the document follow.
@@ -45,7 +50,20 @@ def sections(document: Document, names: Mapping[str, str]) -> tuple[Section, Sec
         for book in entry.books:
             name = plain(entry.label) or plain(entry.measurement)
             books.setdefault(book.name, []).append(_Graded(name, book))
-    return _compact(list(books.values()), " ".join(stamped)), _detailed(list(books.values()))
+    graded = list(books.values())
+    legends = tuple(dict.fromkeys(plain(entry.book.legend) for book in graded for entry in book))
+    grades = (f"{_grades(book, 'no grade')}." for book in graded)
+    brief = tuple(filter(None, (" ".join(stamped), *grades, *legends)))
+    about = " ".join(filter(None, (*stamped, _ABOUT)))
+    table = _detailed(graded) if detail else _compact(graded)
+    return Section("grade", "Rule books", about, (table,), brief=brief)
+
+
+def _below(books: Sequence[Sequence[_Graded]], *notes: str) -> str:
+    """The grades by each rule book, notes, and the statements of the owners of names."""
+    grades = (f"{_grades(book, 'no grade is given')}." for book in books)
+    legends = dict.fromkeys(plain(entry.book.legend) for book in books for entry in book)
+    return " ".join(filter(None, (*grades, *notes, *legends)))
 
 
 def _grouped(said: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -70,21 +88,10 @@ def _together(said: Sequence[tuple[str, str]]) -> str:
 # ---------------------------------------------------------------- a row an aspect
 
 
-def _compact(books: Sequence[Sequence[_Graded]], stamped: str) -> Section:
-    about = f"{stamped} " if stamped else ""
-    about += (
-        "The requirements of the field's rule books, aspect by aspect, for the runs of this page "
-        "together. A grade is given only if the result of every aspect is known. Figures are never "
-        "rounded across a limit. `energybench grade` prints every check."
-    )
+def _compact(books: Sequence[Sequence[_Graded]]) -> Table:
     head = ("rule book", "aspect", "result", "what decides")
     rows = tuple(row for graded in books for row in _aspect_rows(graded))
-    grades = [_grades(graded, "no grade is given") for graded in books]
-    legends = dict.fromkeys(plain(entry.book.legend) for graded in books for entry in graded)
-    table = Table("", head, rows, " ".join((*(f"{words}." for words in grades), *legends)).strip())
-    grades_brief = (f"{_grades(graded, 'no grade')}." for graded in books)
-    brief = tuple(filter(None, (stamped, *grades_brief, *legends)))
-    return Section("grade", "Rule books", about, (table,), brief=brief)
+    return Table("", head, rows, _below(books))
 
 
 def _grades(graded: Sequence[_Graded], without: str) -> str:
@@ -145,15 +152,13 @@ def _deciding(levels: Sequence[Aspect]) -> str:
 # ---------------------------------------------------------------- a row a check
 
 
-def _detailed(books: Sequence[Sequence[_Graded]]) -> Section:
+def _detailed(books: Sequence[Sequence[_Graded]]) -> Table:
     head = ("rule book", "aspect", "level", "required", "found", "result")
     rows = tuple(row for graded in books for row in _check_rows(graded))
     entries = [entry.book for graded in books for entry in graded]
     editions = "; ".join(dict.fromkeys(plain(book.edition) for book in entries))
-    notes = dict.fromkeys(note for book in entries for note in (*book.notes, book.legend))
-    table = Table("", head, rows, f"Editions: {editions}. {' '.join(notes)}".strip())
-    about = "Every requirement of each rule book, beside the findings in the runs of this page."
-    return Section("checks", "Rule books, check by check", about, (table,), detail=True)
+    notes = dict.fromkeys(plain(note) for book in entries for note in book.notes)
+    return Table("", head, rows, _below(books, f"Editions: {editions}.", *notes))
 
 
 def _check_rows(graded: Sequence[_Graded]) -> Iterator[tuple[TableCell, ...]]:

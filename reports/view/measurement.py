@@ -5,9 +5,16 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping, Sequence
 
-from energybench.model import TIME_X_ASSUMED_POWER, Estimate, Measurement, stamp_words
+from energybench.model import (
+    TIME_X_ASSUMED_POWER,
+    Estimate,
+    Measurement,
+    quality_words,
+    stamp_words,
+    state_words,
+)
 from energybench.units import show
-from energybench_reports.view import nodes
+from energybench_reports.view import modelled, nodes
 from energybench_reports.view.layout import Answer, Section, Table
 from energybench_reports.view.wording import (
     NOT_MEASURED,
@@ -22,6 +29,8 @@ from energybench_reports.view.wording import (
 )
 
 Names = Mapping[str, str]
+_ALONE = "energy of the accelerators alone"
+HIGHEST = "highest power over 1 s"
 _NO_SENSOR = "No sensor measured the power: the time was measured, the energy was not."
 _NOT_DONE = "This is not the energy of the work that was asked for: the check of"
 
@@ -45,13 +54,17 @@ def answer(measurement: Measurement, label: str) -> Answer:
     facts = (
         *of_nodes,
         *of_repeat,
+        *_in_accelerators(measurement),
         ("time", value(measurement.time_s, "s")),
         (f"mean power{nodes.per_node([measurement])}", value(measurement.power_w, "W")),
+        *_highest(measurement),
         ("check of the result", _verified(measurement)),
+        *modelled.facts([measurement]),
     )
     begin = f"{stamp_words(measurement.stamps)}{label}: "
     if read is not None:
         begin += f"{read.line} read; "
+    share = modelled.words([measurement])
     return Answer(
         kind="measurement",
         title=label,
@@ -64,9 +77,21 @@ def answer(measurement: Measurement, label: str) -> Answer:
         assumed=estimated,
         facts=facts,
         line=f"{begin}{name} {show(figure, 'J')}, time {show(measurement.time_s, 's')}, quality: "
-        f"{measurement.quality or NOT_MEASURED}",
+        f"{_quality_of(measurement)}{share and f'; {modelled.NAME}: {share}'}",
         stamps=tuple(stamp.words for stamp in measurement.stamps),
     )
+
+
+def _in_accelerators(measurement: Measurement) -> tuple[tuple[str, TableCell], ...]:
+    """The narrow boundary, of a run that has a wider one too."""
+    energy_j = measurement.in_accelerators_j
+    return () if energy_j is None else ((_ALONE, value(energy_j, "J")),)
+
+
+def _highest(measurement: Measurement) -> tuple[tuple[str, TableCell], ...]:
+    if measurement.highest_power_w is None:
+        return ()
+    return ((HIGHEST, value(measurement.highest_power_w, "W")),)
 
 
 def _has_price(measurement: Measurement) -> bool:
@@ -160,12 +185,14 @@ def _time(m: Measurement) -> TableCell:
 
 def side_by_side(measurements: Sequence[Measurement], names: Names) -> Section:
     """A row for every measurement; the formats turn a few rows into columns."""
-    head = (
+    head: tuple[str, ...] = (
         "measurement",
         "energy, gross",
         "energy, net of idle",
+        _ALONE,
         "time",
         f"mean power{nodes.per_node(measurements)}",
+        HIGHEST,
         f"idle power{nodes.per_node(measurements)}",
         "energy per work",
         "work",
@@ -175,8 +202,18 @@ def side_by_side(measurements: Sequence[Measurement], names: Names) -> Section:
         "check of the result",
         "nodes",
     )
-    rows = tuple((TableCell(names[m.id]), *_row(m)) for m in measurements)
-    return Section("measurements", "Measurements", _about(measurements), (Table("", head, rows),))
+    rows: list[tuple[TableCell, ...]] = [(TableCell(names[m.id]), *_row(m)) for m in measurements]
+    # columns that a run may have, left out if no run has them
+    for name, known_cells in (
+        (_ALONE, [m.in_accelerators_j for m in measurements]),
+        (HIGHEST, [m.highest_power_w for m in measurements]),
+    ):
+        if all(cell is None for cell in known_cells):
+            place = head.index(name)
+            head = head[:place] + head[place + 1 :]
+            rows = [row[:place] + row[place + 1 :] for row in rows]
+    table = Table("", head, tuple(rows))
+    return Section("measurements", "Measurements", _about(measurements), (table,))
 
 
 def _row(m: Measurement) -> tuple[TableCell, ...]:
@@ -186,8 +223,10 @@ def _row(m: Measurement) -> tuple[TableCell, ...]:
     return (
         _gross(m),
         net,
+        _alone_cell(m),
         value(m.time_s, "s"),
         value(m.power_w, "W"),
+        _or_not_known(m.highest_power_w, "W"),
         value(m.idle_power_w, "W"),
         _per_work(m),
         _work(m),
@@ -197,6 +236,19 @@ def _row(m: Measurement) -> tuple[TableCell, ...]:
         _verified(m),
         nodes.read_words(m) or TableCell(str(m.nodes)),
     )
+
+
+def _alone_cell(m: Measurement) -> TableCell:
+    boards = [part for part in m.boundary.parts if part.component.startswith("gpu")]
+    if not boards and not m.host.gpus:
+        return TableCell("none on this node", tone="muted")
+    if m.boundary.name == "device":
+        return TableCell("the whole boundary", tone="muted")
+    return _or_not_known(m.in_accelerators_j, "J")
+
+
+def _or_not_known(estimate: Estimate | None, unit: str) -> TableCell:
+    return TableCell("not known", tone="muted") if estimate is None else value(estimate, unit)
 
 
 def _about(measurements: Sequence[Measurement]) -> str:
@@ -213,6 +265,11 @@ def _about(measurements: Sequence[Measurement]) -> str:
         f"({listed(confidences)} confidence). Gross energy is the whole energy of the parts in the "
         "boundary; net energy is gross energy minus idle power x time."
     )
+    if any(m.highest_power_w is not None for m in measurements):
+        about += (
+            " Highest power: the largest of the consecutive averages over 1 s of a node within the "
+            "repeats, with the interval of this one average."
+        )
     states = sorted({m.idle_state for m in measurements if m.idle_state})
     if states:
         about += f" Idle power was measured {'; or '.join(plain(state) for state in states)}."
@@ -220,9 +277,17 @@ def _about(measurements: Sequence[Measurement]) -> str:
 
 
 def _quality(m: Measurement) -> TableCell:
-    replayed = [stamp.words for stamp in m.stamps if stamp.code == "replayed"]
-    weak = m.quality != "measured" or bool(replayed)
-    return TableCell(m.quality or NOT_MEASURED, "".join(replayed), "warn" if weak else "")
+    codes = ("replayed", "partly-estimated")
+    notes = [stamp.words for stamp in m.stamps if stamp.code in codes]
+    if share := modelled.words([m]):
+        notes.append(f"{modelled.NAME}: {share}")
+    weak = m.quality != "measured" or m.replayed
+    return TableCell(_quality_of(m), "; ".join(notes), "warn" if weak else "")
+
+
+def _quality_of(m: Measurement) -> str:
+    """The quality of the energy in words; a replay is not called measured."""
+    return quality_words(m.quality, replayed=m.replayed) or NOT_MEASURED
 
 
 def _gross(measurement: Measurement) -> TableCell:
@@ -270,15 +335,21 @@ def _repeats(measurement: Measurement) -> TableCell:
 
 def _coverage(measurement: Measurement) -> str:
     """'5 measured, 1 modelled of 6 parts'."""
-    states = [part.state for part in measurement.boundary.parts for _ in range(part.count)]
+    replayed = measurement.replayed
+    states = [
+        state_words(part.state, replayed=replayed)
+        for part in measurement.boundary.parts
+        for _ in range(part.count)
+    ]
+    sensed = state_words("measured", replayed=replayed)
     on_nodes = ""
     if any(share.state == "missing" for share in measurement.shares):
         on_nodes = " on the nodes that were read"
-    if states and set(states) == {"measured"}:
-        return f"{counted(len(states), 'part')}{on_nodes}, all measured"
+    if states and set(states) == {sensed}:
+        return f"{counted(len(states), 'part')}{on_nodes}, all {sensed}"
     counts = [
         f"{states.count(state)} {state}"
-        for state in ("measured", "modelled", "missing")
+        for state in (sensed, "modelled", "missing")
         if state in states
     ]
     if not counts:

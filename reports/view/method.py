@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from energybench.model import Comparison, Document, Measurement, Projection, Study
+from energybench.model import SCI_LINES, Comparison, Document, Measurement, Projection, Study
 
 
 def terms(document: Document) -> frozenset[str]:
@@ -26,9 +26,16 @@ def terms(document: Document) -> frozenset[str]:
         "interval": bool(document.results),
         "ratio": bool(comparisons or studies),
         "verdict": bool(comparisons),
-        "projection": any(
-            projection.mode is not None or projection.boundary is not None
+        "projection": bool(projections),
+        "fleet": any(projection.model == "fleet" for projection in projections),
+        "efficiency": any(
+            projection.model == "fleet" and projection.mode == "time-to-solution"
             for projection in projections
+        ),
+        "sci": any(
+            projection.model == "fleet" and line.name in SCI_LINES
+            for projection in projections
+            for line in projection.lines
         ),
         "scope": bool(comparisons or studies),
     }
@@ -56,13 +63,14 @@ def words(terms: frozenset[str]) -> MethodWords:
         ("interval", "Interval", _interval(terms)),
         ("ratio", "Energy ratio", _RATIO),
         ("verdict", "Verdict", _VERDICT),
-        ("projection", "Projection", _PROJECTION),
+        ("fleet", "Projection", _fleet(terms)),
+        ("sci", "SCI score", _SCI),
         ("scope", "Scope", _SCOPE),
     )
     sources = (
         ("gross", _SOURCES_OF_ENERGY),
         ("scope", _SOURCES_OF_SCOPE),
-        ("projection", "Software Carbon Intensity, ISO/IEC 21031."),
+        ("sci", "Software Carbon Intensity, ISO/IEC 21031."),
     )
     cited = tuple(text for term, text in sources if term in terms)
     return MethodWords(
@@ -101,6 +109,19 @@ def _interval(terms: frozenset[str]) -> str:
     )
 
 
+def _fleet(terms: frozenset[str]) -> str:
+    """The formulas of the fleet model, with the parallel efficiency of one job over many nodes."""
+    upper, lower, named = "", "(S · u_{c})", ""
+    if "efficiency" in terms:
+        upper, lower, named = " · η_{b}", "(S · u_{c} · η_{c})", "η: parallel efficiency, "
+    return (
+        f"N_{{candidate}} = ⌈N_{{baseline}} · u_{{b}}{upper} / {lower}⌉ and E = PUE · h · N · "
+        "[u · P_{run} + (1 − u) · P_{idle} + P_{uncovered}] / η_{PSU}, gross. N: nodes, u: "
+        f"utilisation, {named}η_{{PSU}}: efficiency of the power supply, h: hours a month. "
+        "Saved energy = E_{baseline} · (1 − 1/R) at full utilisation."
+    )
+
+
 _NET = (
     "E − P_{idle} · T. All repeats with the same idle phase share the uncertainty of its power. "
     "Net energy is not given if its interval contains 0."
@@ -120,11 +141,9 @@ _VERDICT = (
     "1/(1 + m) … 1 + m with the margin m; inconclusive otherwise. If a side is estimated, there is "
     "no verdict, and the figure is called time x assumed power."
 )
-_PROJECTION = (
-    "N_{candidate} = ⌈N_{baseline} · u_{b} · η_{b} / (S · u_{c} · η_{c})⌉ and E = PUE · h · N · "
-    "[u · P_{run} + (1 − u) · P_{idle} + P_{uncovered}] / η_{PSU}, gross. N: nodes, u: "
-    "utilisation, η: parallel efficiency and efficiency of the power supply, h: hours a month. "
-    "Saved energy = E_{baseline} · (1 − 1/R) at full utilisation."
+_SCI = (
+    "(E · I + M) per R, for both sides: E: energy of a month, I: carbon intensity of the place, M: "
+    "the month's share of the embodied carbon of the nodes, R: units of work of the month."
 )
 _SCOPE = (
     "A node is one sample of its kind: identical accelerators differ by 8 % on average and by up "

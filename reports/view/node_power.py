@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from energybench.model import Comparison, Document, Estimate, Measurement
+from energybench.model import Comparison, Document, Estimate, Measurement, state_words
 from energybench.units import number
 from energybench_reports.view.layout import Table
 from energybench_reports.view.limits import share_cell
 from energybench_reports.view.wording import TableCell, counted, known, plain, value
 
 _ABOUT = (
-    "Power of one node. Measured: the mean of the repeats, over the parts in the boundary. Rated: "
-    "the power limits of its boards; processors and memory state none. Provisioned: the power that "
+    "Power of one node. Measured: the mean of the repeats, over the parts in the boundary. "
+    "Highest: the largest of the consecutive averages over 1 s within the repeats. Rated: the "
+    "power limits of its boards; processors and memory state none. Provisioned: the power that "
     "the operator sets aside for a node, as the publisher states it. Rated and provisioned power "
     "are not measurements of this work."
 )
+
+_HIGHEST = "highest over 1 s"
 
 
 class _Side(NamedTuple):
@@ -35,7 +38,7 @@ def node_power(document: Document) -> Table:
     if all(side.power_w is None for side in sides):
         return Table("", (), ())
     provisioned = document.publication.provisioned_w if document.publication else {}
-    rows = []
+    rows: list[tuple[TableCell, ...]] = []
     for side in sides:
         limit = TableCell("not known", tone="muted")
         if side.measurement is not None and side.measurement.roofline is not None:
@@ -45,14 +48,35 @@ def node_power(document: Document) -> Table:
             (
                 TableCell(plain(side.label) or plain(side.run)),
                 value(side.power_w, "W"),
+                _highest(side.measurement),
                 value(side.idle_w, "W"),
                 rated(side.measurement),
                 _provisioned(stated, side.power_w),
                 limit,
             )
         )
-    head = ("node", "measured", "idle", "rated", "provisioned", "share of its limit")
+    comparisons: tuple[Comparison, ...] = document.of(Comparison)
+    sensed = state_words("measured", replayed=any(entry.replayed for entry in comparisons))
+    head: tuple[str, ...] = (
+        "node",
+        sensed,
+        _HIGHEST,
+        "idle",
+        "rated",
+        "provisioned",
+        "share of its limit",
+    )
+    if all(side.measurement is None or side.measurement.highest_power_w is None for side in sides):
+        place = head.index(_HIGHEST)
+        head = (*head[:place], *head[place + 1 :])
+        rows = [(*row[:place], *row[place + 1 :]) for row in rows]
     return Table("Power of a node", head, tuple(rows), _ABOUT)
+
+
+def _highest(measurement: Measurement | None) -> TableCell:
+    if measurement is None or measurement.highest_power_w is None:
+        return TableCell("not known", tone="muted")
+    return value(measurement.highest_power_w, "W")
 
 
 def _provisioned(stated: float | None, measured: Estimate | None) -> TableCell:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from energybench.model import Solution, Unknown
-from energybench.units import show_figure, show_range, show_within
+from energybench.value_ranges import show_range, show_stated, show_within
 from energybench_reports.view.layout import Table
 from energybench_reports.view.wording import TableCell, plain
 
@@ -35,7 +35,7 @@ def tables(solution: Solution, title: str, partly: Sequence[str]) -> tuple[Table
     ]
     about = f"These claims hold together: {plain('; '.join(solution.holds))}."
     if not solution.holds:
-        about = "No claim holds with values in the plausible ranges."
+        about = "No claim decides the values of the open quantities."
     if of_a_part := [name for name in solution.holds if name in partly]:
         about += f" Tested over a part of the applications: {plain('; '.join(of_a_part))}."
     if solution.fails:
@@ -43,6 +43,11 @@ def tables(solution: Solution, title: str, partly: Sequence[str]) -> tuple[Table
             " No values in the plausible ranges satisfy "
             f"{'together with them' if solution.holds else 'these'}: "
             f"{plain('; '.join(solution.fails))}."
+        )
+    if solution.contested:
+        about += (
+            " Each of these holds alone, but not together with all others of them, and nothing "
+            f"decides which of them hold: {plain('; '.join(solution.contested))}."
         )
     tensions = tuple(
         (TableCell(plain(tension.claim)), TableCell(plain(tension.why)))
@@ -69,12 +74,15 @@ def _unknown(unknown: Unknown) -> tuple[TableCell, ...]:
         TableCell(plain(name)),
         reach,
         best,
-        TableCell(
-            f"{show_figure(unknown.plausible[0])} to "
-            f"{show_figure(unknown.plausible[1], plain(unknown.unit))}"
-        ),
-        TableCell(plain(unknown.source)),
+        TableCell(show_stated(*unknown.plausible, plain(unknown.unit))),
+        TableCell(_source(unknown)),
     )
+
+
+def _source(unknown: Unknown) -> str:
+    """How the plausible range is known, and its source."""
+    source = plain(unknown.source)
+    return source if unknown.evidence == "unstated" else f"{unknown.evidence}: {source}"
 
 
 def _nearest(best: float, reach: tuple[float, float], unit: str) -> TableCell:

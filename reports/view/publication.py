@@ -5,6 +5,8 @@ Every statement has a row: a reader sees what the publisher left open.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from energybench.model import Publication
 from energybench_reports.view.layout import Section, Table
 from energybench_reports.view.wording import TableCell, plain
@@ -23,10 +25,17 @@ _STATEMENTS = {
     "why_baseline": "reason for this baseline",
     "tuned": "tuning of the baseline",
     "tuned_candidate": "tuning of the candidate",
+    "parameters": "parameters changed from their defaults",
+    "nodes_chosen": "choice of the measured nodes",
+    "extrapolation": "factor to the whole machine",
+    "meter": "meters, accuracy, losses, clocks",
+    "room_temperature": "room temperature and its sensor",
+    "service_level": "latency at which the work was done",
     "contact": "contact",
     "licence": "licence",
 }
 
+_UNMETERED = "power that is not metered"
 _AVAILABLE = ("hardware_available", "software_available")
 
 
@@ -38,9 +47,12 @@ def section(publication: Publication | None, created_utc: str) -> Section:
     about = "Statements of the publisher. energybench cannot check them."
     if publication is None:
         return Section("publication", "Publication", about, ())
-    rows = tuple(
-        (TableCell(words), _statement(field, getattr(publication, field), created_utc[:10]))
-        for field, words in _STATEMENTS.items()
+    rows = (
+        *(
+            (TableCell(words), _statement(field, getattr(publication, field), created_utc[:10]))
+            for field, words in _STATEMENTS.items()
+        ),
+        *_unmetered(publication),
     )
     footnotes = tuple(
         (TableCell(str(number)), TableCell(plain(footnote)))
@@ -64,6 +76,17 @@ def _statement(field: str, stated: str, created: str) -> TableCell:
     if field in _AVAILABLE and created and first > created[: len(first)]:
         return TableCell(words, f"after the date of this report, {created}", tone="warn")
     return TableCell(words)
+
+
+def _unmetered(publication: Publication) -> Iterator[tuple[TableCell, TableCell]]:
+    """A row for each part without a meter: an upper limit, its formula and its source."""
+    if not publication.unmetered:
+        yield TableCell(_UNMETERED), TableCell(NOT_STATED, tone="warn")
+    for entry in publication.unmetered:
+        basis = f"{plain(entry.formula)}; {plain(entry.source)}"
+        words = f"{plain(entry.part)}: at most {entry.most_w:.10g} W as specified ({basis})"
+        words += ", in no figure of this report"
+        yield TableCell(_UNMETERED), TableCell(words)
 
 
 def logo_address(publication: Publication | None) -> str:

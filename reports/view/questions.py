@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from energybench.analysis.comparison.means import no_mean
 from energybench.model import Comparison, Document, Measurement
+from energybench.units import show
 from energybench_reports.view import statement_facts as facts
 from energybench_reports.view.comparison import Sameness, sameness
 from energybench_reports.view.layout import Section, Table
@@ -19,6 +20,8 @@ _SAMENESS: dict[Sameness, str] = {
     "other": "no: other work was compared on purpose",
 }
 _MOST_NAMED = 3  # different works or nodes; more are counted
+# Settings without which an energy per unit of work says nothing about a service.
+_SERVICE = ("batch", "prompt", "new_tokens", "dtype")
 _HOW = (
     "`energybench verify FILE` makes the text of an html or pdf report again from the results that "
     "it holds; a bundle (`energybench bundle`) has the samples too, from which every number follows"
@@ -70,12 +73,72 @@ def energy_answers(
     return [
         *same,
         ("boundary", "; ".join(facts.boundary_words(name) for name in boundaries)),
+        *_named_if_any("narrow and wide", _in_accelerators(runs)),
+        *_named_if_any("highest power", _highest(comparisons, runs)),
+        *_named_if_any("done at a time", _at_a_time(runs)),
         ("measured or assumed", facts.named_quality(runs)),
         ("read by", f"{facts.meters(runs) or 'no sensor'}; {facts.accuracy(runs)}"),
-        ("measured on", facts.dates(runs) or "not known"),
+        (_dated(comparisons, runs), facts.dates(runs) or "not known"),
         ("mean", _mean(comparisons)),
         ("left out", "; ".join([*omitted, facts.ALWAYS_LEFT_OUT])),
     ]
+
+
+def _dated(comparisons: Sequence[Comparison], runs: Sequence[Measurement]) -> str:
+    results: tuple[Measurement | Comparison, ...] = (*comparisons, *runs)
+    replayed = any(result.replayed for result in results)
+    return "recorded on" if replayed else "measured on"
+
+
+def _named_if_any(question: str, answer: str) -> list[tuple[str, str]]:
+    return [(question, answer)] if answer else []
+
+
+def _in_accelerators(runs: Sequence[Measurement]) -> str:
+    """'GPU: 1.2 kJ [1.1, 1.3] in the accelerators alone, 2.3 kJ [2.1, 2.5] within compute'; ""
+    if no run has both.
+    """
+    both = [(run, narrow) for run in runs if (narrow := run.in_accelerators_j) is not None]
+    parts = [
+        f"{plain(run.label) or plain(run.id)}: {show(narrow, 'J')} in the accelerators alone, "
+        f"{show(run.energy_j, 'J')} within {run.boundary.name}"
+        for run, narrow in both[:_MOST_NAMED]
+        if run.energy_j is not None
+    ]
+    if len(both) > _MOST_NAMED:
+        parts.append(f"{len(both) - _MOST_NAMED} more runs have both in the table of measurements")
+    return "; ".join(parts)
+
+
+def _at_a_time(runs: Sequence[Measurement]) -> str:
+    """Settings that decide latency and energy per unit of work together, of workloads that state
+    a batch; "" without such a workload.
+    """
+    parts = []
+    for run in runs:
+        settings = run.workload.settings if run.workload is not None else {}
+        if "batch" not in settings or run.energy_per_work_j is None or run.work is None:
+            continue
+        stated = [f"{key} {settings[key]}" for key in _SERVICE if settings.get(key) is not None]
+        rate = f"; {show(run.work_per_s, f'{run.work.unit}/s')}" if run.work_per_s else ""
+        parts.append(
+            f"{plain(run.label) or plain(run.id)}: {plain(', '.join(stated))}{plain(rate)}; a "
+            f"repeat lasts {show(run.time_s, 's')}"
+        )
+    shown = list(dict.fromkeys(parts))[:_MOST_NAMED]
+    if not shown:
+        return ""
+    return "; ".join(shown) + "; percentiles of the latency are not recorded"
+
+
+def _highest(comparisons: Sequence[Comparison], runs: Sequence[Measurement]) -> str:
+    """'1.6 kW [1.5, 1.7] over 1 s, of a mean of 1.2 kW […]' of a run; the sides of comparisons
+    stand in the table of their power.
+    """
+    if comparisons or len(runs) != 1 or runs[0].highest_power_w is None:
+        return ""
+    highest, mean = show(runs[0].highest_power_w, "W"), show(runs[0].power_w, "W")
+    return f"{highest} over 1 s, beside a mean of {mean}" if runs[0].power_w else highest
 
 
 def _subject(comparisons: Sequence[Comparison]) -> str:

@@ -16,9 +16,10 @@ from energybench.model import (
     Sensitivity,
     Swing,
 )
-from energybench.units import WHOLE, show_value
+from energybench.units import WHOLE
+from energybench.value_ranges import show_now, show_place, show_searched, show_span
 from energybench_reports.view.layout import Axis, AxisTick, Mark, Section, Table
-from energybench_reports.view.wording import TableCell, or_dash, plain, published
+from energybench_reports.view.wording import TableCell, or_dash, plain, published, published_range
 
 _ANSWERS: Mapping[AnswerName, str] = {
     "saved_mwh_per_month": "energy saved a month",
@@ -27,7 +28,6 @@ _ANSWERS: Mapping[AnswerName, str] = {
 }
 _ROOM = 0.06  # beside the outermost ends, as a share of the axis
 _TICKS = 4  # about so many labels on an axis
-_DIGITS = 3
 
 
 def section(projections: Sequence[tuple[str, Projection]]) -> Section:
@@ -54,8 +54,8 @@ def _tables(title: str, projection: Projection, sensitivity: Sensitivity) -> lis
         swings = [swing for swing in sensitivity.swings if swing.answer == name]
         answer: Estimate | None = getattr(projection, name)
         if swings and answer is not None:
-            tables.append(_tornado(f"{title}: {words}", words, swings, answer.value))
-    tables.append(_break_evens(f"{title}: break-even", sensitivity.break_evens))
+            tables.append(_tornado(f"{title}: {words}", words, projection, swings, answer))
+    tables.append(_break_evens(f"{title}: break-even", projection, sensitivity.break_evens))
     if sensitivity.questions:
         tables.append(_questions(f"{title}: the candidate's fleet", sensitivity.questions))
     return tables
@@ -64,11 +64,13 @@ def _tables(title: str, projection: Projection, sensitivity: Sensitivity) -> lis
 # ---------------------------------------------------------------- tornado
 
 
-def _tornado(title: str, words: str, swings: Sequence[Swing], answer: float) -> Table:
+def _tornado(
+    title: str, words: str, projection: Projection, swings: Sequence[Swing], answer: Estimate
+) -> Table:
     unit = plain(swings[0].unit)
     ends = [end for swing in swings for end in (swing.at_low, swing.at_high)]
-    scale = _LinearScale(min(*ends, answer), max(*ends, answer))
-    axis = Axis(f"{words}, {unit}" if unit else words, scale.ticks(), scale.percent(answer))
+    scale = _LinearScale(min(*ends, answer.value), max(*ends, answer.value))
+    axis = Axis(f"{words}, {unit}" if unit else words, scale.ticks(), scale.percent(answer.value))
     marks = tuple(
         Mark(
             scale.percent(min(swing.at_low, swing.at_high)),
@@ -80,8 +82,8 @@ def _tornado(title: str, words: str, swings: Sequence[Swing], answer: float) -> 
     rows = tuple(
         (
             TableCell(plain(swing.label or swing.input)),
-            TableCell(f"{_number(swing.at_low)} to {_exact(swing.at_high, unit)}"),
-            _range(swing),
+            TableCell(show_span(swing.at_low, swing.at_high, answer, unit)),
+            _range(projection, swing),
         )
         for swing in swings
     )
@@ -89,14 +91,14 @@ def _tornado(title: str, words: str, swings: Sequence[Swing], answer: float) -> 
     return Table(title, head, rows, axis=axis, marks=marks)
 
 
-def _range(swing: Swing) -> TableCell:
-    """A stated range with the digits of the scenario, the interval of a value with three."""
-    low, high = swing.stated
+def _range(projection: Projection, swing: Swing) -> TableCell:
+    """A stated range with the digits of the scenario, an interval with those of its value."""
     unit = plain(swing.input_unit)
     if swing.interval_of is not None:
         words = f"95 % interval, {swing.interval_of}"
-        return TableCell(f"{_number(low)} to {_exact(high, unit)}", words)
-    return TableCell(f"{published(low)} to {published(high, unit)}", "stated range")
+        span = show_span(*swing.stated, projection.value_of(swing.input), unit)
+        return TableCell(span, words)
+    return TableCell(published_range(*swing.stated, unit), "stated range")
 
 
 class _LinearScale:
@@ -127,48 +129,33 @@ class _LinearScale:
 # ---------------------------------------------------------------- break-evens and questions
 
 
-def _break_evens(title: str, evens: Sequence[BreakEven]) -> Table:
+def _break_evens(title: str, projection: Projection, evens: Sequence[BreakEven]) -> Table:
     rows = tuple(
         (
             TableCell(_ANSWERS[even.answer]),
             TableCell(plain(even.label or even.input)),
-            _break_even(even),
-            TableCell(_break_even_value(even.current, even.unit)),
-            TableCell(_searched(even), tone="muted"),
+            _break_even(projection, even),
+            TableCell(show_now(even.current, projection.value_of(even.input), plain(even.unit))),
+            TableCell(show_searched(*even.searched, plain(even.unit)), tone="muted"),
         )
         for even in evens
     )
     return Table(title, ("saving", "input", "is 0 at", "now", "searched"), rows)
 
 
-def _searched(even: BreakEven) -> str:
-    low, high = even.searched
-    start = published(low) if even.unit in WHOLE else _number(low)
-    return f"{start} to {_break_even_value(high, even.unit)}"
-
-
-def _break_even(even: BreakEven) -> TableCell:
+def _break_even(projection: Projection, even: BreakEven) -> TableCell:
     if even.value is None:
         return TableCell("no solution in the range", tone="muted")
     notes = []
     if even.jumps and even.unit in WHOLE:
-        below, above = published(even.value - 1), _break_even_value(even.value, even.unit)
+        below, above = published(even.value - 1), published(even.value, even.unit)
         notes.append(f"the saving changes sign between {below} and {above}")
     elif even.jumps:
         notes.append("the saving jumps over 0 there, for nodes are whole")
     if even.crossings > 1:
         notes.append(f"the first of {even.crossings}")
-    return TableCell(_break_even_value(even.value, even.unit), "; ".join(notes))
-
-
-def _break_even_value(value: float, unit: str) -> str:
-    """A number of whole things that a person states or that was found among whole numbers."""
-    return published(value, plain(unit)) if unit in WHOLE else _exact(value, unit)
-
-
-def _exact(value: float, unit: str) -> str:
-    """In the unit itself, without a prefix; between whole things too: 1 780 W, 2.76 nodes."""
-    return f"{_number(value)} {plain(unit)}".strip()
+    place = show_place(even.value, projection.value_of(even.input), plain(even.unit))
+    return TableCell(place, "; ".join(notes))
 
 
 def _questions(title: str, questions: Sequence[FixedQuestion]) -> Table:
@@ -177,7 +164,7 @@ def _questions(title: str, questions: Sequence[FixedQuestion]) -> Table:
     rows = tuple(
         (
             TableCell(question.fixed, plain(question.why)),
-            *(or_dash(estimate, unit) for _, estimate, unit in question.answers),
+            *(or_dash(estimate, unit, prefixed=False) for _, estimate, unit in question.answers),
         )
         for question in questions
     )
@@ -186,7 +173,3 @@ def _questions(title: str, questions: Sequence[FixedQuestion]) -> Table:
         "Nodes are whole, and run at the candidate's utilisation."
     )
     return Table(title, head, rows, about)
-
-
-def _number(value: float) -> str:
-    return show_value(value, significant=_DIGITS)

@@ -13,11 +13,14 @@ from energybench.grading.statable import against_publication
 from energybench.model import Comparison, Document, Estimate, Measurement, Publication
 from energybench.units import show
 from energybench_reports.view import comparison as comparing
+from energybench_reports.view import modelled
 from energybench_reports.view import statement_facts as facts
 from energybench_reports.view import statement_sentence as sentences
+from energybench_reports.view.doubts import weaknesses
 from energybench_reports.view.labels import labels
 from energybench_reports.view.layout import Table, ratio_axis
 from energybench_reports.view.node_power import node_power
+from energybench_reports.view.publication import NOT_STATED
 from energybench_reports.view.publication import section as publication_section
 from energybench_reports.view.questions import energy_answers
 from energybench_reports.view.statement_books import rule_books
@@ -38,7 +41,9 @@ _BUDGET_LINES = 3
 
 
 class Statement(NamedTuple):
-    """draft, stamps: marks of every page, and of the figure. answers: (question, answer)."""
+    """draft, stamps: marks of every page, and of the figure. answers: (question, answer). doubts:
+    the kinds of all doubts, which the format never folds.
+    """
 
     title: str
     kind: str
@@ -59,6 +64,7 @@ class Statement(NamedTuple):
     books: tuple[tuple[str, str], ...]
     legends: tuple[str, ...]
     digests: Table
+    doubts: str
 
 
 def statement(document: Document) -> Statement:
@@ -91,7 +97,7 @@ def statement(document: Document) -> Statement:
         figure=figure,
         verdict=verdict,
         tone=tone,
-        lead=lead,
+        lead=f"{lead}{_modelled(runs)}",
         chart=_chart(stated),
         compared=_compared(stated),
         long=sentences.long_sentence(stated),
@@ -102,6 +108,7 @@ def statement(document: Document) -> Statement:
         books=books,
         legends=legends,
         digests=_digests(comparisons),
+        doubts=_doubts(document),
     )
 
 
@@ -151,6 +158,12 @@ def _verdict(stated: Stated) -> tuple[str, Tone, str]:
             else " for the same work."
         ),
     )
+
+
+def _modelled(runs: Sequence[Measurement]) -> str:
+    """' Modelled, not measured: …', if the models are a large part of an energy."""
+    shares = modelled.words(runs)
+    return f" {modelled.NAME.capitalize()}: {shares}." if shares else ""
 
 
 def _chart(stated: Stated) -> Table:
@@ -245,8 +258,34 @@ def _side(role: str, label: str, run: Measurement | None) -> tuple[TableCell, ..
 
 
 def _disclosures(document: Document) -> tuple[tuple[str, TableCell], ...]:
+    """What the publisher states, and in one row everything that the publisher left open."""
     shown = publication_section(document.publication or Publication(), document.created_utc)
-    return tuple((row[0].text, row[1]) for row in shown.tables[0].rows)
+    stated: dict[str, TableCell] = {}
+    open_fields = []
+    for name, cell in ((row[0].text, row[1]) for row in shown.tables[0].rows):
+        if cell.text == NOT_STATED:
+            open_fields.append(name)
+        elif name in stated:  # several parts without a meter
+            stated[name] = TableCell(f"{stated[name].text}; {cell.text}")
+        else:
+            stated[name] = cell
+    if open_fields:
+        stated[NOT_STATED] = TableCell("; ".join(open_fields), tone="warn")
+    return tuple(stated.items())
+
+
+def _doubts(document: Document) -> str:
+    """'2 kinds: A sensor gives the same value (`stuck-sensor`); …': every kind of doubt about the
+    results, in few words.
+    """
+    kinds = weaknesses(document, labels(document.of(Measurement)))
+    if not kinds:
+        return "none"
+    words = [
+        f"{kind.title} (`{kind.code}`)" if kind.title != kind.code else f"`{kind.code}`"
+        for kind in kinds
+    ]
+    return f"{counted(len(kinds), 'kind')}, with remedies in the appendix: {'; '.join(words)}"
 
 
 def _answers(stated: Stated) -> tuple[tuple[str, str], ...]:
@@ -271,7 +310,7 @@ def _budget_words(stated: Stated) -> str:
     )
     ratio = bool(stated.comparisons)
     for estimate in estimates[:1]:
-        lines = budget(estimate, _BUDGET_LINES, ratio=ratio)[:_BUDGET_LINES]
+        lines = budget(estimate, _BUDGET_LINES, ratio=ratio, runs=stated.runs)[:_BUDGET_LINES]
         half = abs(estimate.half_width / estimate.value) if estimate.value else 0.0
         shares = [f"{plain(line.effect)} ({_size(line, estimate)})" for line in lines]
         if shares:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from energybench.grading.facts import facts
 from energybench.grading.part_channels import counted_channels
 from energybench.grading.statable import recorded_days
-from energybench.model import Measurement, PartState, has_stamp
+from energybench.model import Measurement, PartState, state_words
 from energybench_reports.view.wording import component_words, counted, listed, ordered, plain
 
 # Energy outside each boundary, in words and in few words.
@@ -101,15 +101,10 @@ def accuracy(runs: Sequence[Measurement]) -> str:
     return f"limit of error of a sensor up to ±{100 * worst.error_rel:.2g} % ({component})"
 
 
-def is_replayed(run: Measurement) -> bool:
-    """Whether the run comes from a recording."""
-    return has_stamp(run.stamps, "replayed")
-
-
 def quality(runs: Sequence[Measurement]) -> str:
     """'8 measured, 1 modelled of 9 parts'; parts with a sensor in a replay are 'replayed'."""
     states = [
-        "replayed" if part.state == "measured" and is_replayed(run) else part.state
+        state_words(part.state, replayed=run.replayed)
         for run in runs
         for part in run.boundary.parts
         for _ in range(part.count)
@@ -123,8 +118,8 @@ def named_quality(runs: Sequence[Measurement]) -> str:
     """'measured: gpu.board and cpu.package; modelled, not measured: cpu.dram'. What a replay has
     read from a recording is named as such.
     """
-    replayed = [run for run in runs if is_replayed(run)]
-    here = [run for run in runs if not is_replayed(run)]
+    replayed = [run for run in runs if run.replayed]
+    here = [run for run in runs if not run.replayed]
     named = [
         ("measured", parts_that_are("measured", here)),
         ("replayed from a recording, not measured here", parts_that_are("measured", replayed)),

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from energybench.analysis.comparison.means import means
-from energybench.model import TIME_X_ASSUMED_POWER, Comparison, Estimate, Measurement
+from energybench.model import TIME_X_ASSUMED_POWER, Comparison, Estimate, Measurement, has_stamp
 from energybench.units import show
 from energybench_reports.view import statement_facts as facts
 from energybench_reports.view.comparison import assumed, pair, sameness, title_of
@@ -202,9 +202,14 @@ def _same(stated: Stated) -> str:
 
 
 def _how(stated: Stated) -> str:
-    """'Measured'; 'Timed' if no sensor read any energy; 'Recorded' for replays."""
-    if any(facts.is_replayed(run) for run in stated.runs):
+    """'Measured'; 'Measured in part' with a power model in place of a sensor; 'Timed' if no sensor
+    read any energy; 'Recorded' for replays.
+    """
+    results: tuple[Measurement | Comparison, ...] = (*stated.runs, *stated.comparisons)
+    if any(result.replayed for result in results):
         return "Recorded"
+    if any(has_stamp(result.stamps, "partly-estimated") for result in results):
+        return "Measured in part"
     states = {part.state for run in stated.runs for part in run.boundary.parts}
     return "Measured" if "measured" in states else "Timed"
 

@@ -14,6 +14,7 @@ from energybench.model import (
     StudyRatio,
     StudyRun,
     Tested,
+    verdict_words,
 )
 from energybench.units import show
 from energybench_reports.view.layout import Section, Table
@@ -60,20 +61,24 @@ def _claims(studies: Sequence[Study]) -> Section:
         "range and is narrower than ±10 %. The row shows the cell that decides."
     )
     tables = tuple(
-        Table(table_title(studies, study), head, tuple(_claim_row(test) for test in study.claims))
+        Table(
+            table_title(studies, study),
+            head,
+            tuple(_claim_row(test, study) for test in study.claims),
+        )
         for study in studies
         if study.claims
     )
-    brief = tuple(_claim_line(test) for study in studies for test in study.claims)
+    brief = tuple(_claim_line(test, study) for study in studies for test in study.claims)
     return Section("study-claims", "Published claims", about, tables, brief=brief)
 
 
-def _claim_row(test: Tested) -> tuple[TableCell, ...]:
+def _claim_row(test: Tested, study: Study) -> tuple[TableCell, ...]:
     claim = test.claim
     note = plain(claim.says) + (f"; {plain(claim.note)}" if claim.note else "")
     return (
         TableCell(plain(claim.name), f"({note})"),
-        TableCell(test.held, tone=_OUTCOMES[test.held]),
+        TableCell(_outcome(test, study), tone=_OUTCOMES[test.held]),
         or_dash(test.measured, _unit(test)),
         known(test.cell),
         TableCell(plain(test.why)),
@@ -81,9 +86,14 @@ def _claim_row(test: Tested) -> tuple[TableCell, ...]:
     )
 
 
-def _claim_line(test: Tested) -> str:
+def _outcome(test: Tested, study: Study) -> str:
+    """'confirmed'; of a replayed study 'confirmed, of a recording'."""
+    return verdict_words(test.held, replayed=study.replayed)
+
+
+def _claim_line(test: Tested, study: Study) -> str:
     measured = f", {show(test.measured, _unit(test))}" if test.measured else ""
-    return f"{plain(test.claim.name)}: {test.held}{measured} ({plain(test.why)})"
+    return f"{plain(test.claim.name)}: {_outcome(test, study)}{measured} ({plain(test.why)})"
 
 
 def _unit(test: Tested) -> str:

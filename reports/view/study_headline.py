@@ -13,6 +13,7 @@ from energybench.model import (
     StudyCell,
     StudyRatio,
     stamp_words,
+    verdict_words,
 )
 from energybench.units import show
 from energybench_reports.view.layout import Answer
@@ -168,7 +169,7 @@ def _claim_counts(study: Study) -> str:
     """'2 confirmed, 1 not testable here'."""
     outcomes = [test.held for test in study.claims]
     return ", ".join(
-        f"{outcomes.count(outcome)} {outcome}"
+        f"{outcomes.count(outcome)} {verdict_words(outcome, replayed=study.replayed)}"
         for outcome in ("confirmed", "not confirmed", "not testable here")
         if outcome in outcomes
     )

@@ -50,11 +50,13 @@ def plain(text: object) -> str:
     return visible(" ".join(shortened(str(text)).split()))
 
 
-def value(estimate: Estimate | None, unit: str = "", per: str = "") -> TableCell:
+def value(
+    estimate: Estimate | None, unit: str = "", per: str = "", *, prefixed: bool = True
+) -> TableCell:
     """'12.35 kJ' with the note '[12.10, 12.60]'; 'not measured' for None."""
     if estimate is None:
         return TableCell(NOT_MEASURED, tone="warn")
-    text = show(estimate, plain(unit))
+    text = show(estimate, plain(unit), prefixed=prefixed)
     head, mark, tail = text.partition(" [") if " [" in text else text.partition(" (")
     return TableCell(head + (f" per {plain(per)}" if per else ""), (mark + tail).strip())
 
@@ -80,9 +82,9 @@ def known(thing: object) -> TableCell:
     return TableCell(plain(thing))
 
 
-def or_dash(estimate: Estimate | None, unit: str = "") -> TableCell:
+def or_dash(estimate: Estimate | None, unit: str = "", *, prefixed: bool = True) -> TableCell:
     """A value with the interval; a dash for None."""
-    return known(None) if estimate is None else value(estimate, unit)
+    return known(None) if estimate is None else value(estimate, unit, prefixed=prefixed)
 
 
 def published(claimed: float, unit: str = "") -> str:
@@ -97,6 +99,13 @@ def published(claimed: float, unit: str = "") -> str:
         return show_value(claimed, plain(unit), 4)
     places = 0 if float(claimed).is_integer() else len(repr(claimed).partition(".")[2])
     return f"{number(claimed, min(places, 6))} {plain(unit)}".strip()
+
+
+def published_range(low: float, high: float, unit: str = "") -> str:
+    """'3.6 to 6.144 USD/h', '20 to 90 %': a range as published or stated."""
+    if unit == SHARE:
+        low, high, unit = round(100 * low, 10), round(100 * high, 10), "%"
+    return f"{published(low)} to {published(high, unit)}"
 
 
 def gibibytes(size: int | None) -> str | None:

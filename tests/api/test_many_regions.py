@@ -11,7 +11,7 @@ import pytest
 from energybench.api.link import Link
 from energybench.api.region_times import MOST, MOST_LABELS, RegionTime, RegionTimes
 from energybench.measuring.beside.packets import pair
-from tests.api.callers import Node
+from tests.api.callers import WATTS, Node
 
 
 class Listener:
@@ -173,3 +173,23 @@ def test_labels_beyond_the_most_are_counted_too() -> None:
         times.add(RegionTime(f"step {i}", 0, 0.0, 0.0))
         times.add(RegionTime("step 0", 0, 0.0, 0.0))
     assert times.left_out == 5
+
+
+def test_a_region_has_a_mean_power_with_its_interval(machine: Node) -> None:
+    """The energy over the time, in `power_w`, in `flat()` and in the text of a region."""
+    caller = machine.run(
+        """
+        with energybench.measure("whole", **OPTIONS):
+            with energybench.measure("inside") as inside:
+                spend(1.0)
+        flat = inside.flat()
+        power = inside.power_w
+        print(power.value, flat["power_w"], flat["energy_j"] / flat["time_s"])
+        print(flat["power_w_low"] <= power.value <= flat["power_w_high"], " at " in repr(inside))
+        """
+    )
+    first, second = caller.out.splitlines()
+    values = [float(word) for word in first.split()]
+    assert values == pytest.approx([values[0]] * 3)
+    assert values[0] == pytest.approx(WATTS, rel=0.3)
+    assert second == "True True"

@@ -66,6 +66,57 @@ def test_a_mistake_is_one_line(there: str, instead: str, line: str) -> None:
     assert len(str(refused.value).splitlines()) == 1
 
 
+OF_A_KEY = {
+    "partition": ("--partition=x", "--part=x", "-px", "-p x"),
+    "constraint": ("--constraint=x", "-C x"),
+    "account": ("--account=q", "--acc=q", "-Aq"),
+    "qos": ("--qos=q", "-q q"),
+    "reservation": ("--reservation=r",),
+    "gpus_per_node": (
+        *("--gpus-per-node=2", "--gpus=4", "-G4", "--gpus-per-task=1", "--gpus-per-socket=1"),
+        *("--gres=gpu:2", "--gres=nvme:1,gpu:a100:2", "--gre=gpu"),
+    ),
+    "tasks_per_node": ("--ntasks-per-node=4", "--ntasks=4", "-n 4", "--tasks-per-node=2"),
+    "cpus_per_task": ("--cpus-per-task=2", "-c2"),
+    "exclusive": ("--exclusive", "--exclusive=user", "--oversubscribe", "-s"),
+    "nodes": ("--nodes=3", "-N3"),
+    "minutes": ("--time=5", "-t5"),
+    "gpu_clock_mhz": ("--gpu-freq=high",),
+    "cpu_clock_khz": ("--cpu-freq=low",),
+}
+
+
+@pytest.mark.parametrize(
+    ("key", "option"), [(key, option) for key, some in OF_A_KEY.items() for option in some]
+)
+def test_an_option_with_a_key_of_its_own_is_refused_with_the_key(key: str, option: str) -> None:
+    """Two directives for one thing: sbatch would follow one of them without a word."""
+    with pytest.raises(BadInput) as refused:
+        campaign(SMALL.replace("minutes = 30", f'minutes = 30\nsbatch = ["{option}"]'))
+    line = str(refused.value)
+    assert line.startswith(f"trial.toml: platforms.gpu.sbatch: {option!r} would stand against")
+    assert f"the key {key} " in line
+
+
+@pytest.mark.parametrize("option", ["-J x", "-o x", "-ex", "-D /tmp", "--array=1-3", "-M other"])
+def test_an_option_of_the_campaign_itself_is_refused(option: str) -> None:
+    with pytest.raises(BadInput, match=r"platforms\.gpu\.sbatch: .* cannot (stand|be handed)"):
+        campaign(SMALL.replace("minutes = 30", f'sbatch = ["{option}"]'))
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        *("--switches=1", "--mem=0", "--gres=nvme:1", "--gres-flags=enforce-binding"),
+        *("--time-min=5", "--nodelist=n1", "--exclude=n2", "--gpu-bind=closest", "--requeue"),
+        *("--ntasks-per-core=1", "--cpus-per-gpu=8", "--signal=B:TERM@60", "--export=ALL"),
+    ],
+)
+def test_an_option_without_a_key_is_accepted(option: str) -> None:
+    of = campaign(SMALL.replace("minutes = 30", f'sbatch = ["{option}"]'))
+    assert of.platforms["gpu"].sbatch == (option,)
+
+
 def test_a_side_with_one_run_is_compared_with_every_run_of_the_other() -> None:
     """And of two sides with several, runs on the same number of nodes."""
     text = (

@@ -115,7 +115,9 @@ launch = ["mpirun", "-np", "8"]
 
 
 def test_power_settings_are_options_of_the_job() -> None:
-    """A workload runs under srun if the clock of the cores is asked for: Slurm sets it there."""
+    """A workload runs under srun if the clock of the cores is asked for: Slurm sets it there. A cap
+    is a line of the script.
+    """
     text = (
         HEAD
         + """
@@ -131,7 +133,8 @@ gpu_clock_mhz = 1110
     )
     jobs = scripts(campaign(text))
     assert list(jobs) == ["cpu", "gpu.200W.1110MHz", "gpu.400W.1110MHz"]
-    assert '#SBATCH --gpu-power="200"' in jobs["gpu.200W.1110MHz"]
+    assert "\nnvidia-smi --power-limit=200 || {" in jobs["gpu.200W.1110MHz"]
+    assert "--power-limit" not in jobs["cpu"]
     assert '#SBATCH --gpu-freq="1110"' in jobs["gpu.200W.1110MHz"]
     assert '#SBATCH --cpu-freq="2000000"' in jobs["cpu"]
     assert commands(jobs["cpu"])[0][0] == "srun"

@@ -92,6 +92,9 @@ def test_one_suite_against_itself(project: Project) -> None:
     ran = project.ab("--same", "--pairs", "2", "--", *PYTEST, *SHORT)
     assert ran.code == 0, ran.err
     assert "tests/test_shop.py::test_work: " in ran.out
+    assert "tests/test_shop.py::test_work: " in ran.out
+    assert " between 4 processes; it can hold a threshold of " in ran.out
+    assert "smallest threshold that the suite can hold with 2 pairs: " in ran.out
     assert "kept for gates on one saved run" in ran.err
     assert not KeptScatter(project.folder / ".energybench").refusals
     assert len(list((project.folder / ".energybench" / "between-runs").iterdir())) == 1

@@ -52,7 +52,7 @@ def test_a_campaign_runs_here_without_slurm(file: Path) -> None:
     ran = energybench("campaign", "submit", "two.toml", "--local", cwd=file.parent)
     assert ran.code == 0, ran.err
     assert "many: left out: each case needs 4 nodes" in ran.err
-    assert "capped.200W: left out: Slurm sets the power cap and clocks (200W)" in ran.err
+    assert "capped.200W: left out: a job sets the power cap and clocks (200W)" in ran.err
     runs = file.parent / "two-local/runs"
     before = sorted(path.name for path in runs.iterdir() if not path.name.startswith("."))
     assert len(before) == 2

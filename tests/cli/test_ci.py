@@ -1,5 +1,7 @@
 """`energybench ci compare` and `energybench ci-summary`."""
 
+import csv
+import io
 import json
 from pathlib import Path
 
@@ -226,9 +228,38 @@ def test_openmetrics(tmp_path: Path) -> None:
     assert r"[|<b>`\"\\\n" in samples[0]
 
 
+def test_an_estimate_is_a_series_of_its_own(tmp_path: Path) -> None:
+    """github-action-benchmark draws one series for a name."""
+    estimate = record_of(rounds(), quality="estimated")
+    write_session(Session(session="s", tests=(estimate,)), tmp_path / "estimate.json")
+    ran = in_process("ci-summary", "estimate.json", "--format", "action-benchmark", cwd=tmp_path)
+    assert [entry["name"] for entry in json.loads(ran.out)] == ["test_fft (estimated)"]
+
+
+def test_a_tidy_table(tmp_path: Path) -> None:
+    """A row for each quantity of a test; an energy that was not measured is empty, not 0."""
+    rows = list(csv.DictReader(io.StringIO(summary_of(tmp_path, "csv"))))
+    assert list(rows[0]) == ["test", "quantity", "value", "low", "high", "unit", "quality"]
+    energies = [row for row in rows if row["quantity"] == "energy per iteration"]
+    assert [row["value"] for row in energies] == ["0.00125", "", "", ""]
+    assert (energies[0]["low"], energies[0]["high"]) == ("0.0012", "0.0013")
+    assert {(row["unit"], row["quality"]) for row in energies[:1]} == {("J", "measured")}
+    (part,) = [row for row in rows if row["quantity"].endswith(" of cpu.package")]
+    assert float(part["value"]) == pytest.approx(1.0)
+    (windows,) = [row for row in rows if row["quantity"] == "windows"]
+    assert windows["value"] == "5"
+
+
+def test_a_failure_by_saved_files_says_that_nothing_was_measured_again(tmp_path: Path) -> None:
+    worse = session_file(tmp_path / "b.json", 1.2, "now")
+    ran = in_process("ci", "compare", history_folder(tmp_path / "h"), worse, cwd=tmp_path)
+    assert ran.code == 1
+    assert "; a judgement of saved files: nothing was measured again" in ran.out.splitlines()[0]
+
+
 def test_another_format(tmp_path: Path) -> None:
     """Refused with the list of formats."""
     session_file(tmp_path / "a.json", 1.0, "a")
-    ran = in_process("ci-summary", "a.json", "--format", "csv", cwd=tmp_path)
+    ran = in_process("ci-summary", "a.json", "--format", "tsv", cwd=tmp_path)
     assert ran.code == 2
     assert "openmetrics" in ran.err

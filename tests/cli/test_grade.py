@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import json
 from pathlib import Path
 
 import pytest
@@ -88,6 +90,76 @@ def test_a_repeated_doubt_is_shortened(tmp_path: Path) -> None:
     assert len(replayed) == 2
     assert replayed[0].endswith("→ measure it on the machine")
     assert replayed[1].endswith("… → as above")
+
+
+def table_of(path: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(path.read_text("utf-8").splitlines()))
+
+
+def test_series_of_a_submission(folder: Path, tmp_path: Path) -> None:
+    """Ten equal averages of each repeat, whose energy is that of the repeats; idle power; every
+    raw reading of every channel; and the stamp of a recording.
+    """
+    out = tmp_path / "series"
+    ran = in_process("grade", "_cpu_", "--series", str(out), cwd=folder)
+    assert ran.code == 0, ran.err
+    (run,) = (folder / "results").glob("*_cpu_*")
+    result = json.loads((run / "run.json").read_text())
+    averages = table_of(out / "averages.csv")
+    assert [(row["repeat"], row["average"]) for row in averages] == [
+        (str(repeat), str(place)) for repeat in range(1, 9) for place in range(1, 11)
+    ]
+    for number, repeat in enumerate(result["repeats"], 1):
+        rows = [row for row in averages if row["repeat"] == str(number)]
+        lengths = [float(row["end_s"]) - float(row["start_s"]) for row in rows]
+        assert max(lengths) - min(lengths) < 1e-6
+        assert float(rows[0]["start_s"]) == repeat["start_s"]
+        assert float(rows[-1]["end_s"]) == repeat["end_s"]
+        joules = sum(
+            float(row["power_w"]) * length for row, length in zip(rows, lengths, strict=True)
+        )
+        assert joules == pytest.approx(repeat["energy_j"], rel=1e-3)
+        assert all(
+            float(row["low_w"]) < float(row["power_w"]) < float(row["high_w"]) for row in rows
+        )
+    summary = table_of(out / "summary.csv")
+    values = {row["quantity"]: row for row in summary}
+    assert float(values["mean power"]["value"]) == result["power_w"]["value"]
+    assert float(values["highest power over 1 s"]["value"]) == result["highest_power_w"]["value"]
+    assert any(row["quantity"] == "idle power" and row["value"] for row in summary)
+    assert values["stamp"]["of"].startswith("replayed")
+    channels = table_of(out / "channels.csv")
+    assert len(channels) == len(result["channels"])
+    for row, channel in zip(channels, result["channels"], strict=True):
+        readings = table_of(out / row["file"])
+        assert row["device"] == channel["device"]
+        assert sum(reading["counts"] != "" for reading in readings) == channel["samples"]
+        last = readings[-1]
+        assert float(last["J"]) == pytest.approx(int(last["counts"]) * float(row["resolution"]))
+
+
+def test_series_with_more_averages(folder: Path, tmp_path: Path) -> None:
+    ran = in_process(
+        "grade", "_cpu_", "--series", str(tmp_path / "s"), "--averages", "20", cwd=folder
+    )
+    assert ran.code == 0
+    assert len(table_of(tmp_path / "s" / "averages.csv")) == 20 * 8
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--series", "s", "--averages", "5000"), "shorter than the 0.1 s between two readings"),
+        (("--series", "s", "--averages", "9"), "--averages"),
+        (("--series", "none/s"), "there is no folder none"),
+        (("--series", "file"), "--series file: is a file"),
+    ],
+)
+def test_series_that_cannot_be_written(
+    folder: Path, arguments: tuple[str, ...], words: str
+) -> None:
+    (folder / "file").write_text("x")
+    assert words in one_line(in_process("grade", "_cpu_", *arguments, cwd=folder))
 
 
 @pytest.mark.parametrize(

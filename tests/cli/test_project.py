@@ -41,6 +41,7 @@ def test_json_is_one_document(tmp_path: Path) -> None:
         "comparisons",
         "mode",
         "boundary",
+        "model",
         "solution",
         "sensitivity",
         "inputs",
@@ -75,12 +76,19 @@ def test_text_begins_with_the_claims(tmp_path: Path) -> None:
         for row in rows
     )
     assert any(
-        "claimed at least 4 000 000 USD, over all solutions 4 000 000 to 9 980 000" in row
+        "claimed at least 4 000 000 USD, over all solutions 4 000 000 to 31 000 000" in row
         for row in rows
     )
-    assert "  of 7 published figures: 4 consistent, 3 need more than was published" in rows
-    assert "  GPU nodes of the fleet: 146 to 272 nodes (196 nodes)" in rows
+    assert "  of 7 published figures: 3 consistent, 4 need more than was published" in rows
+    assert "  GPU nodes of the fleet: 138 to 1 792 nodes (213 nodes)" in rows
     assert any("seen: docs.nersc.gov" in row for row in rows)
+    assert any(
+        "nothing decides which of them hold: energy ratio on average; speedup overall" in row
+        for row in rows
+    )
+    # an assumed range of an open quantity counts: the price of electricity, and the power of a node
+    assert "[2 of 28 inputs assumed]" in rows[0]
+    assert any("2 of 28 inputs assumed" in row and "power of a GPU node" in row for row in rows)
 
 
 def test_text_with_a_comparison_begins_with_the_saving(tmp_path: Path) -> None:
@@ -186,7 +194,7 @@ def test_sensitivity_at_the_command_line(tmp_path: Path) -> None:
     assert (ran.code, ran.err) == (0, "")
     rows = ran.out.replace("\u202f", " ").splitlines()
     start = rows.index(" energy saved a month, one input at a time over its range")
-    assert "share of the load that moves 0.4 to 0.8: 24.7 to 50.0 MWh" in rows[start + 1]
+    assert "share of the load that moves 40 to 80 %: 25 to 50 MWh" in rows[start + 1]
     assert rows[start + 1].split()[0] == "█" * 24
     assert any("price of electricity: no solution in the range 0.00100 to 10.0" in r for r in rows)
     assert any(r.startswith("  energy saved a month: baseline nodes: 3 nodes (") for r in rows)

@@ -66,7 +66,7 @@ def test_refusals_are_one_line(store: Path, words: tuple[str, ...], problem: str
 
 def test_a_comparison_without_its_runs_is_refused(store: Path) -> None:
     """Number of runs, nodes and sensors are must-haves, so that the runs have to be known."""
-    text = (store / "cmp.json").read_text().replace('"replayed"', '"limit-unknown"')
+    text = (store / "cmp.json").read_text().replace(': "replayed"', ': "limit-unknown"')
     (store / "alone.json").write_text(text)
     words = ("alone.json", "--store", "away", "--out", "s.pdf")
     assert "is not known: name its folder" in one_line(in_process("statement", *words, cwd=store))

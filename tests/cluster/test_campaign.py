@@ -128,6 +128,27 @@ def test_slurm_reads_the_directives_as_the_file_states_them(free: Cluster, tmp_p
     assert not list(tmp_path.rglob("hacked"))
 
 
+def test_every_key_is_an_option_that_slurm_has(free: Cluster, tmp_path: Path) -> None:
+    """Also the clocks, which no job of these nodes needs."""
+    keys = 'partition = "gpu"\ngpus_per_node = 2\ngpu_type = "a100"\ntasks_per_node = 2\n'
+    keys += "cpus_per_task = 3\nnodes = 2\ngpu_clock_mhz = 1110\ncpu_clock_khz = 2000000\n"
+    (tmp_path / "trial.toml").write_text(
+        f'{HEAD}{APP}[platforms.gpu]\n{keys}sbatch = ["--begin=now+1hour"]\n'
+    )
+    campaign(free, tmp_path, "submit")
+    (job,) = state(tmp_path)["jobs"]
+    shown = free.run("scontrol", "show", "job", job["id"]).stdout
+    fields = (
+        "NumNodes=2",
+        "NumTasks=4",
+        "CPUs/Task=3",
+        "CPU_max_freq=2000000",
+        "TresFreq=gpu:1110",
+    )
+    assert [field for field in fields if field not in shown] == []
+    assert "TresPerNode=gres:gpu:a100:2" in shown
+
+
 @pytest.mark.parametrize(
     ("lines", "words"),
     [
@@ -140,13 +161,18 @@ def test_slurm_reads_the_directives_as_the_file_states_them(free: Cluster, tmp_p
             "configuration is not available",
         ),
         ('partition = "cpu"\nconstraint = "x|y"', "Invalid feature specification"),
+        ('partition = "cpu"\nreservation = "nope"', "Requested reservation is invalid"),
+        ('account = "nope"', "bad.account: 'nope' is not an account of user root on this cluster"),
+        ('account = "test"\nqos = "nope"', "bad.qos: 'nope' is not a QOS on this cluster (have: "),
         ('partition = "cpu"\nsbatch = ["--nosuch=1"]', "unrecognized option '--nosuch=1'"),
     ],
 )
 def test_nothing_is_submitted_if_slurm_refuses_one_job(
     slurm: Cluster, tmp_path: Path, lines: str, words: str
 ) -> None:
-    """An unknown partition, GPU type, constraint or option is one line, and names its platform."""
+    """An unknown partition, GPU type, constraint, reservation, account, QOS or option is one line,
+    and names its platform. Slurm itself would charge another account: it enforces none here.
+    """
     text = HEAD + APP + f'[platforms.good]\npartition = "cpu"\n[platforms.bad]\n{lines}\n'
     (tmp_path / "trial.toml").write_text(text)
     before = slurm.run("squeue", "-h", "-t", "all", "-o", "%A").stdout
@@ -157,6 +183,30 @@ def test_nothing_is_submitted_if_slurm_refuses_one_job(
     assert words in line
     assert slurm.run("squeue", "-h", "-t", "all", "-o", "%A").stdout == before
     assert not (tmp_path / "trial/state.json").exists()
+
+
+def test_a_job_that_slurm_charges_to_another_account_is_cancelled(
+    free: Cluster, tmp_path: Path
+) -> None:
+    """The account exists for another partition alone: Slurm takes the default account."""
+    name = free.set_up.name
+    for words in ("account other", f"user root account=other partition=gpu cluster={name}"):
+        free.run("sacctmgr", "-i", "add", *words.split())
+    (tmp_path / "trial.toml").write_text(
+        f'{HEAD}{APP}[platforms.cpu]\npartition = "cpu"\naccount = "other"\n'
+    )
+    ran = campaign(free, tmp_path, "submit", check=False)
+    assert ran.returncode == 2
+    (job,) = state(tmp_path)["jobs"]
+    (line,) = ran.stderr.splitlines()
+    assert f"platforms.cpu.account: job {job['id']} has 'root' in place of 'other'" in line
+    assert line.endswith("and was cancelled (correct the key, and submit again)")
+    assert "JobState=CANCELLED" in free.run("scontrol", "show", "job", job["id"]).stdout
+    text = (tmp_path / "trial.toml").read_text().replace('"cpu"', '"gpu"')
+    (tmp_path / "trial.toml").write_text(text)
+    assert campaign(free, tmp_path, "submit").returncode == 0
+    (_, job) = state(tmp_path)["jobs"]
+    assert "Account=other" in free.run("scontrol", "show", "job", job["id"]).stdout
 
 
 def test_variables_of_the_shell_shape_no_job(free: Cluster, tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ import pytest
 
 from energybench.cluster.meeting import Connection, Hello, connect, gather
 from energybench.errors import BadInput
-from energybench.launch import MeetingPlace
 from energybench.measuring.child import WorkFailed
 from energybench.measuring.signals import Signals
+from energybench.meeting_place import MeetingPlace
 
 
 def place(node: int, nodes: int = 2, port: int = 0) -> MeetingPlace:

@@ -161,3 +161,12 @@ def test_the_limit_is_that_of_the_sensors_or_of_the_largest_node() -> None:
     assert reconciling.not_measured(1e6, ["rapl"], 100.0, 500.0)
     assert not reconciling.not_measured(1e6, ["rapl"], 100.0, None)
     assert reconciling.not_measured(3e6, ["rapl"], 100.0, None)
+
+
+def test_a_single_read_node_tells_no_range_of_the_others() -> None:
+    """The energy of the unread node is open upward, and two read nodes close it."""
+    one, two = own(nodes=("n1",), of=NODES), own(nodes=NODES, of=(*NODES, "n3"))
+    seconds = one.row.end_s - one.row.start_s
+    assert one.nodes_j.high == pytest.approx(seconds * reconciling.MOST_NODE_W)
+    assert one.nodes_j.low == 0.0
+    assert two.nodes_j.high == pytest.approx(1.22 * two.nodes_j.value)

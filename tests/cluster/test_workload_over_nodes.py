@@ -14,7 +14,7 @@ import pytest
 from energybench.store.layout import RUN
 from tests.cluster.measured import documents, truth_j
 from tests.simulators.slurm import Cluster, Job
-from tests.simulators.slurm.processes import wait_until
+from tests.simulators.slurm.processes import free_ports, wait_until
 
 pytestmark = pytest.mark.slurm
 
@@ -29,7 +29,7 @@ MILC = (
 SRUN = "srun --ntasks-per-node=1"
 TORCHRUN = (
     f"{SRUN} torchrun --nnodes 2 --nproc-per-node 1 --rdzv-backend c10d "
-    "--rdzv-endpoint cpu1:29411 --no-python"
+    f"--rdzv-endpoint cpu1:{free_ports(1)[0]} --no-python"
 )
 
 

@@ -87,9 +87,9 @@ def test_no_solution_in_the_range() -> None:
 
 
 def test_full_load_without_idle_power_has_no_break_even_of_utilisation() -> None:
-    """The model permits nothing below full load there."""
+    """The model permits nothing below full load there. The powers have a place of their own."""
     sought = {one.input for one in found(fleet()).break_evens}
-    assert sought == {"nodes_baseline", "speedup"}
+    assert sought == {"nodes_baseline", "speedup", "power_baseline_w", "power_candidate_w"}
 
 
 def test_a_mix_has_a_break_even_too() -> None:
@@ -108,7 +108,7 @@ def test_a_mix_has_a_break_even_too() -> None:
 
 
 def test_a_scenario_of_its_own_lines() -> None:
-    """Prices and nodes are known by their units, the speedup by its quantity."""
+    """Every input at whose value the saving is 0, whatever its unit."""
     text = (
         HEAD
         + 'currency = "EUR"\n'
@@ -124,9 +124,62 @@ def test_a_scenario_of_its_own_lines() -> None:
     )
     sensitivity = found(text)
     assert {one.input: one.value for one in sensitivity.break_evens} == pytest.approx(
-        {"hall": 15.0, "rate": 1.5}
+        {"hall": 15.0, "rate": 1.5, "fee": 4.0}
     )
     assert sensitivity.questions == ()
+
+
+@pytest.mark.parametrize("table", ["inputs", "unknowns"])
+def test_a_speedup_that_a_comparison_replaced_has_a_break_even(table: str) -> None:
+    """Whether the scenario states it as an input or as an unknown, and of several comparisons."""
+    stated = 'measured = "speedup"\n'
+    if table == "unknowns":
+        stated += 'label = "speedup"\nlow = 1\nhigh = 12\nsource = "s"\n'
+    text = (
+        HEAD
+        + f"[{table}.s]\n{stated}"
+        + entry("n", 10, "servers")
+        + '[[lines]]\nname = "m"\nformula = "n * (s - 3)"\nunit = "MWh"\n'
+        + '[results]\nsaved_mwh_per_month = "m"\n'
+        + '[[claims]]\nname = "c"\nclaimed = 12\nop = "up to"\nderived = "s"\nsource = "s"\n'
+    )
+    for comparisons in ((comparison(),), (comparison(), comparison("sdpa"))):
+        result = project(parse(text, "f.toml"), comparisons, "f.toml", with_sensitivity=True)
+        assert result.sensitivity is not None
+        values = {one.input: one.value for one in result.sensitivity.break_evens}
+        assert values == {"s": pytest.approx(3), "n": None}
+        assert all(one.label for one in result.sensitivity.break_evens if one.input == "s")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "unit", "place"),
+    [
+        ("s", 4.0, "", 3.0),
+        ("u", 0.5, "", 0.375),
+        ("u", 0.5, "share", 0.375),
+        ("servers", 10.0, "servers", None),
+        ("price", 0.5, "USD/kWh", 0.375),
+    ],
+)
+def test_plain_numbers_are_speedups_and_utilisations(
+    name: str, value: float, unit: str, place: float | None
+) -> None:
+    """In a scenario of own lines, inputs are known by their units: a name decides nothing, and that
+    there is no solution is said.
+    """
+    factor = "1" if place is None else f"(x / {place} - 1)"
+    text = (
+        HEAD
+        + 'currency = "USD"\n'
+        + f'[inputs.x]\nvalue = {value}\nunit = "{unit}"\nsource = "s"\ndate = "2024"\n'
+        + entry("k", 2, "kg")
+        + f'[[lines]]\nname = "m"\nformula = "k * x * {factor}"\nunit = "MWh"\n'
+        + '[results]\nsaved_mwh_per_month = "m"\n'
+    )
+    (one,) = found(text).break_evens
+    assert (one.input, one.value) == ("x", None if place is None else pytest.approx(place)), name
+    if max(value, 1) == 1 and unit == "share":
+        assert one.searched[1] == 1
 
 
 @pytest.mark.parametrize("root", [0.013, 1.0, 7.77, 99.0])

@@ -4,6 +4,7 @@ that hold together.
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from energybench.projecting.claim_system import ClaimSystem, Figure, identity
 from energybench.projecting.feasible_points import Relation, System, Variable
+from energybench.projecting.largest_sets import largest_sets
 
 
 def system(
@@ -52,7 +54,7 @@ def test_a_system_with_a_solution_is_solved(a: float, b: float, c: float, tolera
     ]
     variables = [Variable("a", 1, 1000), Variable("b", 1, 1000), Variable("c", 0.1, 10)]
     solved = system(variables, relations, figures)
-    assert solved.largest() == tuple(figures)
+    assert solved.sets() == (tuple(figures), {})
     points = solved.points(figures)
     best = solved.preferred(figures, points)
     assert solved.system.values(best[None])[0, :2] == pytest.approx(
@@ -79,13 +81,16 @@ def test_extents_of_a_quantity_that_is_infinite_everywhere() -> None:
     assert ends == pytest.approx((1.0, 100.0), rel=2e-2)
 
 
-def test_no_values_satisfy_figures_that_exclude_each_other() -> None:
-    """a·b = 100 needs a + b ≥ 20: a sum of 15 is left out, and with the sum alone kept before it
-    the product.
+def test_figures_that_exclude_each_other_are_both_left_out() -> None:
+    """a·b = 100 needs a + b ≥ 20: of a sum of 15 and the product neither is kept, in either order,
+    and each names the other.
     """
     product, total = figure("product", 0, 100, 100), figure("sum", 1, 15, 15)
-    assert system(WIDE, [PRODUCT, SUM], [product, total]).largest() == (product,)
-    assert system(WIDE, [PRODUCT, SUM], [total, product]).largest() == (total,)
+    for figures in ([product, total], [total, product]):
+        solved = system(WIDE, [PRODUCT, SUM], figures)
+        assert solved.sets() == ((), {"product": (total,), "sum": (product,)})
+        assert solved.excluding(product, (total,)) == ("sum",)
+        assert solved.excluding(total, (product,)) == ("product",)
     assert not len(system(WIDE, [PRODUCT, SUM], []).points([product, total]))
 
 
@@ -98,7 +103,63 @@ def test_the_largest_set_is_kept_and_not_the_first() -> None:
         figure("third", 2, 25, 35),
     ]
     solved = system([Variable("a", 1, 100)], relations, figures)
-    assert [kept.name for kept in solved.largest()] == ["second", "third"]
+    assert [kept.name for kept in solved.sets().kept] == ["second", "third"]
+
+
+@over(
+    conflicts=st.lists(st.sets(st.integers(0, 5), min_size=1, max_size=3), max_size=6),
+)
+def test_largest_sets_are_those_of_all_subsets(conflicts: list[set[int]]) -> None:
+    """Against a search through all subsets: the claims common to the largest sets, and for each
+    other claim one of these sets without it.
+    """
+
+    def holds(claims: frozenset[int]) -> bool:
+        return not any(conflict <= claims for conflict in conflicts)
+
+    subsets = [
+        frozenset(chosen) for size in range(7) for chosen in itertools.combinations(range(6), size)
+    ]
+    most = max(len(subset) for subset in subsets if holds(subset))
+    largest = [subset for subset in subsets if holds(subset) and len(subset) == most]
+    answer = largest_sets(6, holds)
+    assert answer.common == frozenset.intersection(*largest)
+    assert answer.without.keys() == frozenset(range(6)) - answer.common
+    assert all(one in largest and claim not in one for claim, one in answer.without.items())
+
+
+@over(
+    first=st.integers(1, 40),
+    second=st.integers(1, 40),
+    share=st.floats(0.2, 0.8),
+)
+@settings(max_examples=30, deadline=None)
+def test_whole_variables_take_whole_numbers(first: int, second: int, share: float) -> None:
+    """A product of two numbers of whole things: points are whole numbers; a product between two
+    neighbouring products of one of them has no point.
+    """
+    counts = [Variable("a", 1, 50, whole=True), Variable("b", second, second, whole=True)]
+    for value, possible in ((first * second, True), ((first + share) * second, False)):
+        figures = [figure("product", 0, value, value)]
+        solved = system(counts, [PRODUCT], figures)
+        points = solved.points(figures)
+        assert bool(len(points)) is possible
+        if possible:
+            assert points.tolist() == [[first, second]] * len(points)
+            assert solved.extents(figures, points, [1]) == [(first, first)]
+            assert solved.preferred(figures, points).tolist() == [first, second]
+
+
+def test_extents_of_a_whole_variable_are_whole() -> None:
+    """n·x = 100 ± 1 with x from 7 to 30: n from 4 (3.3 rounded up) to 14 (14.43 rounded down), and
+    x only from 99/14 to 101/4.
+    """
+    variables = [Variable("a", 1, 50, whole=True), Variable("b", 7, 30)]
+    figures = [figure("product", 0, 99, 101)]
+    solved = system(variables, [PRODUCT], figures)
+    counts, others = solved.extents(figures, solved.points(figures), [1, 2])
+    assert counts == (4, 14)
+    assert others == pytest.approx((99 / 14, 101 / 4), rel=1e-3)
 
 
 def test_the_same_system_gives_the_same_answer() -> None:

@@ -88,7 +88,7 @@ def test_applications_have_quantities_of_their_own_unless_shared() -> None:
             claim("mean", 4, "u"),
         )
         assert projection.solution is not None
-        assert bool(projection.solution.fails) is shared
+        assert projection.solution.contested == (("alpha", "mean") if shared else ())
 
 
 def test_a_stated_range_of_an_input_is_used() -> None:
@@ -99,7 +99,7 @@ def test_a_stated_range_of_an_input_is_used() -> None:
     assert held is not None
     assert held.fails == ()
     assert failed is not None
-    assert failed.fails == ("b",)
+    assert failed.contested == ("a", "b")
 
 
 def test_a_comparison_makes_an_unknown_known() -> None:

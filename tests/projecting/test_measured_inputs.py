@@ -110,6 +110,38 @@ def test_estimated_sides(changes: dict[str, Any]) -> None:
     assert projection.lines[0].inputs[0].source.startswith("time x assumed power: ")
 
 
+def test_a_partly_estimated_side_is_not_called_measured() -> None:
+    """Inputs and headline of the projection say which component stands on a model."""
+    doubt = Doubt(code="estimated-cpu", message="a model", remedy="RAPL", subject="cpu.package")
+    plan = scenario(stated_input("r", None, measured="energy_ratio"), lines=[("a", "r")])
+    projection = project(plan, [comparison(quality="mixed", doubts=(doubt,))])
+    assert projection.lines[0].inputs[0].evidence == "partly-estimated"
+    assert "partly estimated: cpu.package" in [stamp.words for stamp in projection.stamps]
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (None, "measured values"),
+        ("replayed", "values of a recording, not measured here"),
+        ("estimated-cpu", "partly estimated values"),
+    ],
+)
+def test_claims_are_tested_against_what_the_comparison_is(
+    code: DoubtCode | None, words: str
+) -> None:
+    """A replay and a model are not called measured values."""
+    doubts = (Doubt(code=code, message="m", remedy="r"),) if code else ()
+    plan = scenario(
+        stated_input("r", 5, measured="energy_ratio"),
+        claims=(PublishedClaim(name="r", claimed=5, derived="r"),),
+    )
+    projection = project(plan, [comparison(quality="mixed", doubts=doubts)])
+    (doubt,) = [one for one in projection.doubts if one.code == "claims-with-own-inputs"]
+    assert doubt.message.endswith(f"tested against {words}")
+    assert projection.replayed == (code == "replayed")
+
+
 def test_doubts_are_carried_once() -> None:
     """Doubts of the comparisons are carried over, with their application if there are several."""
     doubt = Doubt(code="one-node", message="these nodes", remedy="more nodes")

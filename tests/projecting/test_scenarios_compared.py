@@ -49,7 +49,9 @@ def test_the_power_of_a_comparison_replaces_that_of_the_fleet(replays: Compariso
 
 
 def test_nersc_with_a_comparison_of_ones_own() -> None:
-    """Claims are tested against the measurement; the fleet that was not measured stays open."""
+    """Claims are tested against the measurement; the fleet that was not measured stays open, and
+    no whole number of nodes gives the published saving.
+    """
     projection = project(read("nersc-2023"), [comparison(speedup=8.0, power_w=(450.0, 1200.0))])
     assert line(projection.lines, "saved_energy_mwh").value.value == pytest.approx(
         107 * 1.2 * 0.73 * (3 - 1)
@@ -63,8 +65,14 @@ def test_nersc_with_a_comparison_of_ones_own() -> None:
     )
     assert "milc cpu → milc cuda" in average.tested
     assert projection.solution is not None
-    nodes = next(entry for entry in projection.solution.unknowns if entry.name == "nodes_gpu")
-    assert nodes.best == pytest.approx(588e6 / 730 / (8 * 450 - 1200), rel=1e-3)
+    tension = projection.solution.tensions[0]
+    assert (tension.claim, tension.unknown) == ("energy saved a month", "nodes_gpu")
+    per_node_mwh = 730 * (8 * 450 - 1200) / 1e6
+    assert tension.needed == pytest.approx(
+        [saved_mwh * 588 / per_node_mwh for saved_mwh in (1 - 0.00086, 1 + 0.00086)], rel=1e-5
+    )
+    assert "between 335 and 336 nodes" in tension.why
+    assert claims["energy saved a month"].verdict == "needs"
     assert "claims-with-own-inputs" in codes(projection.doubts)
 
 

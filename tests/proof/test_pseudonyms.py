@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from energybench.errors import BadInput
-from energybench.model import Gpu
+from energybench.model import Gpu, Host
+from energybench.proof.learning import learn
 from energybench.proof.pseudonyms import Pseudonyms, salt_of
 
 UUID = "8f3d5a2e-1b4c-4d6e-9f70-a1b2c3d4e5f6"
@@ -130,6 +131,45 @@ def test_one_name_has_one_pseudonym_in_every_writing(names: Pseudonyms) -> None:
     ):
         assert len({re.sub("[:.-]", "", names.text(one)) for one in pairs}) == 1
     assert names.text("0000:3b:00.0").endswith(f":{names.text('3b:00.0')}")
+
+
+@pytest.mark.parametrize("prefix", ["", "GPU-", "MIG-", "gpu-"])
+@pytest.mark.parametrize("length", [8, 11, 13, 16, 18, 23, 28])
+def test_a_beginning_of_a_known_uuid_is_the_beginning_of_its_pseudonym(
+    names: Pseudonyms, prefix: str, length: int
+) -> None:
+    """From the first block on, as CUDA_VISIBLE_DEVICES accepts it; a word behind it stays."""
+    names.learn_from(f"board GPU-{UUID}")
+    whole = names.text(UUID)
+    assert names.text(f"on {prefix}{UUID[:length]},") == f"on {prefix}{whole[:length]},"
+    assert names.text(f"{prefix}{UUID[:8]}-fast") == f"{prefix}{whole[:8]}-fast"
+    assert names.text(f"{prefix}{UUID[:8]}-dead") == f"{prefix}{whole[:8]}-dead"
+
+
+def test_a_beginning_of_another_uuid_stays(names: Pseudonyms) -> None:
+    """Eight digits alone may be anything: only beginnings of known identities are replaced."""
+    names.learn_from(UUID)
+    text = "at 1234abcd and 8f3d5a and 8f3d5a2eb"
+    assert names.text(text) == text
+
+
+@pytest.mark.parametrize("recorded", ["nid004711", "nid004711.hpc.example.org"])
+def test_a_host_has_one_pseudonym_with_any_domain(names: Pseudonyms, recorded: str) -> None:
+    """Short, full, and with a domain that no record states; a file of the host keeps its end."""
+    names.learn_host(recorded)
+    short = names.text("nid004711")
+    for writing in ("nid004711.hpc.example.org", "NID004711.local", "nid004711.fabric.example.net"):
+        assert names.text(f"on {writing}.") == f"on {short}."
+    assert names.text("nid004711.json") == f"{short}.json"
+    assert names.text("nid004711.run.json") == f"{short}.run.json"
+
+
+@pytest.mark.parametrize("writing", ["3b:00.0", "0000:3b:00.0", "00000000:3B:00.0"])
+def test_an_address_without_a_domain_is_learnt(names: Pseudonyms, writing: str) -> None:
+    """A board whose record has the address alone is replaced in every writing of the address."""
+    learn(Host(name="n1", gpus=(Gpu(uuid="x", name="", pci_bus_id="3b:00.0"),)), names)
+    assert "3b:00" not in names.text(writing).lower()
+    assert names.text(writing).endswith(names.text("3b:00.0"))
 
 
 def test_a_long_word_costs_no_time(names: Pseudonyms) -> None:

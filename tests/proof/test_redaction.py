@@ -30,6 +30,7 @@ HOST, DOMAIN = "gx4711", "gx4711.cluster.example.org"
 USER, PROJECT = "zoraida", "secretproject"
 UUID = "8f3d5a2e-1b4c-4d6e-9f70-a1b2c3d4e5f6"
 SERIAL, PCI, MAC = "1652823055456", "00000000:3B:00.0", "9c:5c:8e:01:23:45"
+OTHER_DOMAIN = "fabric.example.net"
 DMI, BOOT, ADDRESS = "00c0ffee00c0ffee", "5ca1ab1e5ca1ab1e", "10.17.3.4"
 CLUSTER, JOB, NODES = "bigiron", "4812345", "gx[4711-4712]"
 PARTNER = "quuxcorp"
@@ -38,11 +39,13 @@ GUEST, DECOMPOSED = "hesperia", "Jo\u0308rmunda"
 ODD = (
     f"see https://x.example/?at=%2Fhome%2F{GUEST}%2Fx and "
     rf'{{"at": "\/home\/J\u00f6rmunda\/x"}} and /home/{DECOMPOSED}/y, '
-    f"board {UUID.replace('-', '')} at 3b:00.0, card 9c5c.8e01.2345"
+    f"board {UUID.replace('-', '')} at 3b:00.0, card 9c5c.8e01.2345, {HOST}.{OTHER_DOMAIN}, "
+    f"CUDA_VISIBLE_DEVICES=GPU-{UUID[:8]}, MIG-{UUID[:13]}, {UUID[:18]} and gpu-{UUID[:11]}"
 )
 ORIGINALS = (
     *(HOST, DOMAIN, USER, PROJECT, UUID, SERIAL, PCI, "0000:3b:00.0", MAC, DMI, BOOT, ADDRESS),
     *(CLUSTER, JOB, NODES, "/scratch/", "my input.dat", PARTNER),
+    *(UUID[:8], UUID[:11], UUID[:13], OTHER_DOMAIN),
     *(GUEST, "rmunda", UUID.replace("-", ""), "3b:00.0", "9c5c.8e01.2345"),
 )
 
@@ -54,7 +57,7 @@ def named(text: str) -> str:
 
 def with_names(source: Path, store: Path, number: int) -> Path:
     """A copy of a run as a machine with names in every place would have written it."""
-    label = f"milc on {HOST} for {PARTNER}"
+    label = f"milc on {HOST} for {PARTNER} on GPU-{UUID[:8]}"
     identity = f"2026-11-2{number}T10-00-00Z_milc_on_{HOST}_scratch_{USER}_0a0b0c0d"
     target = store / identity
     target.mkdir(parents=True)

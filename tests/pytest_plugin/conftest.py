@@ -7,21 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.pytest_plugin.runs import ZONES, Pytest, entry, installed
+from tests.pytest_plugin.runs import ZONES, Pytest, entry, prepared
 from tests.pytest_plugin.spending import counting
 from tests.simulators import live_node
 
-PAIRS = {
-    "old": ("pytest==8.4.2", "pytest-benchmark==4.0.0"),
-    "new": ("pytest==9.2.0", "pytest-benchmark==5.3.1"),
-}
+PAIRS = ("old", "new")  # lists of packages
 
 
 @pytest.fixture(scope="session")
-def cache(request: pytest.FixtureRequest) -> Path:
-    """The folder for installed packages."""
-    folder: Path = request.config.cache.mkdir("pytest-plugin")  # type: ignore[union-attr]
-    return folder
+def plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that registers the plugin of this tree."""
+    return entry(tmp_path_factory.mktemp("plugin"))
 
 
 @pytest.fixture(scope="session")
@@ -39,21 +35,21 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(params=PAIRS)
-def pair(request: pytest.FixtureRequest, cache: Path, folder: Path, root: Path) -> Pytest:
+def pair(request: pytest.FixtureRequest, plugin: Path, folder: Path, root: Path) -> Pytest:
     """pytest with pytest-benchmark, in the oldest and the newest tested versions."""
-    return Pytest((installed(cache, *PAIRS[request.param]), entry(cache)), folder, root)
+    return Pytest((prepared(request.param), plugin), folder, root)
 
 
 @pytest.fixture
-def newest(cache: Path, folder: Path, root: Path) -> Pytest:
+def newest(plugin: Path, folder: Path, root: Path) -> Pytest:
     """The newest pytest and pytest-benchmark."""
-    return Pytest((installed(cache, *PAIRS["new"]), entry(cache)), folder, root)
+    return Pytest((prepared("new"), plugin), folder, root)
 
 
 @pytest.fixture
-def alone(cache: Path, folder: Path, root: Path) -> Pytest:
+def alone(plugin: Path, folder: Path, root: Path) -> Pytest:
     """The project's own pytest, without pytest-benchmark."""
-    return Pytest((entry(cache),), folder, root)
+    return Pytest((plugin,), folder, root)
 
 
 @pytest.fixture

@@ -1,10 +1,9 @@
-"""Sessions of a real pytest with the plugin, in versions of pytest and pytest-benchmark that the
-tests install once in the cache folder of the outer pytest.
+"""Sessions of a real pytest with the plugin, in versions of pytest and pytest-benchmark that
+`make install` prepares beside the environment of the outer pytest.
 """
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
@@ -34,6 +33,11 @@ ENERGY_CELLS = re.compile(r"\d [a-zµA-Z]?J +\[[-.\d]+, [-.\d]+\]")
 # The plugin of in_sessions
 KNOWN_MACHINE = ("-p", "known_machine")
 IN_SESSIONS = Path(__file__).parent / "in_sessions"
+
+# Lists of packages, and the folder in which `make install` prepares them: beside the environment
+ROOT = Path(__file__).parents[2]
+LISTS = Path(__file__).parent / "packages"
+PACKAGES = Path(sys.prefix).parent / ".test-packages"
 
 ENTRY = {
     "METADATA": "Metadata-Version: 2.1\nName: energybench-of-the-tree\nVersion: 0\n",
@@ -167,9 +171,9 @@ class Pytest(NamedTuple):
         return self.run("--benchmark-energy", *SHORT, *options, **environment)
 
 
-def entry(cache: Path) -> Path:
+def entry(parent: Path) -> Path:
     """A folder that registers the plugin of this tree as an installed package does."""
-    folder = cache / "entry"
+    folder = parent / "entry"
     information = folder / "energybench_of_the_tree-0.dist-info"
     information.mkdir(parents=True, exist_ok=True)
     for name, text in ENTRY.items():
@@ -177,23 +181,16 @@ def entry(cache: Path) -> Path:
     return folder
 
 
-def installed(cache: Path, *requirements: str, depends: bool = True) -> Path:
-    """A folder with packages, made once. Skips the test if they cannot be installed."""
-    folder = cache / "-".join(requirements).replace("==", "-")
-    with (cache / "lock").open("w") as lock:  # of several workers one installs
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        complete = folder / "complete"
-        if not complete.exists():
-            command = [sys.executable, "-m", "pip", "install", "-q", "--target", str(folder)]
-            command += [] if depends else ["--no-deps"]
-            try:
-                outcome = subprocess.run(
-                    [*command, *requirements], capture_output=True, text=True, timeout=PATIENCE_S
-                )
-            except subprocess.TimeoutExpired:
-                pytest.skip("pip did not end")
-            if outcome.returncode:
-                last = (outcome.stderr.strip().splitlines() or ["no reason"])[-1]
-                pytest.skip(f"pip cannot install {' '.join(requirements)}: {last}")
-            complete.touch()
-    return folder
+def prepared(name: str, folder: Path = PACKAGES) -> Path:
+    """The folder with the packages of a list in tests/pytest_plugin/packages. The test fails if the
+    packages are missing, or are those of an earlier list.
+    """
+    wanted, stamp = LISTS / f"{name}.txt", folder / name / ".installed"
+    if not stamp.is_file() or stamp.read_text() != wanted.read_text():
+        state = "of an earlier list" if stamp.is_file() else "missing"
+        pytest.fail(
+            f"the packages of {wanted.relative_to(ROOT)} are {state} in {stamp.parent}: "
+            "`make install` prepares them",
+            pytrace=False,
+        )
+    return stamp.parent

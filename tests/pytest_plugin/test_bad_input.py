@@ -7,7 +7,7 @@ import argparse
 import pytest
 
 from energybench.pytest_plugin.options import budget, count, patience, percent, seconds
-from tests.pytest_plugin.runs import Pytest
+from tests.pytest_plugin.runs import Finished, Pytest
 
 MARKED = """
 @pytest.mark.energy({words})
@@ -75,18 +75,88 @@ def test_option_is_refused_in_one_line(alone: Pytest) -> None:
     assert "'2' has no percent sign: write 2%" in session.out
 
 
-def test_markers_are_refused_in_one_line_each(alone: Pytest) -> None:
-    """A gate that would silently not hold is an error of its test, measured or not."""
+def marker_lines(session: Finished) -> list[str]:
+    """The lines of the summary about markers."""
+    return [
+        line
+        for line in session.lines
+        if line.startswith("energybench: ") and "the gate of the marker is not judged" in line
+    ]
+
+
+def test_a_marker_that_cannot_be_read_is_one_line_and_a_failed_session(alone: Pytest) -> None:
+    """Each test runs, is measured and passes; the session fails once for each marker, because a
+    limit that nobody checks must not pass in silence.
+    """
     tests = [MARKED.format(words=words, number=number) for number, words in enumerate(REFUSED)]
     alone.write("import pytest\n" + "".join(tests))
-    session = alone.measure()
+    session = alone.measure("--junitxml=junit.xml")
     assert session.code == 1
-    assert f"{len(REFUSED)} error" in session.lines[-1]
-    reasons = [text for text in session.lines if text.startswith("energybench: @pytest.mark")]
-    for reason, line in zip(reasons, REFUSED.values(), strict=True):
-        assert line in reason
+    assert f"{len(REFUSED)} failed, {len(REFUSED)} passed" in session.lines[-1]
+    lines = marker_lines(session)
+    for number, (line, fault) in enumerate(zip(lines, REFUSED.values(), strict=True)):
+        assert line.startswith(f"energybench: test_it.py::test_{number}: @pytest.mark.energy")
+        assert fault in line
+        assert session.has_energy(f"test_{number} ")
     assert "Traceback" not in session.out
     assert "another exception occurred" not in session.out
+
+
+BAD_MODULE = """
+    import pytest
+
+    pytestmark = pytest.mark.energy(max_regression="5")
+
+    class Odd:
+        def __repr__(self):
+            raise RuntimeError("no text")
+
+    @pytest.mark.parametrize("n", range(3))
+    def test_energy(energy_benchmark, n):
+        energy_benchmark(sum, range(100))
+
+    def test_plain():
+        pass
+
+    @pytest.mark.skip(reason="not now")
+    def test_skipped():
+        pass
+
+    @pytest.mark.xfail(strict=True)
+    def test_expected():
+        assert False
+
+    @pytest.mark.energy(max_regression="5%", max_j=Odd())
+    @pytest.mark.parametrize("n", range(2))
+    def test_odd(n):
+        pass
+"""
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+def test_a_bad_marker_leaves_every_outcome_to_its_test(
+    alone: Pytest, workers: tuple[str, ...]
+) -> None:
+    """Of tests with and without a fixture, skipped ones and expected failures: a line for each
+    marker, not for each test, in workers as well.
+    """
+    alone.write(BAD_MODULE)
+    session = alone.measure("--benchmark-energy-fail=5%", *workers)
+    assert session.code == 1, session.out
+    # two markers; six tests pass, one is skipped, one fails as expected
+    assert "2 failed, 6 passed, 1 skipped, 1 xfailed" in session.lines[-1], session.out
+    module, odd = sorted(marker_lines(session), key=lambda line: "Odd" in line or "odd" in line)
+    assert "(and 5 more with this marker): @pytest.mark.energy(max_regression='5'):" in module
+    assert "(and 1 more with this marker): @pytest.mark.energy(max_j=…): RuntimeError" in odd
+    assert session.out.count(": off: its marker cannot be read") == 3 + 2  # energy and odd
+
+
+def test_a_bad_marker_of_tests_that_are_not_measured_is_one_line_alone(newest: Pytest) -> None:
+    """Energy is off: no limit was to be checked, and nothing fails."""
+    newest.write(BAD_MODULE)
+    session = newest.measure("--benchmark-disable")
+    assert session.code == 0, session.out
+    assert len(marker_lines(session)) == 2
 
 
 def test_labels_are_one_line(alone: Pytest) -> None:
@@ -246,4 +316,6 @@ def test_unknown_keyword_of_an_outer_marker_is_a_mistake(alone: Pytest) -> None:
     )
     session = alone.measure()
     assert session.code == 1
-    assert "(max_joules=…): unknown keyword" in session.out
+    (line,) = marker_lines(session)
+    assert "(max_joules=…): unknown keyword" in line
+    assert "1 failed, 1 passed" in session.lines[-1]

@@ -20,7 +20,7 @@ TWO = """
     def test_second(benchmark):
         assert benchmark(work, n=30000) > 0
 """
-ENERGY = {"energy_j", "energy_j_low", "energy_j_high"}
+ENERGY = {"energy_j", "energy_j_low", "energy_j_high", "energy_quality"}
 
 
 def of_windows(record: dict[str, Any]) -> list[float]:
@@ -54,8 +54,9 @@ def test_every_benchmark_gets_energy_in_table_json_and_junit(pair: Pytest) -> No
             high,
         ]
         properties = session.properties[name]
+        assert properties.pop("energy_quality") == stats["energy_quality"] == "measured"
         assert {key: float(text) for key, text in properties.items()} == {
-            key: stats[key] for key in ENERGY
+            key: stats[key] for key in ENERGY - {"energy_quality"}
         }
         assert session.has_energy(name)
         assert re.search(r" W +cpu.dram .* 3 x ", session.row(name)), session.out

@@ -89,6 +89,35 @@ def test_baseline_of_pytest_benchmark(newest: Pytest) -> None:
     assert full.code == 1
 
 
+NO_BASELINES = {
+    "bare": "it holds no energy of any test: save it with --benchmark-energy",
+    "junk": "extra_info.energybench of test_it.py::test_it was not written by energybench",
+    "text": "the file is not JSON: ",
+    "list": "the file is not a JSON of pytest-benchmark",
+    "gone": "pytest-benchmark has no such saved file",
+}
+
+
+def test_a_file_that_is_no_baseline_is_named_in_one_line(pair: Pytest) -> None:
+    """Without energies, with something else in their place, without JSON: the line names the file
+    and the fault, and none speaks of the history.
+    """
+    pair.write("def test_it(benchmark):\n    benchmark(sum, range(1000))\n")
+    files = {name: pair.folder / f"{name}.json" for name in NO_BASELINES}
+    assert pair.run(*QUICK, f"--benchmark-json={files['bare']}").code == 0
+    junk = json.loads(files["bare"].read_text())
+    junk["benchmarks"][0]["extra_info"]["energybench"] = [1, {"x": None}]
+    files["junk"].write_text(json.dumps(junk))
+    files["text"].write_text("energy: much\n")
+    files["list"].write_text("[]")
+    for name, fault in NO_BASELINES.items():
+        session = pair.measure(*QUICK, GATE, f"--benchmark-compare={name}.json")
+        assert session.code == 0, session.out
+        (line,) = [line for line in session.lines if line.startswith("energybench: ")][1:]
+        assert f"--benchmark-compare={name}.json" in line
+        assert fault in line
+
+
 def test_baselines_of_other_versions_are_refused_in_one_line(pair: Pytest) -> None:
     """A saved JSON without energy, of version 1 or of a later version is no baseline, which one
     line says; pytest-benchmark compares all of them, and warns of no other machine.

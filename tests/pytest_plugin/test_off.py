@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pytest_plugin.runs import QUICK, Pytest, installed
+from tests.pytest_plugin.runs import QUICK, Pytest, prepared
 from tests.pytest_plugin.test_benchmark_fixture import TWO
 
 
@@ -25,9 +25,9 @@ def test_off_is_said_in_one_line(newest: Pytest, options: list[str], line: str) 
     assert session.code == 0
 
 
-def test_beside_codspeed(newest: Pytest, cache: Path) -> None:
+def test_beside_codspeed(newest: Pytest) -> None:
     """With --codspeed energy is off, in one line; without it the tests are measured."""
-    codspeed = installed(cache, "pytest-codspeed==5.0.4", depends=False)
+    codspeed = prepared("codspeed")
     both = newest._replace(packages=(codspeed, *newest.packages))
     both.write(TWO)
     off = both.measure("--codspeed", "--codspeed-max-time=0.1", "--codspeed-warmup-time=0")
@@ -72,3 +72,13 @@ def test_installed_and_not_asked_for_imports_nothing(newest: Pytest) -> None:
     )
     session = newest.run(*QUICK, "-p", "no:hypothesispytest", "-W", "error")
     assert session.code == 0, session.out
+
+
+def test_packages_that_are_not_prepared_fail_a_test_in_one_line(tmp_path: Path) -> None:
+    """A suite without them would be green by skipping; so would one with those of an old list."""
+    with pytest.raises(pytest.fail.Exception, match=r"are missing in .*: `make install`"):
+        prepared("new", tmp_path)
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new/.installed").write_text("pytest==1.0\n")
+    with pytest.raises(pytest.fail.Exception, match=r"are of an earlier list in"):
+        prepared("new", tmp_path)

@@ -43,6 +43,6 @@ def test_energies_come_after_the_calls_of_a_test(pair: Pytest) -> None:
         "test_rounds": {"energybench", "mine"},
         "test_in_set_up": {"energybench"},
     }
-    names = {"energy_j", "energy_j_low", "energy_j_high"}
+    names = {"energy_j", "energy_j_low", "energy_j_high", "energy_quality"}
     for test in ("test_calls", "test_rounds", "test_own", "test_in_set_up"):
         assert set(session.properties[test]) == names

@@ -157,18 +157,28 @@ def test_function_that_fails_fails_its_test(alone: Pytest) -> None:
     assert "test_later_call: not measured: the function raised" in session.out
 
 
-def test_without_sensors_every_line_is_marked_estimated(alone: Pytest) -> None:
-    """The header says how sensors could be opened, and no line looks measured."""
+@pytest.mark.parametrize(
+    ("proc", "header"),
+    [(True, "energy is ESTIMATED here"), (False, "energy is not measured under ")],
+)
+def test_without_sensors_header_and_lines_agree(alone: Pytest, proc: bool, header: str) -> None:
+    """The header says how sensors could be opened, and no line looks measured: with /proc there is
+    an estimate, marked everywhere; without /proc there is not even one.
+    """
     alone.write("def test_it(energy_benchmark):\n    energy_benchmark(int)\n")
-    empty = alone.folder / "machine"
-    empty.mkdir()
-    session = alone.measure("--benchmark-energy-root", str(empty))
-    header = [line for line in session.lines if line.startswith("energybench: ")]
-    assert header[0].startswith("energybench: energy is ESTIMATED here")
+    machine = alone.folder.parent / "machine"  # outside of the folder that pytest searches
+    machine.mkdir()
+    if proc:
+        (machine / "proc").symlink_to("/proc")
+    session = alone.measure("--benchmark-energy-root", str(machine), "--junitxml=junit.xml")
+    lines = [line for line in session.lines if line.startswith("energybench: ")]
+    assert lines[0].startswith(f"energybench: {header}")
     assert any(line.startswith("  rapl: ") for line in session.lines)
-    if "energy is not measured" not in header[0]:
-        row = session.row("test_it")
-        assert "~" in row or "not measured" in row
+    assert ("~" in session.row("test_it")) is proc
+    assert ("not measured" in session.row("test_it")) is not proc
+    qualities = {"energy_quality": "estimated"} if proc else {}
+    stated = session.properties["test_it"].items()
+    assert {key: value for key, value in stated if "quality" in key} == qualities
 
 
 def test_a_long_name_stands_in_a_line_of_its_own(alone: Pytest) -> None:

@@ -9,15 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.pytest_plugin.runs import QUICK, Finished, Pytest, installed
+from tests.pytest_plugin.runs import QUICK, Finished, Pytest, prepared
 
 
 @pytest.fixture
-def libraries(cache: Path) -> Path:
+def libraries() -> Path:
     """Libraries that block sockets, fake the file system, and replace functions."""
-    return installed(
-        cache, "pyfakefs==6.3.2", "pytest-socket==0.8.1", "pytest-mock==3.17.0", depends=False
-    )
+    return prepared("replacing")
 
 
 def with_plugins(sessions: Pytest, libraries: Path) -> Pytest:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from energybench.pytest_plugin import pedantic, round_edges
 from energybench.pytest_plugin.options import Settings
 from energybench.pytest_plugin.round_edges import Edges
-from energybench.pytest_plugin.rounds import Rounds, groups, sizes, spread
+from energybench.pytest_plugin.rounds import Rounds, sizes, spread
 from tests.pytest_plugin.runs import Pytest
 from tests.pytest_plugin.spending import counting
 
@@ -38,23 +38,6 @@ def test_rounds_are_spread_over_all(rounds: int, most: int) -> None:
     assert chosen[-1] < rounds
     step = rounds / len(chosen)
     assert all(i * step - 1 <= one < (i + 1) * step for i, one in enumerate(chosen))
-
-
-@given(st.integers(1, 10_000))
-def test_neighbouring_windows_are_joined(windows: int) -> None:
-    joined = [one for some in groups(windows) for one in range(windows)[some]]
-    assert joined == list(range(windows))
-    assert len(groups(windows)) <= MOST
-
-
-def test_joined_windows_have_the_mean_of_their_iterations() -> None:
-    ci_record: dict[str, Any] = {
-        "iterations": tuple(float(1 + i % 2) for i in range(60)),
-        "windows_j": {"cpu.package": tuple(float(i) for i in range(60))},
-    }
-    pedantic._join(ci_record)
-    assert ci_record["iterations"] == (3.0,) * MOST
-    assert ci_record["windows_j"]["cpu.package"][:2] == ((0 + 2 * 1) / 3, (2 + 2 * 3) / 3)
 
 
 def test_each_round_counts_the_same() -> None:

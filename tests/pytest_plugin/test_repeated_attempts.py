@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
@@ -14,10 +13,9 @@ from energybench.errors import BadInput
 from energybench.gating.record_files import read_session
 from energybench.gating.side_reports import read
 from tests.pytest_plugin.repeating import RUN_AGAIN
-from tests.pytest_plugin.runs import QUICK, Finished, Pytest, installed
+from tests.pytest_plugin.runs import QUICK, Finished, Pytest, prepared
 from tests.pytest_plugin.spending import GATE, counting
 
-RERUNFAILURES = "pytest-rerunfailures==16.7"
 FILES = ("--benchmark-json=out.json", "--junit-xml=junit.xml", "--benchmark-energy-save", GATE)
 # as pytest-rerunfailures reports the attempt, as pytest-retry does, and as a plug-in that does not
 AGAIN = {
@@ -77,12 +75,12 @@ def sessions(newest: Pytest) -> Iterator[Pytest]:
         yield spending
 
 
-def running_again(sessions: Pytest, way: str, cache: Path) -> Pytest:
+def running_again(sessions: Pytest, way: str) -> Pytest:
     """Sessions in which a test that fails runs once more."""
     if way != "rerunfailures":
         sessions.write(AGAIN[way], "conftest.py")
         return sessions
-    plugin = installed(cache, RERUNFAILURES, depends=False)
+    plugin = prepared("rerunfailures")
     sessions.write(
         """
         import pytest
@@ -118,7 +116,12 @@ def properties_j(session: Finished) -> list[float]:
     for case in ElementTree.parse(session.folder / "junit.xml").iter("testcase"):
         values = [(one.attrib["name"], one.attrib["value"]) for one in case.iter("property")]
         if values:
-            assert [name for name, _ in values] == ["energy_j", "energy_j_low", "energy_j_high"]
+            assert [name for name, _ in values] == [
+                "energy_j",
+                "energy_j_low",
+                "energy_j_high",
+                "energy_quality",
+            ]
             energies_j.append(float(values[0][1]))
     return energies_j
 
@@ -134,13 +137,13 @@ def saved(session: Finished) -> list[float]:
     [*(("rerunfailures", use) for use in USES), *((way, "benchmark") for way in AGAIN)],
 )
 def test_an_attempt_that_failed_gives_its_energy_to_no_other(
-    sessions: Pytest, cache: Path, way: str, use: str
+    sessions: Pytest, way: str, use: str
 ) -> None:
     """The second attempt passes with its own energy in the JSON, JUnit's file, the table and the
     history. The entry of the first says that it failed, and is no baseline.
     """
     sessions.write(body(USES[use], FAILS_FIRST))
-    session = running_again(sessions, way, cache).measure(*QUICK, *FILES)
+    session = running_again(sessions, way).measure(*QUICK, *FILES)
     assert session.code == 0, session.out
     assert "energybench_of_the_test" not in session.out
     assert session.row("test_it ")

@@ -44,6 +44,43 @@ MIXED = """
     def test_energy_theirs(stamp, benchmark, n):
         assert benchmark(time.sleep, 0.001) is None
 """
+# Fixtures that no signature names: asked for in the test, and in a fixture of the user.
+ASKED = """
+    import json
+    import os
+    import time
+    import pytest
+
+    @pytest.fixture
+    def asking(request):
+        return request.getfixturevalue("energy_benchmark")
+
+    def stamped(kind):
+        start = time.monotonic()
+        time.sleep(0.05)
+        with open(f"times-{os.getpid()}.jsonl", "a") as file:
+            print(json.dumps([kind, start, time.monotonic()]), file=file)
+
+    @pytest.mark.parametrize("n", range(24))
+    def test_ordinary(n):
+        stamped("ordinary")
+
+    @pytest.mark.parametrize("n", range(4))
+    def test_asked_in_a_fixture(asking, n):
+        asking(stamped, "energy")
+
+    @pytest.mark.parametrize("name", ["benchmark", "energy_benchmark"])
+    def test_asked_in_the_test(request, name):
+        time.sleep(0.02)
+        request.getfixturevalue(name)(stamped, "energy")
+"""
+
+
+def stays_of(folder: Path) -> list[tuple[str, float, float]]:
+    """The time stamps of the tests, in order."""
+    lines = [line for path in folder.glob("times-*.jsonl") for line in path.open()]
+    stays = [tuple(json.loads(line)) for line in lines]
+    return sorted(stays, key=lambda stay: stay[1])
 
 
 def test_energy_tests_overlap_with_no_test_of_any_worker(newest: Pytest) -> None:
@@ -53,14 +90,7 @@ def test_energy_tests_overlap_with_no_test_of_any_worker(newest: Pytest) -> None
     newest.write(MIXED)
     session = newest.measure(*QUICK, "-n", "4", "--junitxml=junit.xml")
     assert session.code == 0, session.out
-    stays = sorted(
-        (
-            tuple(json.loads(line))
-            for path in newest.folder.glob("times-*.jsonl")
-            for line in path.read_text().splitlines()
-        ),
-        key=lambda stay: stay[1],
-    )
+    stays = stays_of(newest.folder)
     kinds = [kind for kind, _, _ in stays]
     assert (kinds.count("energy"), kinds.count("ordinary")) == (6, 24)
     energy = [(start, end) for kind, start, end in stays if kind == "energy"]
@@ -74,6 +104,67 @@ def test_energy_tests_overlap_with_no_test_of_any_worker(newest: Pytest) -> None
         for n in range(3):
             assert session.row(f"test_energy_{name}[{n}]")
             assert float(session.properties[f"test_energy_{name}[{n}]"]["energy_j"]) > 0
+
+
+def test_a_fixture_that_is_asked_for_by_name_has_the_machine_to_itself(newest: Pytest) -> None:
+    """By the time stamps of every call: of two tests at least one of which measures, none overlap,
+    and no line says that a test was not alone.
+    """
+    newest.write(ASKED)
+    session = newest.measure(*QUICK, "-n", "4")
+    assert session.code == 0, session.out
+    stays = stays_of(newest.folder)
+    kinds = [kind for kind, _, _ in stays]
+    assert kinds.count("ordinary") == 24
+    assert kinds.count("energy") >= 6 * 4  # the test's own call, and three windows
+    energy = [stay for stay in stays if stay[0] == "energy"]
+    for stay in stays:
+        overlaps = [one for one in energy if one != stay and one[1] < stay[2] and stay[1] < one[2]]
+        assert not overlaps, (stay, overlaps)
+    assert "not alone" not in session.out
+    for row in ("fixture[0]", "fixture[3]", "the_test[benchmark]", "the_test[energy_benchmark]"):
+        assert session.has_energy(
+            f"test_asked_in_a_{row} " if "fix" in row else f"test_asked_in_{row} "
+        )
+
+
+@pytest.mark.parametrize("source", ["named", "asked"])
+def test_a_test_that_is_not_alone_is_neither_judged_nor_saved(newest: Pytest, source: str) -> None:
+    """The wait for an ordinary test of another session ends: the line says so, whichever way the
+    test got its fixture, and its energy is no baseline.
+    """
+    newest.write(
+        """
+        import time
+        import pytest
+
+        @pytest.mark.energy(max_j=1e-12)
+        def test_it(request):
+            request.getfixturevalue("benchmark")(time.sleep, 0.001)
+        """.replace("(request)", "(request, benchmark)" if source == "named" else "(request)")
+    )
+    (newest.folder / "other").mkdir()
+    (newest.folder / "other/test_long.py").write_text(
+        "import pathlib, time\n"
+        "def test_long():\n"
+        "    pathlib.Path('begun').touch()\n"
+        "    time.sleep(600)\n"
+    )
+    other = newest.start("--benchmark-energy", "other")
+    until_s = time.monotonic() + PATIENCE_S
+    while not (newest.folder / "begun").exists():
+        assert other.poll() is None
+        assert time.monotonic() < until_s
+        time.sleep(0.05)
+    options = ("--benchmark-energy-wait=1", "--benchmark-energy-save", "--benchmark-json=out.json")
+    session = newest.measure(*QUICK, *options, "test_it.py")
+    other.kill()
+    other.wait(PATIENCE_S)
+    assert session.code == 0, session.out
+    assert "not alone: other tests did not end; neither judged nor saved" in session.out
+    assert "test_it: off: not alone: other tests did not end" in session.out
+    assert "no energy of any test: the history stays as it was" in session.out
+    assert "energy_j" not in session.energies["test_it"]
 
 
 def test_worker_that_dies_holds_up_nobody(newest: Pytest) -> None:
@@ -241,12 +332,42 @@ def test_waits_end(folder_of_locks: Path, theirs: str, ours: bool, together: boo
     machine = Machine(0.2, said.append)
     machine.open()
     with machine.stay(alone=ours, name="test") as stay:
-        assert stay.alone is together
+        assert stay.entered is together
+        assert not stay.alone
         assert (stay.waited_s >= 0.2) is not together
     os.kill(process.pid, signal.SIGKILL)
     process.wait(PATIENCE_S)
     with machine.stay(alone=ours, name="test") as stay:
-        assert stay.alone
+        assert stay.entered
+        assert stay.alone is ours
+    machine.close()
+
+
+@pytest.mark.parametrize("theirs", ["alone", "together"])
+def test_a_stay_becomes_one_alone(folder_of_locks: Path, theirs: str) -> None:
+    """A test that shares the machine asks for it alone: it waits for the others, and gives up in
+    the end; two that ask at the same time do not wait for each other for ever.
+    """
+    del folder_of_locks
+    machine = Machine(0.2, lambda line: None)
+    machine.open()
+    with machine.stay(alone=False, name="test") as stay:
+        assert not stay.alone
+        assert machine.alone(stay, "test").alone
+        process = subprocess.Popen(
+            [sys.executable, "-c", HOLDER, theirs], stdout=subprocess.PIPE, text=True
+        )
+        time.sleep(0.5)
+        assert process.poll() is None
+    assert process.stdout is not None
+    assert process.stdout.readline() == "in\n"  # only after the end of the stay
+    with machine.stay(alone=False, name="test") as stay:
+        later = machine.alone(stay, "test")
+        assert (later.entered, later.alone) == (False, False)
+        assert later.waited_s >= 0.2
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait(PATIENCE_S)
+        assert machine.alone(later, "test").alone
     machine.close()
 
 
@@ -262,7 +383,7 @@ def test_energy_test_that_waits_is_not_overtaken(folder_of_locks: Path) -> None:
     until_s = time.monotonic() + PATIENCE_S
     while True:  # until the waiting process has reached the turnstile
         with late.stay(alone=False, name="late") as stay:
-            if not stay.alone:
+            if not stay.entered:
                 break
         assert time.monotonic() < until_s
     first.kill()

@@ -30,7 +30,7 @@ def _from_effects(run: Measurement) -> Measurement:
     names = ("energy_j", "time_s", "power_w", "idle_power_w", "net_energy_j", "energy_per_work_j")
     changed: dict[str, Any] = {
         name: _combined(estimate)
-        for name in (*names, "work_per_s")
+        for name in (*names, "work_per_s", "highest_power_w", "accelerators_j")
         if (estimate := getattr(run, name)) is not None
     }
     changed["components_j"] = {name: _combined(e) for name, e in run.components_j.items()}

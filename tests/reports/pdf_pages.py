@@ -12,6 +12,7 @@ import pytest
 from energybench_reports.view.layout import View
 
 _LINE_PT = 3.0  # letters whose lowest points differ by less belong to one line
+_TALLEST_PT = 40.0  # of a letter of the text
 
 
 def squeezed(text: str) -> str:
@@ -80,6 +81,32 @@ class Pages:
         squeezed_headings = {squeezed(heading) for heading in headings} - {""}
         lasts = [self.last_line(number, foot_pt) for number in range(len(self))]
         return [line for line in lasts if line in squeezed_headings]
+
+    def distances(self, number: int, begin: str, end: str, above: str) -> list[float]:
+        """For each text between two characters that stands above a heading: the distance from its
+        end to the next letter on its line, pt; infinite without one.
+        """
+        words = self._of(number)
+        text = words.get_text_range()
+        boxes = [words.get_charbox(index) for index in range(words.count_chars())]
+        foot = boxes[text.index(above)][3]
+        # letters of a mark across the page do not count
+        letters = [
+            box
+            for box, letter in zip(boxes, text, strict=False)
+            if letter.strip() and box[3] - box[1] < _TALLEST_PT
+        ]
+        found = []
+        for match in re.finditer(f"{re.escape(begin)}[^{re.escape(end)}]*{re.escape(end)}", text):
+            _, bottom, right, top = boxes[match.end() - 1]
+            if bottom > foot:
+                others = [
+                    box[0] - right
+                    for box in letters
+                    if box[0] > right - 1 and box[1] < top and box[3] > bottom
+                ]
+                found.append(min(others, default=float("inf")))
+        return found
 
     def outside(self, margin_pt: float, most: int | None = None) -> list[str]:
         """The pieces of text that stand in a margin of this width at the sides or at the foot, of

@@ -248,6 +248,8 @@ def claims_2023() -> Projection:
     return Projection(
         scenario="nersc-2023",
         title="588 MWh a month",
+        about="588 MWh less a month: what does the figure need?",
+        model="fleet",
         lines=lines,
         saved_mwh_per_month=lines[3].value,
         saved_cost_per_month=lines[5].value,

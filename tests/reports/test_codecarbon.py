@@ -112,5 +112,7 @@ def test_foreign_text_stays_in_its_cell(label: str) -> None:
     rows, plain = read(labelled("comparison", label)), read(SAMPLES["comparison"]())
     assert [row["energy_consumed"] for row in rows] == [row["energy_consumed"] for row in plain]
     line = " ".join(label.split())
+    stamp = "[partly estimated: another part] "  # a modelled part with the text as its name
+    names = [row["project_name"] for row in rows]
     start = f"'{line}" if line.startswith(("=", "-")) else line
-    assert all(row["project_name"].startswith(start) for row in rows)
+    assert all(name.startswith((start, f"{stamp}{line}")) for name in names)

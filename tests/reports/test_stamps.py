@@ -134,6 +134,8 @@ def test_a_published_claim_counts_its_assumptions() -> None:
     claim = claims_2023()
     used = {entry.name: entry for line in claim.lines for entry in line.inputs if not entry.above}
     evidence = [entry.evidence for entry in used.values() if entry.evidence is not None]
+    assert claim.solution is not None
+    evidence += [unknown.evidence for unknown in claim.solution.unknowns]
     stamps = {stamp.code: stamp.words for stamp in claim.stamps}
     assert stamps["claim"] == CLAIM
     for kind in ("assumed", "inferred"):
@@ -148,6 +150,7 @@ def test_a_published_claim_counts_its_assumptions() -> None:
         ("measured", set()),
         ("replayed", {"replayed"}),
         ("estimated", {"estimated"}),
+        ("partly-estimated", set()),  # a stamp needs the doubt that names the component
         ("seen", {"claim"}),
         ("assumed", {"claim", "assumed-inputs"}),
         ("inferred", {"claim", "inferred-inputs"}),
@@ -163,11 +166,16 @@ def test_the_evidence_of_inputs_decides(evidence: Any, expected: set[str]) -> No
         )
         for line in claim.lines
     )
-    changed = msgspec.structs.replace(claim, lines=lines, doubts=())
+    assert claim.solution is not None
+    unknowns = tuple(
+        msgspec.structs.replace(unknown, evidence="seen") for unknown in claim.solution.unknowns
+    )
+    solution = msgspec.structs.replace(claim.solution, unknowns=unknowns)
+    changed = msgspec.structs.replace(claim, lines=lines, solution=solution, doubts=())
     assert set(codes(changed)) == expected
     bare = msgspec.structs.replace(changed, claims=())
     assert ("stated-inputs" in codes(bare)) == (
-        evidence not in ("measured", "replayed", "estimated")
+        evidence not in ("measured", "replayed", "partly-estimated", "estimated")
     )
 
 
@@ -322,3 +330,20 @@ def test_a_stamp_is_frozen_words() -> None:
     content = msgspec.to_builtins(pair("replayed"))
     content["stamps"][0]["words"] = "measured by an independent laboratory"
     assert msgspec.convert(content, Comparison).stamps == (Stamp(code="replayed", words=REPLAYED),)
+
+
+@pytest.mark.parametrize("evidence", ["assumed", "inferred", "unstated"])
+def test_an_open_quantity_counts_as_an_input(evidence: Any) -> None:
+    """Once, whatever the number of its applications; "unstated" if nothing says how it is known."""
+    claim = claims_2023()
+    assert claim.solution is not None
+    first, *others = claim.solution.unknowns
+    weak = msgspec.structs.replace(first, evidence=evidence)
+    known = tuple(msgspec.structs.replace(other, evidence="seen") for other in others)
+    unknowns = (weak, msgspec.structs.replace(weak, of="DeepCAM"), *known)
+    solution = msgspec.structs.replace(claim.solution, unknowns=unknowns)
+    counted = [entry for entry in claim.base_inputs if entry.evidence is not None]
+    weaker = sum(entry.evidence == evidence for entry in counted) + 1
+    changed = msgspec.structs.replace(claim, solution=solution)
+    (stamp,) = [stamp for stamp in changed.stamps if stamp.code == f"{evidence}-inputs"]
+    assert stamp.words.startswith(f"{weaker} of {len(counted) + 1 + len(known)} inputs ")

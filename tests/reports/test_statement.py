@@ -12,7 +12,15 @@ import pytest
 
 from energybench.errors import BadInput
 from energybench.grading.statable import check
-from energybench.model import Comparison, Document, Doubt, Measurement, Publication, Verification
+from energybench.model import (
+    Comparison,
+    Document,
+    Doubt,
+    Estimate,
+    Measurement,
+    Publication,
+    Verification,
+)
 from energybench_reports.pdf import Pdf
 from energybench_reports.view.statement import statement
 from energybench_reports.view.statement_sentence import MOST
@@ -115,12 +123,15 @@ def test_two_pages_with_the_longest_publication(paper: str) -> None:
     """Every statement has the 600 characters that a publication file allows: the page folds them,
     the appendix has the whole.
     """
-    fields = ("publisher", "sponsor", "tester", "contact", "licence", "baseline", "why_baseline")
+    own = Publication()
+    texts = [name for name in own.__struct_fields__ if isinstance(getattr(own, name), str)]
+    dated = ("title", "paper", "tested", "hardware_available", "software_available")
     long = {
-        name: f"{name} {'words ' * 100}"[:590] + " the end"
-        for name in (*fields, "tuned", "tuned_candidate")
+        name: f"{name} {'words ' * 100}"[:590] + " the end" for name in texts if name not in dated
     }
-    publication = msgspec.convert({**long, "paper": paper}, Publication)
+    part = {"part": "switch " * 80, "most_w": 1.0, "formula": "f " * 290, "source": "s " * 290}
+    stated_as = {**long, "paper": paper, "unmetered": [part] * 6}
+    publication = msgspec.convert(stated_as, Publication)
     document = replace(stated(6), publication=publication)
     content = Pdf().statement(document, draft=False)
     text = check_two_pages(content)
@@ -345,3 +356,19 @@ def test_some_results_make_no_statement(document: Callable[[], Document], proble
 def test_a_single_run_is_stamped() -> None:
     text = squeezed("".join(front(Pdf().statement(stated(0), draft=False))))
     assert squeezed("one run: nothing was compared") in text
+
+
+@pytest.mark.parametrize("ratio", [11.882, 1234.5678, 0.00123456])
+def test_an_interval_keeps_its_distance_from_the_next_column(ratio: float) -> None:
+    """Intervals are never broken, so that their columns have room for the longest, at any size of
+    type.
+    """
+    document = stated(1, lambda number, side: f"solver on {('two CPUs', 'four A100')[side == 'B']}")
+    (pair,) = document.of(Comparison)
+    wide = Estimate(value=ratio, low=ratio * 0.99481, high=ratio * 1.00519)
+    replayed = Doubt(code="replayed", message="m", remedy="r")
+    pair = replace(pair, speedup=wide, energy_ratio=wide, doubts=(replayed,))
+    document = replace(document, results=(pair, *document.of(Measurement)))
+    apart_pt = Pages(Pdf().statement(document, draft=True)).distances(0, "[", "]", "To quote")
+    assert len(apart_pt) >= 6  # ratio, speedup, and energy and time of both sides
+    assert min(apart_pt) >= 3.5, apart_pt  # a space in a sentence is wider

@@ -203,20 +203,24 @@ def open_job(
     repeats: Sequence[tuple[float, float]] = ((2.0, 7.0), (8.0, 13.0)),
     job: Job = JOB,
     planned: int | None = None,
+    groups: tuple[int, ...] = (),
+    command: tuple[str, ...] = ("srun", "./app"),
 ) -> Iterator[JobWriter]:
     """A job whose parts are written, and whose own result is not.
 
     planned  number of repeats that was asked for; None: all of these
+    groups   component of a heterogeneous job with each node
     """
     first = next(iter(nodes))
     header = JobHeader(
         id=new_job_id("app", job),
         label="app",
-        command=("srun", "./app"),
+        command=command,
         boundary="compute",
         repeats=planned or len(repeats),
         job=job,
         nodes=tuple(nodes),
+        groups=groups,
         host=host(first, nodes[first]),
         pid=1,
         pid_started=None,
@@ -244,9 +248,11 @@ def finished_job(
     nodes: Mapping[str, Node],
     repeats: Sequence[tuple[float, float]] = ((2.0, 7.0), (8.0, 13.0)),
     job: Job = JOB,
+    groups: tuple[int, ...] = (),
+    command: tuple[str, ...] = ("srun", "./app"),
 ) -> Path:
     """The directory of a finished job."""
-    with open_job(store, nodes, repeats, job) as writer:
+    with open_job(store, nodes, repeats, job, groups=groups, command=command) as writer:
         return writer.finish({}, ranges(), have_ended=True)[0]
 
 

@@ -35,6 +35,7 @@
  *   back=J,AT_S  jump=J,AT_S      the counter steps back, or forward
  *   hang=AT_S                     a call that reads power or energy never returns; $NVMLSIM_INIT_HANG: nvmlInit never does
  *   nolimit=1                     the queries of power limits answer Not Supported
+ *   limit_file=FILE               watts of the enforced limit, as nvidia_smi.sh writes them; without FILE it is `limit`
  *   lost=1                        the handle of the board answers GPU Is Lost
  *
  * NVMLSIM_BOARDS=2,3 hides all other boards, as a control group of devices does: board 2 then has index 0. `none` hides all.
@@ -63,7 +64,7 @@ struct gpu;
 typedef struct { struct gpu *parent; unsigned sms, number; } instance;
 typedef struct gpu {
     int wave; double a, b, wave_period, duty;                      /* watts and seconds */
-    char name[96], uuid[96], serial[32], trace[512], unsupported[64];
+    char name[96], uuid[96], serial[32], trace[512], limit_file[512], unsupported[64];
     double cc, limit, mem_mib, period, window, phase, lag, gain, offset, energy_period, energy_gain, latency, module_w, memory_share;
     double fault[3], field_fault[4], zero[2], spike[3], stuck, hang, back[2], jump[2], reset, nolimit, lost;
     uint64_t stuck_mj, reset_mj; int is_stuck, was_reset;
@@ -124,6 +125,7 @@ static void set(gpu *g, const char *key, const char *value) {
     IS("serial") snprintf(g->serial, sizeof g->serial, "%s", value);
     IS("unsupported") snprintf(g->unsupported, sizeof g->unsupported, ":%s:", value);
     IS("trace") { snprintf(g->trace, sizeof g->trace, "%s", value); g->wave = TRACE; }
+    IS("limit_file") snprintf(g->limit_file, sizeof g->limit_file, "%s", value);
     IS("phase_ms") g->phase = strcmp(value, "random") ? x / 1e3 : -1;
     IS("energy_from") g->from_samples = !strcmp(value, "samples");
     IS("counter_of") g->counter_of_module = !strcmp(value, "module");
@@ -312,6 +314,14 @@ static unsigned long long throttled(gpu *g) {
     return (unsigned long long)(g->throttle_during[0] && within(g->throttle_during[1], g->throttle_during[2]) ? g->throttle_during[0] : g->throttle);
 }
 
+static double enforced_w(gpu *g) {
+    double watts = g->limit;
+    FILE *file = g->limit_file[0] ? fopen(g->limit_file, "r") : NULL;
+    if (file && fscanf(file, "%lf", &watts) != 1) watts = g->limit;
+    if (file) fclose(file);
+    return watts;
+}
+
 static void rest(double seconds) {
     struct timespec t = {(time_t)seconds, (long)((seconds - (time_t)seconds) * 1e9)};
     if (seconds > 0) nanosleep(&t, NULL);
@@ -413,7 +423,7 @@ int nvmlDeviceGetPowerUsage(device d, u32 *mw) {                   /* averages 1
 }
 int nvmlDeviceGetTotalEnergyConsumption(device d, uint64_t *mj) { QUERY(d); take_time(g); if (!(rc = refusal(g, ENERGY))) *mj = energy_mj(g); ANSWER; }
 
-PROVENANCE(nvmlDeviceGetEnforcedPowerLimit, (device d, u32 *mw), if (g->nolimit) rc = UNSUPPORTED; else *mw = (u32)(g->limit * 1e3))
+PROVENANCE(nvmlDeviceGetEnforcedPowerLimit, (device d, u32 *mw), if (g->nolimit) rc = UNSUPPORTED; else *mw = (u32)(enforced_w(g) * 1e3))
 PROVENANCE(nvmlDeviceGetPowerManagementDefaultLimit, (device d, u32 *mw), if (g->nolimit) rc = UNSUPPORTED; else *mw = (u32)(g->limit * 1e3))
 PROVENANCE(nvmlDeviceGetPowerManagementLimitConstraints, (device d, u32 *low, u32 *high),
     if (g->nolimit) rc = UNSUPPORTED; else { *low = 100000; *high = (u32)(g->limit * 1e3); })

@@ -63,16 +63,26 @@ def refusal(folder: Path, text: str, schema: str = SCHEMA) -> str:
     return line.removeprefix(str(path))
 
 
+def unmetered(**changes: str) -> str:
+    """A part without a meter, as text of a file."""
+    stated = {"part": '"switch"', "most_w": "400", "formula": '"1 x 400 W"', "source": '"sheet"'}
+    lines = [f"{key} = {value}" for key, value in {**stated, **changes}.items()]
+    return "\n".join(["[[unmetered]]", *lines, ""])
+
+
 def test_every_key_is_read(tmp_path: Path) -> None:
     """Texts, dates as TOML or text, logo, footnotes, paper."""
     (tmp_path / "logo.svg").write_text(SVG.format(SHAPES))
     texts = ("title", "publisher", "sponsor", "tester", "contact", "licence", "baseline")
-    texts += ("why_baseline", "tuned", "tuned_candidate")
+    texts += ("why_baseline", "tuned", "tuned_candidate", "parameters", "nodes_chosen")
+    texts += ("extrapolation", "meter", "room_temperature", "service_level")
     lines = [f'{key} = "the {key}"' for key in texts]
     lines += ["tested = 2026-11-12", 'hardware_available = "2025-06"']
     lines += ['software_available = "2025 to 2026-03-01"', 'logo = "logo.svg"']
     lines += ['footnotes = ["one", "two"]', 'paper = "letter"']
     lines += ["[provisioned_w]", '"two CPUs" = 700', '"four boards" = 2400.5']
+    lines += ["[[unmetered]]", 'part = "interconnect"', "most_w = 800"]
+    lines += ['formula = "2 switches x 400 W"', 'source = "sheet of the maker"']
     publication = read_publication(written(tmp_path, "\n".join(lines)))
     for key in texts:
         assert getattr(publication, key) == f"the {key}"
@@ -82,6 +92,9 @@ def test_every_key_is_read(tmp_path: Path) -> None:
     assert publication.footnotes == ("one", "two")
     assert publication.paper == "letter"
     assert publication.provisioned_w == {"two CPUs": 700.0, "four boards": 2400.5}
+    (part,) = publication.unmetered
+    assert (part.part, part.most_w) == ("interconnect", 800.0)
+    assert (part.formula, part.source) == ("2 switches x 400 W", "sheet of the maker")
     assert publication.logo is not None
     assert publication.logo.media_type == "image/svg+xml"
     assert base64.b64decode(publication.logo.data) == (tmp_path / "logo.svg").read_bytes()
@@ -122,6 +135,14 @@ def test_nothing_need_be_stated(tmp_path: Path) -> None:
         ("provisioned_w = {a = 0}", ": provisioned_w: a: 0 W is not the power of a node"),
         ("provisioned_w = {a = inf}", ": provisioned_w"),
         ("provisioned_w = {a = nan}", ": provisioned_w"),
+        ("unmetered = 3", ": unmetered: expected 'array', got 'int'"),
+        (unmetered(most_w="0"), ": unmetered[1]: most_w: 0 W is not the power of a part"),
+        (unmetered(most_w="inf"), ": unmetered"),
+        (unmetered(formula='" "'), ": unmetered[1]: formula: is missing"),
+        (unmetered(source='""'), ": unmetered[1]: source: is missing"),
+        (unmetered(part='""'), ": unmetered[1]: part: is missing"),
+        (unmetered(source=f'"{"x" * 601}"'), ": unmetered[1]: source: has 601 characters"),
+        (unmetered() * 51, ": unmetered: has 51 parts"),
         ("publisher = ", ": is not TOML"),
         ('publisher = "a"\npublisher = "b"', ": is not TOML"),
         ('logo = "none.png"', "none.png: no such file"),

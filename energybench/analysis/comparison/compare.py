@@ -12,13 +12,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-import msgspec
 import numpy as np
 
 from energybench.analysis.comparison import comparable
 from energybench.analysis.comparison.counted import boards_apart, is_miscounted
 from energybench.analysis.comparison.node_time import node_hours, work_amount
 from energybench.analysis.comparison.pairs import paired, paired_log
+from energybench.analysis.comparison.second_lines import second_lines, without_scatter
 from energybench.analysis.uncertainty.effects import not_negative, scale, student, uncombined
 from energybench.analysis.uncertainty.propagation import propagate
 from energybench.analysis.uncertainty.repeats import (
@@ -39,7 +39,6 @@ from energybench.model import (
     Estimate,
     Measurement,
     Quality,
-    RatioLine,
     Repeat,
     Verdict,
 )
@@ -47,7 +46,6 @@ from energybench.model import (
 MARGIN = 0.05  # ±m within which two energies count as equal, unless the user states another margin
 
 _QuantityOf = Callable[[Repeat], float | None]  # a quantity of one repeat; None: not measured
-_NEGLIGIBLE = 1e-12  # share of an effect that is only a rounding error
 
 
 def compare(
@@ -67,8 +65,8 @@ def compare(
     estimated = "estimated" in qualities or None in qualities
     miscounted = boards_apart(baseline, candidate) or any(map(is_miscounted, (baseline, candidate)))
     energy = _ratio(
-        _without_scatter(baseline.energy_j),
-        _without_scatter(candidate.energy_j),
+        without_scatter(baseline.energy_j),
+        without_scatter(candidate.energy_j),
         _energy,
         baseline,
         candidate,
@@ -91,7 +89,7 @@ def compare(
         scatter_known=sides.scatter_known,
         counted_once=not miscounted,
         paired=len(paired(baseline, candidate)) or None,
-        second_lines=_without_idle(baseline, candidate),
+        second_lines=second_lines(baseline, candidate, _ratio),
         power_w=(baseline.power_w, candidate.power_w),
         idle_power_w=(baseline.idle_power_w, candidate.idle_power_w),
         doubts=(
@@ -117,8 +115,8 @@ def _verdict(energy: Estimate, margin: float, sides: _Sides) -> Verdict:
 def speedup(baseline: Measurement, candidate: Measurement) -> Estimate:
     """T_baseline / T_candidate for the same work; the caller knows whether the work is the same."""
     return _ratio(
-        _without_scatter(baseline.time_s),
-        _without_scatter(candidate.time_s),
+        without_scatter(baseline.time_s),
+        without_scatter(candidate.time_s),
         lambda repeat: repeat.time_s,
         baseline,
         candidate,
@@ -129,12 +127,6 @@ def _quality(baseline: Measurement, candidate: Measurement) -> Quality | None:
     if baseline.quality == candidate.quality:
         return baseline.quality
     return "mixed"
-
-
-def _without_scatter(estimate: Estimate) -> Estimate:
-    """The estimate without its scatter, which enters a ratio separately."""
-    effects = [effect for effect in estimate.effects if effect.kind != "scatter"]
-    return uncombined(estimate.value, effects)
 
 
 def _energy(repeat: Repeat) -> float | None:
@@ -227,7 +219,7 @@ def _net(baseline: Measurement, candidate: Measurement) -> Estimate | None:
     nets = [side.net_energy_j for side in (baseline, candidate)]
     if any(net is None or net.low <= 0 for net in nets):
         return None
-    above, below = (_without_scatter(net) for net in nets if net is not None)
+    above, below = (without_scatter(net) for net in nets if net is not None)
     return _ratio(above, below, _energy, baseline, candidate)
 
 
@@ -240,7 +232,7 @@ def _energy_delay(baseline: Measurement, candidate: Measurement) -> Estimate | N
     products = [
         propagate(
             lambda x: x["e"] * x["t"],
-            {"e": _without_scatter(side.energy_j), "t": _without_scatter(side.time_s)},
+            {"e": without_scatter(side.energy_j), "t": without_scatter(side.time_s)},
         )
         for side in (baseline, candidate)
         if side.energy_j is not None
@@ -254,63 +246,6 @@ def _energy_delay(baseline: Measurement, candidate: Measurement) -> Estimate | N
     ratio = _ratio(products[0], products[1], energy_delay, baseline, candidate)
     # Energy and time are both per unit of work: the ratio takes the factor of equal work twice.
     return scale(ratio, work_amount(candidate) / work_amount(baseline))
-
-
-# ---------------------------------------------------------------- without idle accelerators
-
-
-def _without_idle(baseline: Measurement, candidate: Measurement) -> tuple[RatioLine, ...]:
-    """The ratio without accelerators outside the work.
-
-    A second line, never the headline (EE HPC WG).
-    """
-    idle = [side for side in (baseline, candidate) if _unused(side) & set(side.components_j)]
-    if not idle:
-        return ()
-    unused = _unused(baseline) | _unused(candidate)
-    above, below = (_used_energy(side, unused) for side in (baseline, candidate))
-
-    def used_energy(repeat: Repeat) -> float | None:
-        return _used_energy_of_repeat(repeat, unused)
-
-    ratio = _ratio(above, below, used_energy, baseline, candidate)
-    whose = " and ".join(dict.fromkeys(side.label for side in idle))
-    label = f"without the idle accelerators of {whose} (not the boundary {baseline.boundary.name})"
-    return (RatioLine(label=label, energy_ratio=ratio),)
-
-
-def _unused(side: Measurement) -> frozenset[str]:
-    """Names of the components outside the work."""
-    return frozenset(part.reported_as for part in side.boundary.parts if part.used is False)
-
-
-def _used_energy_of_repeat(repeat: Repeat, unused: frozenset[str]) -> float | None:
-    """Energy without the accelerators outside the work."""
-    if repeat.energy_j is None:
-        return None
-    return repeat.energy_j - sum(repeat.components_j.get(name, 0.0) for name in sorted(unused))
-
-
-def _used_energy(side: Measurement, unused: frozenset[str]) -> Estimate:
-    """Mean energy without unused accelerators, and without the effects of their energies."""
-    assert side.energy_j is not None
-    shares = {
-        (effect.name, effect.key, effect.distribution): effect.u
-        for name, estimate in side.components_j.items()
-        if name in unused
-        for effect in estimate.effects
-    }
-    effects = []
-    for effect in side.energy_j.effects:
-        u = effect.u - shares.get((effect.name, effect.key, effect.distribution), 0.0)
-        if effect.kind != "scatter" and abs(u) > _NEGLIGIBLE * abs(effect.u):
-            effects.append(msgspec.structs.replace(effect, u=u))
-    energies = [
-        joules
-        for repeat in side.repeats
-        if (joules := _used_energy_of_repeat(repeat, unused)) is not None
-    ]
-    return uncombined(arithmetic_mean(energies), effects)
 
 
 def _assumed(estimated: bool) -> list[Doubt]:

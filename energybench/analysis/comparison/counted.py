@@ -6,13 +6,14 @@ from __future__ import annotations
 
 from energybench.model import DoubtCode, Measurement
 
-# Doubts about the number of times, the owner and the end of a node's counted energy, and about
-# whether the figure is an energy: the ratio is wrong by a factor that no interval states, and gives
-# no energy verdict. Doubts whose effect is inside the interval (power-saturated, sensor-lost,
-# counter-power-disagree, part-missing), or that may have no effect (in-step-unseen), are not here:
-# the interval decides.
+# Doubts about the number of times, the owner and the end of a node's counted energy, about hidden
+# boards of the job, and about whether the figure is an energy: the ratio is wrong by a factor that
+# no interval states, and gives no energy verdict. Doubts whose effect is inside the interval
+# (power-saturated, sensor-lost, counter-power-disagree, part-missing), or that may have no effect
+# (in-step-unseen), are not here: the interval decides.
 _MISCOUNTED: frozenset[DoubtCode] = frozenset(
     {
+        "boards-hidden",
         "clocks-apart",
         "counted-again",
         "meter-interleaved",
@@ -21,7 +22,9 @@ _MISCOUNTED: frozenset[DoubtCode] = frozenset(
         "meter-outliers",
         "meter-slope",
         "meter-spike",
+        "node-power-unknown",
         "nodes-unread",
+        "part-of-job",
         "power-implausible",
         "ranks-unread",
         "shared-node",

@@ -12,6 +12,7 @@ from energybench.analysis.energy import counter_jumps
 from energybench.analysis.energy.boundary import Cover, Model, Source
 from energybench.analysis.energy.counter_check import cross_check
 from energybench.analysis.energy.counter_jumps import Lack
+from energybench.analysis.energy.scale_at_levels import scale_at_levels
 from energybench.analysis.energy.window_energy import WindowEnergy, energy
 from energybench.analysis.traces.curve import Curve
 from energybench.analysis.traces.plausible import limit_w
@@ -116,7 +117,9 @@ def _checked(lacking: Sequence[Lack]) -> Energies:
             return cells
         power = _energies(check, windows)
         cells = counter_jumps.widened(cells, windows, lacking, place)
-        return in_place_of_lost(cross_check(cells, power, place), power)
+        counter = curves.get(source.channel.id)
+        scale = scale_at_levels(counter, check) if counter else None
+        return in_place_of_lost(cross_check(cells, power, place, scale), power)
 
     return energies
 

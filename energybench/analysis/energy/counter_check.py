@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from energybench.analysis.arrays import Floats
+from energybench.analysis.energy.scale_at_levels import Scale
 from energybench.analysis.energy.window_energy import WindowEnergy
 from energybench.analysis.uncertainty.coverage_factors import student_quantile
 from energybench.analysis.uncertainty.effect_kinds import Place
@@ -42,7 +43,10 @@ class _Group(NamedTuple):
 
 
 def cross_check(
-    counter: Sequence[WindowEnergy], power: Sequence[WindowEnergy], place: Place
+    counter: Sequence[WindowEnergy],
+    power: Sequence[WindowEnergy],
+    place: Place,
+    scale: Scale | None = None,
 ) -> tuple[WindowEnergy, ...]:
     """The energies of the counter, window by window. If the counter and the power readings
     disagree, each interval is widened to the side of the power integral.
@@ -53,6 +57,9 @@ def cross_check(
     start to start, whereas a wrong counter is wrong in the same way every time. Therefore the mean
     over several windows decides, against its scatter: from eight windows on the scatter alone, with
     fewer windows the larger of the scatter and of the modelled uncertainty.
+
+    scale  ratio of the counter to the power readings from stretches of constant power, where no
+           load can be overlooked; None if the run does not show the ratio
     """
     checked = list(counter)
     both = [
@@ -63,7 +70,7 @@ def cross_check(
     blind = any(effect.kind == "in-step" for i in both for effect in power[i].effects)
     groups = [both] if blind and both else [[i] for i in both]
     for group in (_group(windows, counter, power) for windows in groups):
-        apart_rel = _disagreement_rel(group, counter, power)
+        apart_rel = _of_scale(scale) or _disagreement_rel(group, counter, power)
         if apart_rel is None:
             continue
         doubt = _doubt(group, place, in_step_possible=blind)
@@ -107,6 +114,16 @@ def _disagreement_rel(
             limit_rel = min(limit_rel, own_rel)
     apart_rel = float(apart_j.sum()) / total_j
     return apart_rel if abs(apart_rel) > limit_rel + _DISAGREE else None
+
+
+def _of_scale(scale: Scale | None) -> float | None:
+    """(power integral − counter) over the larger of the two, from the ratio of the scales; None if
+    the scales agree.
+    """
+    if scale is None:
+        return None
+    apart_rel = (1 - scale.ratio) / max(1.0, scale.ratio)
+    return apart_rel if abs(apart_rel) > _SIGMAS * scale.u + _DISAGREE else None
 
 
 def _u_windows_j(counter: Sequence[WindowEnergy], power: Sequence[WindowEnergy]) -> float:

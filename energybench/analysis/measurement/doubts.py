@@ -21,6 +21,7 @@ from energybench.model import (
     Quality,
     Verification,
     Window,
+    estimated_components,
 )
 from energybench.units import counted
 
@@ -208,7 +209,7 @@ def of_unused_meters(
 def of_quality(
     quality: Quality | None, rows: Sequence[Row], virtual: str | None, stated: Collection[str]
 ) -> list[Doubt]:
-    """A doubt if nothing was measured, or if no sensor stands behind the energy of the CPU.
+    """Doubts if nothing was measured, or if no sensor stands behind the energy of a component.
 
     stated  codes of the doubts that the collectors stated: a model of the CPU is said once
     """
@@ -220,9 +221,9 @@ def of_quality(
                 remedy="see the doubts about the parts, and `energybench doctor`",
             )
         ]
-    if "estimated-cpu" in stated:
-        return []
     if quality == "estimated":
+        if "estimated-cpu" in stated:
+            return []
         where = f" (virtual machine: {virtual})" if virtual else ""
         return [
             Doubt(
@@ -232,16 +233,28 @@ def of_quality(
                 remedy="`energybench doctor` names the sensors and what would open them",
             )
         ]
-    if cpu_modelled(rows):
-        return [
-            Doubt(
-                code="estimated-cpu",
-                message=f"the CPU's share is {TIME_X_ASSUMED_POWER}, ±50 %",
-                remedy="`energybench doctor`: open RAPL",
-                subject=CPU,
-            )
-        ]
-    return []
+    return [
+        _of_model(component)
+        for component in estimated_components(row.part for row in rows)
+        if component != CPU or "estimated-cpu" not in stated
+    ]
+
+
+def _of_model(component: str) -> Doubt:
+    """The doubt about a component with a power model in place of a sensor."""
+    if component == CPU:
+        return Doubt(
+            code="estimated-cpu",
+            message=f"the CPU's share is {TIME_X_ASSUMED_POWER}, ±50 %",
+            remedy="`energybench doctor`: open RAPL",
+            subject=CPU,
+        )
+    return Doubt(
+        code="estimated-part",
+        message=f"the share of {component} is {TIME_X_ASSUMED_POWER}",
+        remedy="`energybench doctor` names the sensor of the part and what would open it",
+        subject=component,
+    )
 
 
 def beyond(checkpoint: str) -> str:

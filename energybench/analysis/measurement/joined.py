@@ -37,6 +37,8 @@ def joined(first: Measurement, second: Measurement) -> Measurement:
         },
         time_s=time_s,
         power_w=None if energy_j is None else scale(energy_j, 1 / time_s.value),
+        highest_power_w=_higher(first.highest_power_w, second.highest_power_w),
+        accelerators_j=_sum(first.accelerators_j, second.accelerators_j),
         idle_power_w=first.idle_power_w,
         idle_state=first.idle_state,
         idles=first.idles,
@@ -47,6 +49,13 @@ def joined(first: Measurement, second: Measurement) -> Measurement:
         others=(*first.others, *second.others),
         doubts=tuple(_distinct(doubts)),
     )
+
+
+def _higher(first: Estimate | None, second: Estimate | None) -> Estimate | None:
+    """The higher of two powers; None if a power is unknown."""
+    if first is None or second is None:
+        return None
+    return max(first, second, key=lambda power_w: power_w.value)
 
 
 def _sum(first: Estimate | None, second: Estimate | None) -> Estimate | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from energybench.analysis.energy import idle_power, mean_energy
-from energybench.analysis.energy.boundary import Cover, Ranges, cover
+from energybench.analysis.energy.boundary import GPU, Cover, Ranges, cover
 from energybench.analysis.energy.boundary_parts import (
     Row,
     sensor_rows,
@@ -18,6 +18,7 @@ from energybench.analysis.energy.boundary_parts import (
 )
 from energybench.analysis.measurement import (
     cut_repeat_doubts,
+    disclosed,
     doubts,
     pause_doubts,
     plausible_power,
@@ -144,10 +145,12 @@ def measure(record: Record, traces: Sequence[Trace], ranges: Ranges) -> Measurem
         components_j=quantities.components(repeats),
         time_s=time_s,
         power_w=quantities.power(repeats) if energy_j else None,
+        highest_power_w=disclosed.highest_power(chosen, curves, windows) if energy_j else None,
         idle_power_w=idle_w,
         idle_state=idle_power.state(phases),
         idles=idle_power.idles(phases),
         net_energy_j=net_j,
+        accelerators_j=_accelerators(chosen, record, traces, ranges) if energy_j else None,
         work=quantities.mean_work(record.works),
         work_per_s=quantities.work_rate(repeats),
         energy_per_work_j=quantities.energy_per(repeats, energy_j, lambda work: work.amount),
@@ -191,6 +194,16 @@ def measure(record: Record, traces: Sequence[Trace], ranges: Ranges) -> Measurem
             *idle_power.doubts(phases),
         ),
     )
+
+
+def _accelerators(
+    chosen: Cover, record: Record, traces: Sequence[Trace], ranges: Ranges
+) -> Estimate | None:
+    """Energy of the accelerators inside a metered node; None in other boundaries."""
+    if not any(channel.component == GPU and channel.used for channel in chosen.inside):
+        return None
+    narrow, curves = covered(record._replace(boundary="device"), traces, ranges)
+    return disclosed.accelerators(narrow, curves, record.repeats)
 
 
 def _tables(

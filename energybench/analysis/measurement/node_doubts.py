@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from energybench.analysis.measurement.node_peers import MOST_NODE_W
 from energybench.model import Doubt, NodeShare
 from energybench.units import counted
 
@@ -15,11 +16,13 @@ if TYPE_CHECKING:
 
 _MOST_NAMES = 8  # of nodes in a message
 _REPEAT = "repeat the job"
-# Doubts about the repeats of the whole job: the job's own result states them once.
+# Doubts about the repeats of the whole job, which the job's own result states once, and about a
+# part that is read without the job.
 _OF_THE_JOB = frozenset(
     {
         "cut-off",
         "interrupted",
+        "part-of-job",
         "signal-handled",
         "signal-passed-on",
         "single-repeat",
@@ -54,8 +57,8 @@ def _not_read(
     """A doubt for each of a few nodes; one for many."""
     rows = list(zip(nodes, tables, shares, strict=True))
     missing = [
-        _missing(part, share) if measured else _nothing(part, share)
-        for part, _, share in rows
+        _missing(part, table, share) if measured else _nothing(part, share)
+        for part, table, share in rows
         if share.state == "missing"
     ]
     partial = [
@@ -64,16 +67,37 @@ def _not_read(
     return [
         *(missing if len(missing) <= _MOST_NAMES else [_many(missing)]),
         *(partial if len(partial) <= _MOST_NAMES else [_many(partial)]),
+        *_without_peers([part.node for part, table, _ in rows if table.is_open]),
     ]
 
 
-def _missing(part: NodePart, share: NodeShare) -> Doubt:
+def _without_peers(nodes: Sequence[str]) -> list[Doubt]:
+    """A doubt about all nodes whose power nothing tells in the time without readings."""
+    if not nodes:
+        return []
+    who = f"node {nodes[0]}" if len(nodes) == 1 else f"{len(nodes)} nodes ({first_names(nodes)})"
+    return [
+        Doubt(
+            code="node-power-unknown",
+            message=f"the power of {who} in the time without readings is not known: fewer than two "
+            "nodes of the same component and kind were read. The energy of the job is open upward: "
+            f"its interval ends at {MOST_NODE_W / 1000:.0f} kW a node, more than any node draws",
+            remedy=_REPEAT,
+            subject=nodes[0] if len(nodes) == 1 else "",
+        )
+    ]
+
+
+def _missing(part: NodePart, table: NodeTable, share: NodeShare) -> Doubt:
     why = f": {part.why}" if part.why else ""
     nothing = "energy" if part.directory else "result"
+    filled = "no other node of its component and kind tells its energy"
+    if table.peers:
+        nodes = counted(table.peers, "other node")
+        filled = f"its energy is taken from the power of {nodes}, as if it were of their kind"
     return Doubt(
         code="node-missing",
-        message=f"node {share.node} gave no {nothing}{why}; its energy is taken from the power of "
-        "the other nodes, as if it were of their kind",
+        message=f"node {share.node} gave no {nothing}{why}; {filled}",
         remedy=part.remedy or _REPEAT,
         subject=share.node,
     )
@@ -93,7 +117,7 @@ def _nothing(part: NodePart, share: NodeShare) -> Doubt:
 
 def _partial(part: NodePart, table: NodeTable, share: NodeShare) -> Doubt:
     why = f": {part.why}" if part.why else ""
-    filled = "as much" if table.fills_own else "the mean power of the nodes"
+    filled = "as much" if table.fills_own else "the mean power of its peers"
     return Doubt(
         code="node-partial",
         message=f"node {share.node} was read for {share.covered_s:.3g} of {share.window_s:.3g} "

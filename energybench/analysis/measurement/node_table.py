@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from energybench.analysis.measurement.node_peers import Fill, Reading
 from energybench.analysis.uncertainty.effect_kinds import Place
 from energybench.analysis.uncertainty.effects import bound
 from energybench.analysis.uncertainty.repeats import arithmetic_mean
-from energybench.model import NOT_READ, Effect, EffectKind, Measurement, Repeat, WorkloadRef
+from energybench.model import NOT_READ, Effect, EffectKind, Host, Measurement, Repeat, WorkloadRef
 
 # Share of the time for which a node is read that counts as all of the time: no doubt names the
 # rest, whose energy is filled in all the same.
@@ -18,10 +19,6 @@ COVERED = 0.995
 # over up to one second), and the node may be of another kind than the others.
 _SETTLED_S = 2.0
 _LEAST_LOST_S = 1e-6  # shorter times are the rounding of differences of clocks
-# Identical boards under identical work differ by 22 % at most (arXiv 2208.11035, "Not All GPUs Are
-# Created Equal"). The power of an unread node may lie outside the range of the read nodes by this
-# factor.
-_SPREAD = 1.22
 _LONGER_REL, _LONGER_S = 0.01, 1.0
 
 
@@ -34,6 +31,8 @@ class NodePart(NamedTuple):
     why          reason for a missing or partial result; "" if unknown
     clock_half_s half-width of the error of the node's clock against the head node's; None: unknown
     remedy       what to do about a missing result; "": repeat the job
+    group        component of a heterogeneous job with the node; None: not known
+    host         hardware of a node without a result; None: not known
     """
 
     node: str
@@ -42,20 +41,8 @@ class NodePart(NamedTuple):
     why: str = ""
     clock_half_s: float | None = None
     remedy: str = ""
-
-
-class Fill(NamedTuple):
-    """Power of a node in the time without readings, W: the assumed value, and its range."""
-
-    likely_w: float
-    least_w: float
-    most_w: float
-
-    @classmethod
-    def around(cls, powers_w: Sequence[float]) -> Fill:
-        """From mean powers of nodes under the same work."""
-        likely_w = arithmetic_mean(powers_w)
-        return cls(likely_w, min(powers_w) / _SPREAD, max(powers_w) * _SPREAD)
+    group: int | None = 0
+    host: Host | None = None
 
 
 def own_repeats(measurement: Measurement | None, times_s: Sequence[float]) -> list[Repeat | None]:
@@ -76,16 +63,16 @@ def _longest_s(time_s: float) -> float:
     return time_s * (1 + _LONGER_REL) + _LONGER_S
 
 
-def fill_of(read: Sequence[NodePart]) -> Fill | None:
-    """Power range of a node without readings, from the nodes with readings; None if no power is
-    known.
-    """
-    powers_w = [
-        part.measurement.power_w.value
-        for part in read
-        if part.measurement is not None and part.measurement.power_w is not None
-    ]
-    return Fill.around(powers_w) if powers_w else None
+def reading_of(part: NodePart, table: NodeTable) -> Reading:
+    """The node as a possible peer of others."""
+    power_w = part.measurement.power_w if part.measurement is not None else None
+    return Reading(
+        node=part.node,
+        group=part.group,
+        host=part.measurement.host if part.measurement is not None else part.host,
+        power_w=power_w.value if power_w is not None else None,
+        is_most=table.is_most,
+    )
 
 
 def has_own_edges(workload: WorkloadRef | None, part: NodePart) -> bool:
@@ -101,7 +88,7 @@ class NodeTable:
                it, although it may have begun or ended some milliseconds apart from the head node
 
     fills_own  whether the node is taken to have drawn its own power in the time without readings;
-               False: the mean power of the nodes
+               False: the mean power of its peers
     """
 
     def __init__(
@@ -123,13 +110,15 @@ class NodeTable:
         if own_w and fill is not None:
             # A node that was read for most of the time, or for some seconds, tells its own power,
             # which others of another kind do not.
-            own = Fill.around(own_w)
-            self.fills_own = self.covered_s >= min(sum(times_s) / 2, _SETTLED_S)
-            self._fill = Fill(
-                own.likely_w if self.fills_own else fill.likely_w,
-                min(own.least_w, fill.least_w),
-                max(own.most_w, fill.most_w),
+            is_settled = self.covered_s >= min(sum(times_s) / 2, _SETTLED_S)
+            self._fill = fill.with_own(
+                Fill.around(own_w), is_settled=is_settled, is_most=self.is_most
             )
+            self.fills_own = is_settled or not fill.peers
+
+    def filled_up(self, fill: Fill) -> NodeTable:
+        """The table with this power, or the node's own, in the time without readings."""
+        return NodeTable(self.repeats, self._times_s, fill, own_edges=self._own_edges)
 
     def lost_s(self, i: int) -> float:
         """Time of a repeat without readings of the node."""
@@ -149,6 +138,21 @@ class NodeTable:
     def is_whole(self) -> bool:
         """Whether the node was read for all of the time, in words."""
         return self.covered_s >= COVERED * sum(self._times_s)
+
+    @property
+    def is_most(self) -> bool:
+        """Whether the node was read for most of the time."""
+        return self.covered_s >= sum(self._times_s) / 2
+
+    @property
+    def peers(self) -> int:
+        """Number of peers behind the power in the time without readings."""
+        return self._fill.peers if self._fill is not None else 0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nothing tells how much the node drew in the time without readings."""
+        return self._fill is not None and self._fill.is_open and not self.is_whole
 
     @property
     def mean_j(self) -> float:

@@ -23,14 +23,15 @@ from energybench.analysis.measurement import (
     quantities,
 )
 from energybench.analysis.measurement.node_doubts import of_nodes
+from energybench.analysis.measurement.node_peers import fill_of
 from energybench.analysis.measurement.node_quantities import without_scatter
 from energybench.analysis.measurement.node_summaries import channels, hosts, parts
 from energybench.analysis.measurement.node_table import (
     NodePart,
     NodeTable,
-    fill_of,
     has_own_edges,
     own_repeats,
+    reading_of,
 )
 from energybench.analysis.measurement.record import counted_repeats, parts_left_out
 from energybench.analysis.uncertainty.effects import not_negative, scale, uncombined
@@ -97,13 +98,8 @@ def merge(
     if not read and not times_alone:
         raise ValueError("no node gave a result")
     times_s = [window.duration_s for window in windows]
-    own = [own_repeats(part.measurement, times_s) for part in nodes]
-    fill = fill_of(read)
-    tables = [
-        NodeTable(repeats, times_s, fill, own_edges=has_own_edges(record.workload, part))
-        for repeats, part in zip(own, nodes, strict=True)
-    ]
     measured = any(part.measurement and part.measurement.energy_j for part in read)
+    tables = _tables(record, nodes, times_s, measured=measured)
     totals_j = [sum(table.energy_j(i) for table in tables) for i in range(len(windows))]
     of_components_j = [
         _component_energies(tables, i) if measured else {} for i in range(len(windows))
@@ -113,9 +109,7 @@ def merge(
     works = node_work.of_all(record.works, windows) if not partial else None
     time_s = node_quantities.time(windows)
     idle_w = node_quantities.idle_power(read)
-    net_j, net_doubts = quantities.net(
-        energy_j, scale(idle_w, len(nodes)) if idle_w is not None else None, time_s
-    )
+    net_j, net_doubts = quantities.net(energy_j, _idle_of_all(idle_w, tables), time_s)
     kinds = hosts(read)
     shares = tuple(
         _share(part, table, sum(times_s), kinds.number.get(part.node))
@@ -173,6 +167,28 @@ def merge(
     )
 
 
+def _tables(
+    record: JobRecord, nodes: Sequence[NodePart], times_s: Sequence[float], *, measured: bool
+) -> list[NodeTable]:
+    """The energies of each node in the repeats, filled up from its peers."""
+    as_read = [
+        NodeTable(
+            own_repeats(part.measurement, times_s),
+            times_s,
+            None,
+            own_edges=has_own_edges(record.workload, part),
+        )
+        for part in nodes
+    ]
+    if not measured:
+        return as_read
+    readings = [reading_of(part, table) for part, table in zip(nodes, as_read, strict=True)]
+    return [
+        table.filled_up(fill_of(reading, readings))
+        for table, reading in zip(as_read, readings, strict=True)
+    ]
+
+
 def _energy(
     nodes: Sequence[NodePart], tables: Sequence[NodeTable], totals_j: Sequence[float]
 ) -> Estimate:
@@ -185,6 +201,15 @@ def _energy(
         for part, table in zip(nodes, tables, strict=True)
     ]
     return not_negative(sum_of_nodes(of_nodes_j, scatter_effect(totals_j)))
+
+
+def _idle_of_all(idle_w: Estimate | None, tables: Sequence[NodeTable]) -> Estimate | None:
+    """Idle power of all nodes together, from the mean of one node; None if nothing tells the power
+    of some node.
+    """
+    if idle_w is None or any(table.is_open for table in tables):
+        return None
+    return scale(idle_w, len(tables))
 
 
 def _idle_state(read: Sequence[NodePart]) -> str | None:

@@ -1,9 +1,10 @@
 """Power readings that stop at a largest value while the load goes on rising.
 
 The last digits of a real reading change, also if a device holds its power limit. If the largest
-value of a trace returns exactly, the value is the end of the sensor's range on one of two
-conditions: the remaining readings of a moving load are different from each other, or the largest
-value lies at the power limit of the device.
+value of a trace returns exactly, the value is the end of the sensor's range on one of four
+conditions: the remaining readings of a moving load are different from each other, the largest value
+lies at the power limit of the device, the value is the largest number of a register, or the load
+steps between levels that are all different below the largest value.
 
 Readings before, between and after the repeats do not come from a moving load, and the level of a
 waiting device also returns exactly. The readings within the repeats are therefore examined a second
@@ -37,6 +38,12 @@ _NOT_A_STEP = 0.98
 # be a wave of two levels with edges inside readings. The load then has to move for the share
 # _MOVES_MUCH of the readings.
 _WAITS, _MOVES_MUCH = 0.1, 0.3
+# Largest numbers of registers of 8 to 16 bits, and the steps in which registers state a power, W.
+_REGISTERS = frozenset(2**bits - 1 for bits in range(8, 17))
+_STEPS_W = (1.0, 0.1)
+# Least number of stays at the largest value and of stays below, a stay being two equal readings or
+# more, for a load that steps between levels.
+_STAYS, _STAYS_BELOW = 3, 6
 # A largest value this close to the power limit stands at the limit.
 _AT_LIMIT = 0.02
 
@@ -65,9 +72,36 @@ def saturated_w(
         and abs(top_w / power_limit_w - 1) <= _AT_LIMIT
     ):
         return top_w
+    if _end_of_register(watts, top_w) or _levels_stop(watts, top_w):
+        return top_w
     if _stop(watts, top_w) or _work_stops(watts, top_w, t_s, work):
         return top_w
     return None
+
+
+def _end_of_register(watts: Floats, top_w: float) -> bool:
+    """Whether a moving load stops at the largest number of a register, and all readings are whole
+    steps of that register.
+    """
+    steps = [step_w for step_w in _STEPS_W if round(top_w / step_w, 6) in _REGISTERS]
+    if not any(np.abs(watts / step_w - np.rint(watts / step_w)).max() < 1e-6 for step_w in steps):
+        return False
+    count = int(np.count_nonzero(watts == top_w))
+    low = int(np.count_nonzero(watts < _BELOW * top_w))
+    return count >= _SHARE * watts.size and low >= _MOVES * watts.size
+
+
+def _levels_stop(watts: Floats, top_w: float) -> bool:
+    """Whether the load steps between levels without noise, and only the largest level returns."""
+    begins = np.flatnonzero(np.concatenate(([True], np.diff(watts) != 0)))
+    lengths = np.diff(np.append(begins, watts.size))
+    stays = watts[begins[lengths > 1]]
+    below = stays[stays < top_w]
+    at_top = stays.size - below.size
+    if at_top < _STAYS or below.size < _STAYS_BELOW or at_top < _SHARE * stays.size:
+        return False
+    moves = np.count_nonzero(below < _BELOW * top_w) >= _MOVES * stays.size
+    return bool(moves and np.unique(below).size >= _DIFFERENT * below.size)
 
 
 def _work_stops(watts: Floats, top_w: float, t_s: Floats | None, work: Sequence[Window]) -> bool:

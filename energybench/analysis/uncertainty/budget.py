@@ -20,9 +20,10 @@ from energybench.analysis.uncertainty.coverage_factors import (
     coverage_factor,
     student_quantile,
 )
+from energybench.analysis.uncertainty.effect_words import EffectNames
 from energybench.analysis.uncertainty.effects import combine
 from energybench.analysis.uncertainty.node_sums import is_share
-from energybench.model import Distribution, Effect, EffectKind, Estimate
+from energybench.model import Distribution, Effect, EffectKind, Estimate, Measurement
 from energybench.units import show_value
 
 # The largest error that Student's t may cause in a line's share of the variance. From 7 degrees of
@@ -61,14 +62,21 @@ class Contribution(NamedTuple):
 
 
 def budget(
-    estimate: Estimate, lines: int = LINES, *, ratio: bool = False
+    estimate: Estimate,
+    lines: int = LINES,
+    *,
+    ratio: bool = False,
+    runs: Sequence[Measurement] = (),
 ) -> tuple[Contribution, ...]:
     """Lines of the budget; the line whose removal shrinks the interval most comes first.
 
     Effects beyond the number of lines are summed in a last line (two, if there are bounds).
 
     ratio  True if the value compares two measurements, so that its scatter is that of both
+    runs   the measurements behind the value, as far as they are known: lines name their boards by
+           number
     """
+    names = EffectNames(estimate.effects, runs)
     groups = _groups(estimate.effects)
     if not groups:
         return ()
@@ -77,7 +85,7 @@ def budget(
     recombined = combine(estimate.value, estimate.effects).half_width
     scale = estimate.half_width / recombined if recombined else 0.0
     contributions = [
-        _line(estimate, scale, group, _title(group), _remedy(group, ratio))
+        _line(estimate, scale, group, _title(group, names), _remedy(group, ratio))
         for group in groups[:lines]
     ]
     contributions.sort(key=lambda line: line.half_width_without)
@@ -96,10 +104,12 @@ def budget(
     return tuple(contributions)
 
 
-def largest(estimate: Estimate, *, ratio: bool = False) -> Contribution | None:
+def largest(
+    estimate: Estimate, *, ratio: bool = False, runs: Sequence[Measurement] = ()
+) -> Contribution | None:
     """The first line of the budget alone; None if the value has no effects."""
     # The three largest lines by size include the line that shrinks the interval most.
-    contributions = budget(estimate, 3, ratio=ratio)
+    contributions = budget(estimate, 3, ratio=ratio, runs=runs)
     return contributions[0] if contributions else None
 
 
@@ -205,16 +215,14 @@ def _sort(effect: Effect) -> EffectKind | str:
     return effect.kind if effect.component else effect.name
 
 
-def _title(group: Sequence[Effect]) -> str:
+def _title(group: Sequence[Effect], names: EffectNames) -> str:
     first = group[0]
     if len(group) == 1 or all(map(is_share, group)):
-        return first.name
+        return names.name(first)
     if not first.component:
         return first.name
     places = {(effect.component, effect.device) for effect in group}
-    place = f"{first.component} …"
-    if len(places) == 1:
-        place = f"{first.component} {first.device}".strip()
+    place = names.place(first) if len(places) == 1 else f"{first.component} …"
     return f"{place}: {effect_kinds.label(first.kind)}"
 
 

@@ -186,6 +186,28 @@ def test_idle_accelerators_of_a_baseline_give_a_second_line() -> None:
     assert not any(e.key and e.key.startswith("gain:GPU-a") for e in second.energy_ratio.effects)
 
 
+def test_accelerators_of_both_sides_give_a_narrow_ratio_beside_the_wide_one() -> None:
+    """Two GPU nodes: the ratio of the boards alone, whose gains are those of the boards."""
+    first = run("a", package_w=400, gpu_w=[300], done=work(), checks=[OK], host="a", gain_u=0.03)
+    second = run("b", package_w=100, gpu_w=[300], done=work(), checks=[OK], host="b", gain_u=0.03)
+    found = compare(first, second)
+    assert found.energy_ratio is not None
+    assert found.energy_ratio.value == pytest.approx(720 / 420, rel=0.01)
+    (narrow,) = found.second_lines
+    assert "accelerators of the work alone" in narrow.label
+    assert narrow.energy_ratio.low < 1.0 < narrow.energy_ratio.high
+    keys = {effect.key for effect in narrow.energy_ratio.effects if effect.key}
+    assert keys
+    assert all("gpu.board" in key for key in keys)
+    # neither a side without boards, nor a boundary of boards alone, has a narrower one
+    assert compare(*pair()).second_lines == ()
+    boards = [
+        run(name, gpu_w=[300], done=work(), checks=[OK], host=name, boundary="device")
+        for name in "cd"
+    ]
+    assert compare(*boards).second_lines == ()
+
+
 def test_the_name_of_a_component_does_not_make_it_unused() -> None:
     """A part of a plugin may be called ".unused": whether it had a part in the work is a field."""
     name = f"fan{UNUSED}"

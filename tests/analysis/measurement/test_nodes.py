@@ -101,7 +101,7 @@ def test_the_last_milliseconds_without_readings_are_filled(tmp_path: Path, lost_
 @pytest.mark.parametrize(
     ("ends_s", "words"),
     [
-        (3.0, "the mean power of the nodes"),
+        (3.0, "the mean power of its peers"),
         (5.0, "as much"),
         (11.0, "as much"),
     ],

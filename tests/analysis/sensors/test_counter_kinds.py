@@ -22,19 +22,25 @@ def work(idle_w: float = 80.0, busy_w: float = 400.0) -> Energy:
     )
 
 
-def times(seed: int) -> Floats:
+def times(seed: int, seconds: float = SECONDS) -> Floats:
     rng = np.random.default_rng(seed)
     lead = np.arange(START_S - 2, START_S - 0.3, 0.1)
-    t = np.concatenate((lead, polls(START_S, START_S + SECONDS, before_s=0.3)))
+    t = np.concatenate((lead, polls(START_S, START_S + seconds, before_s=0.3)))
     return np.sort(t + np.minimum(rng.exponential(1e-3, t.size), 4.5e-3))
 
 
 def board(
-    truth: Energy, period_s: float, seed: int, *, adds_up: bool, together: bool = True
+    truth: Energy,
+    period_s: float,
+    seed: int,
+    *,
+    adds_up: bool,
+    together: bool = True,
+    seconds: float = SECONDS,
 ) -> Curve:
     """The counter of a board that publishes both quantities every period_s, and states 100 ms."""
     rng = np.random.default_rng(seed)
-    t, window_s = times(seed), period_s / 4
+    t, window_s = times(seed, seconds), period_s / 4
     sensor = Sensor(truth, period_s, rng.uniform(0, period_s), window_s)
     counts = sensor.counts(t, 1e-3)
     if adds_up:
@@ -128,3 +134,27 @@ def test_too_few_updates_do_not_tell_the_kind(period_s: float) -> None:
         assert seen.t_s.size < 8
         assert not seen.classified
         assert seen.may_add_up > 0.3
+
+
+def levels(seed: int) -> Energy:
+    """Levels of 60 to 380 W for 0.05 to 1.5 s."""
+    rng = np.random.default_rng(seed)
+    ends = np.concatenate(([0.0], np.cumsum(rng.uniform(0.05, 1.5, 60))))
+    joules = np.concatenate(([0.0], np.cumsum(np.diff(ends) * rng.uniform(60, 380, 60))))
+    return lambda t: np.interp(t, ends, joules)
+
+
+@pytest.mark.parametrize(("together", "least"), [(True, 12), (False, 2)])
+def test_ten_seconds_of_levels_recognise_true_counters_at_the_beat_of_the_polls(
+    together: bool, least: int
+) -> None:
+    """Polls every 100 ms do not show when a tick of 100 ms was, but no update holds two ticks."""
+
+    def seen(seed: int, *, adds_up: bool) -> Curve:
+        return board(levels(seed), 0.1, seed, adds_up=adds_up, together=together, seconds=10.0)
+
+    true = [seen(seed, adds_up=False) for seed in range(20)]
+    assert not any(counter.window_s for counter in true)
+    assert sum(counter.may_add_up == 0.0 for counter in true) >= least
+    sums = [seen(seed, adds_up=True) for seed in range(20)]
+    assert not any(counter.classified and not counter.window_s for counter in sums)

@@ -99,3 +99,29 @@ def test_a_meter_at_the_end_of_its_range(step_w: float, top_w: float) -> None:
         assert interval.low <= true_j <= interval.high
         stops = any(effect.kind == "saturated" for effect in cell.effects)
         assert stops is (shown_w is not watts)
+
+
+def stays(levels: list[float]) -> Floats:
+    """Each level for three readings, and one reading across each change."""
+    readings: list[float] = []
+    for level, after in zip(levels, [*levels[1:], levels[-1]], strict=True):
+        readings += [level, level, level, 0.3 * level + 0.7 * after]
+    return np.array(readings)
+
+
+def test_a_load_of_levels_without_noise_stops_if_only_the_largest_level_returns() -> None:
+    levels = np.random.default_rng(5).uniform(60, 600, 40).tolist()
+    assert saturated_w(np.minimum(stays(levels), 400.0), None) == 400.0
+    assert saturated_w(stays(levels), None) is None
+    # work that is repeated returns to each of its levels
+    assert saturated_w(np.minimum(stays(levels[:4] * 10), 400.0), None) is None
+
+
+@pytest.mark.parametrize("top_w", [255.0, 1023.0, 4095.0, 409.5, 6553.5])
+def test_the_largest_number_of_a_register_is_the_end_of_its_range(top_w: float) -> None:
+    low_w = round(top_w / 4)
+    levels = np.where(T % 1.3 < 0.65, top_w, low_w)
+    assert saturated_w(levels, None) == top_w
+    assert saturated_w(np.where(levels < top_w, levels, top_w - 2), None) is None
+    # readings between the steps of a register do not come from a register
+    assert saturated_w(np.where(levels < top_w, low_w + 0.123, top_w), None) is None

@@ -40,7 +40,7 @@ def test_boards_of_one_kind_share_a_line() -> None:
     assert line.u == pytest.approx(20.0)
     assert line.u_rel == pytest.approx(0.02)
     (alone,) = budget(combine(1000.0, gains(1)))
-    assert (alone.effect, alone.devices, alone.key) == ("gpu.board GPU-0: gain", 1, "gain:GPU-0")
+    assert (alone.effect, alone.devices, alone.key) == ("gpu.board: gain", 1, "gain:GPU-0")
 
 
 def test_the_halves_of_a_memory_model_are_one_line() -> None:
@@ -54,7 +54,7 @@ def test_the_halves_of_a_memory_model_are_one_line() -> None:
             ],
         )
     )
-    assert line.effect == "cpu.dram n: model"
+    assert line.effect == "cpu.dram: model"
     assert "node meter" in line.remedy
 
 
@@ -63,7 +63,7 @@ def test_the_first_line_shrinks_the_interval_most() -> None:
     for Student's t is wide.
     """
     lines = budget(combine(1000.0, [student(9.0, 1.0), *gains(1)]))
-    assert [line.effect for line in lines] == ["run-to-run scatter", "gpu.board GPU-0: gain"]
+    assert [line.effect for line in lines] == ["run-to-run scatter", "gpu.board: gain"]
     assert [line.half_width_without for line in lines] == sorted(
         line.half_width_without for line in lines
     )

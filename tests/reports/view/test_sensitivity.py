@@ -9,7 +9,8 @@ from itertools import pairwise
 import msgspec
 import pytest
 
-from energybench.model import Document, Estimate, Sensitivity, Swing
+from energybench.cli import sensitivity_text
+from energybench.model import BreakEven, Document, Estimate, Input, Line, Sensitivity, Swing
 from energybench_reports.csv_report import Csv
 from energybench_reports.html import Html
 from energybench_reports.view.layout import Section, Table
@@ -74,7 +75,7 @@ def test_break_evens_in_words() -> None:
         "2.40 (the saving jumps over 0 there, for nodes are whole; the first of 3)"
     )
     assert rows[1][2] == "no solution in the range"
-    assert rows[1][3:] == ["0.100 USD/kWh", "0.00100 to 10.0 USD/kWh"]
+    assert rows[1][3:] == ["0.1 USD/kWh", "0.00100 to 10.0 USD/kWh"]
 
 
 def test_questions_have_their_quantities_in_columns() -> None:
@@ -145,3 +146,60 @@ def test_rows_of_the_table() -> None:
     assert (power["verdict"], power["confidence"]) == ("uniform", "")
     swing = one("swing_input", "saved_mwh_per_month", "power_candidate_w")
     assert (swing["unit"], swing["evidence"]) == ("W", "measured")
+
+
+def test_a_quantity_has_one_precision() -> None:
+    """A measured 11.882 [11.820, 11.945] is not 11.8 to 11.9 in the tornado, its break-even has
+    the same decimals, and two ends that the decimals of the answer do not tell apart are one.
+    """
+    measured = Input(
+        name="speedup",
+        value=Estimate(value=11.882, low=11.820, high=11.945),
+        unit="",
+        source="s",
+        label="speedup",
+        evidence="measured",
+    )
+    line = Line(
+        name="saved",
+        value=Estimate(value=17.9, low=15.2, high=20.6),
+        unit="t CO2e",
+        formula="speedup * 1.5",
+        inputs=(measured,),
+    )
+    swing = Swing(
+        answer="saved_tco2e_per_month",
+        input="speedup",
+        stated=(11.820, 11.945),
+        at_low=17.88,
+        at_high=17.93,
+        unit="t CO2e",
+        label="speedup",
+        interval_of="measured",
+    )
+    even = BreakEven(
+        answer="saved_tco2e_per_month",
+        input="speedup",
+        unit="",
+        current=11.882,
+        searched=(0.1, 1000),
+        value=2.56631,
+        crossings=1,
+    )
+    projection = msgspec.structs.replace(
+        claims_2023(),
+        lines=(line,),
+        saved_tco2e_per_month=line.value,
+        sensitivity=Sensitivity(swings=(swing,), break_evens=(even,)),
+    )
+    tornado, places = section([("T", projection)]).tables
+    assert [cell.text for cell in tornado.rows[0][1:]] == [
+        "17.9 t CO2e at both ends",
+        "11.820 to 11.945",
+    ]
+    assert [cell.text for cell in places.rows[0][2:4]] == ["2.566", "11.882"]
+    rows = sensitivity_text.rows(
+        projection, projection.sensitivity or Sensitivity(swings=(), break_evens=())
+    )
+    assert any("speedup 11.820 to 11.945" in row and "17.9 t CO2e at both" in row for row in rows)
+    assert any("2.566 (now 11.882;" in row for row in rows)

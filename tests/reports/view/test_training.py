@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from energybench.model import Estimate, Measurement, Progress, WorkRecord
+from energybench.model import Estimate, Measurement, Progress, Quality, WorkRecord
 from energybench_reports.charts.curves import figures
 from energybench_reports.charts.figure import spec
 from energybench_reports.view.training import tables
@@ -26,8 +26,49 @@ def leg(
 
 
 def shown(*legs: Measurement) -> list[list[str]]:
-    (table,) = tables(legs, {m.id: m.id for m in legs})
+    table, _ = tables(legs, {m.id: m.id for m in legs})
     return [[cell.line for cell in row] for row in table.rows]
+
+
+def for_documentation(*legs: Measurement) -> dict[str, str]:
+    """The answers about the energy of a training."""
+    _, table = tables(legs, {m.id: m.id for m in legs})
+    return {row[0].text: row[1].line for row in table.rows}
+
+
+def test_answers_for_the_documentation_of_a_model() -> None:
+    """The sum of the table above with its interval; known or estimated, and how."""
+    answers = for_documentation(leg("first", 0, 10), leg("second", 10, 30))
+    assert answers["energy of the training"] == "600 J [540, 720]"
+    assert answers["over"] == "steps 0 to 30"
+    assert answers["known or estimated"].startswith("known: measured: ")
+    for words in ("read by rapl", "limit of error", "boundary compute", "2 runs on 1 node"):
+        assert words in answers["how"]
+    assert "energy to make the hardware" in answers["left out"]
+
+
+@pytest.mark.parametrize(
+    ("legs", "energy", "over"),
+    [
+        (("first", 0, 10, "third", 20, 30), "400 J [360, 480]", "20 steps of the runs in"),
+        (("first", 0, 10, "again", 0, 20), "no sum", "not known"),
+    ],
+)
+def test_an_incomplete_training_is_not_called_whole(
+    legs: tuple[str, int, int, str, int, int], energy: str, over: str
+) -> None:
+    answers = for_documentation(leg(*legs[:3]), leg(*legs[3:]))
+    assert answers["energy of the training"].startswith(energy)
+    assert answers["over"].startswith(over)
+
+
+@pytest.mark.parametrize(
+    ("quality", "words"),
+    [("estimated", "estimated: "), ("mixed", "partly known"), (None, "not known for every run")],
+)
+def test_an_estimate_is_not_called_known(quality: Quality | None, words: str) -> None:
+    run = msgspec.structs.replace(leg("first", 0, 10), quality=quality)
+    assert for_documentation(run)["known or estimated"].startswith(words)
 
 
 def test_energies_of_the_runs_add_up_from_the_first_step() -> None:
@@ -56,9 +97,12 @@ def test_no_sum_is_better_than_a_wrong_one(legs: tuple[Measurement, ...], says: 
     assert shown(*legs)[-1][-1] == says
 
 
-def test_two_trainings_are_two_tables_and_a_run_without_one_is_none() -> None:
+def test_each_training_has_its_tables_and_a_run_without_one_has_none() -> None:
+    """Steps and answers of two trainings."""
     legs = (leg("a", 0, 10), leg("b", 0, 10, training="two"), cpu_node())
-    assert len(tables(legs, {m.id: m.id for m in legs})) == 2
+    heads = [table.head for table in tables(legs, {m.id: m.id for m in legs})]
+    assert heads == [("run", "from", "to", "gross energy"), ("question", "answer")] * 2
+    assert tables((cpu_node(),), {cpu_node().id: "a"}) == ()
 
 
 def test_progress_that_goes_backwards_is_none() -> None:

@@ -23,7 +23,7 @@ from tests.simulators.slurm.configuration import (
     slurm_conf,
 )
 from tests.simulators.slurm.job import Job
-from tests.simulators.slurm.node import Node, standard_nodes
+from tests.simulators.slurm.node import Node, limit_file, standard_nodes
 from tests.simulators.slurm.site import SYSTEM_PATH, Site, live_sensors, nvml, open_mpi, stop
 
 HERE = Path(__file__).parent
@@ -90,6 +90,7 @@ class Cluster:
         ):
             (folder / each).mkdir(parents=True)
         (folder / "bin/mpirun").symlink_to(open_mpi())
+        (folder / "bin/nvidia-smi").symlink_to(HERE / "nvidia_smi.sh")
         # before the nodes, whose mount namespaces are copies
         options = f"size={SMALL_KIB}k,mode=1777"
         subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", self.small], check=True)
@@ -206,6 +207,11 @@ class Cluster:
     ) -> float:
         """True energy of a node, or of some of its parts: package-0, dram, gpu0, …"""
         return self.nodes[node].truth_j(start_wall_s, end_wall_s, parts)
+
+    def power_limit_w(self, node: str, board: int) -> float | None:
+        """The power limit that a program has set on a board; None: never set."""
+        file = limit_file(self.folder / "nodes" / node / "here", board)
+        return float(file.read_text()) if file.is_file() else None
 
     # ------------------------------------------------------------------ clients
 

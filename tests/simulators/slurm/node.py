@@ -101,15 +101,21 @@ class Node(NamedTuple):
                 for i in range(len(self.boards))
             }
             nvidia_driver_tree(root, addresses)
-        _write(here / "nvmlsim.conf", self._nvml())
+        _write(here / "nvmlsim.conf", self._nvml(here))
 
-    def _nvml(self) -> str:
+    def _nvml(self, here: Path) -> str:
         """The node's lines for nvmlsim.c."""
         lines = [f"count={len(self.boards)}", f"seed={self.number}", "phase_ms=random"]
         for i, wave in enumerate(self.boards):
             lines += [f"gpu{i}.wave={wave.text}", f"gpu{i}.uuid={self.board_uuid(i)}"]
             lines += [f"gpu{i}.serial=156{self.number:04d}{i:06d}"]
+            lines += [f"gpu{i}.limit_file={limit_file(here, i)}"]
         return "".join(f"{line}\n" for line in lines)
+
+
+def limit_file(here: Path, board: int) -> Path:
+    """The power limit that nvidia_smi.sh has set on a board; no file before that."""
+    return here / f"limit{board}"
 
 
 def standard_nodes() -> tuple[Node, ...]:
