@@ -17,7 +17,7 @@ from energybench.analysis.measurement import (
     steadiness,
     still_sensors,
 )
-from energybench.analysis.sensors import counter_kinds
+from energybench.analysis.sensors import counter_evidence
 from energybench.analysis.traces import frozen_readings, unwrap
 from energybench.analysis.traces.slow_updates import SLOWEST_S
 from energybench.analysis.uncertainty import settling
@@ -94,8 +94,8 @@ THRESHOLDS = {
     "ratio-inconsistent": [percent(mix._CONSISTENT)],
     "reading-gap": [f"{reading_holes.HOLE_S} s"],
     "sampling-counter": [
-        percent(counter_kinds._NEARLY_ALL),
-        f"at least {counter_kinds._STEPS}",
+        percent(counter_evidence._NEARLY_ALL),
+        f"at least {counter_evidence._STEPS}",
     ],
     "sampling-error": [percent(sensor_doubts.TARGET_REL)],
     "sensor-lost": [f"{window_energy._UNREAD} updates", f"{window_energy._LATE_S} s"],
