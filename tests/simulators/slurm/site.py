@@ -154,7 +154,9 @@ class Site:
         data, log = self.folder / "database", self.folder / "log/mariadbd.log"
         # nothing has to survive a crash of the machine
         size = ["--innodb-log-file-size=8M", "--debug-no-sync"]
-        common = ["--no-defaults", "--user=root", f"--datadir={data}", *size]
+        # a server removes the temporary tables of another server that starts in the same folder
+        apart = [f"--datadir={data}", f"--tmpdir={self.folder}/run"]
+        common = ["--no-defaults", "--user=root", *apart, *size]
         install = ["--auth-root-authentication-method=normal", "--skip-test-db"]
         run_daemon(["mariadb-install-db", *common, *install], self.folder / "log/database.log")
         start_daemon(
