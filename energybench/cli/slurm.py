@@ -1,4 +1,4 @@
-"""`energybench slurm check JOB`, `… statement --since T` and `… doctor`"""
+"""`energybench slurm check JOB`, `… statement --since T`, `… starts RUN` and `… doctor`"""
 
 from __future__ import annotations
 
@@ -116,6 +116,28 @@ def statement(
         common.print_bytes(statement_csv(result))
     else:
         common.show(statement_lines(result))
+
+
+@app.command("starts")
+def starts(
+    run: Annotated[str, typer.Argument(help="A result of the job: directory, run.json or id.")],
+    store: options.Store = options.STORE,
+    json: options.Json = False,
+) -> None:
+    """Add up the energies of all starts of a job that Slurm has started again.
+
+    The results of the starts are looked up in the store by cluster, number of the job and label.
+    """
+    from energybench.cli.slurm_text import starts_lines
+    from energybench.cluster.starts import of_result
+    from energybench.store.reader import measurement
+
+    directory, named = measurement(run, store)
+    result = of_result(named, directory)
+    if json:
+        common.print_json(result)
+    else:
+        common.show(starts_lines(result))
 
 
 @app.command("doctor")

@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from energybench.cli.doubt_lines import explained
 from energybench.cluster.statement import FLAGS
 from energybench.units import counted, show, show_value
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from energybench.cluster.partition_doctor import NodeFacts, PartitionFinding
     from energybench.cluster.reconciling import Reconciled
     from energybench.cluster.slurm_configuration import Configuration
+    from energybench.cluster.starts import Starts
     from energybench.cluster.statement import Line, Statement
 
 _CAUSES = (
@@ -99,6 +101,25 @@ def _some(nodes: Sequence[str]) -> str:
     return ", ".join(nodes[:_MOST_NAMES]) + (
         f" and {counted(more, 'more node')}" if more > 0 else ""
     )
+
+
+# ---------------------------------------------------------------- starts
+
+
+def starts_lines(result: Starts) -> Iterator[str]:
+    yield f"job {result.job}, {result.label}: {counted(len(result.starts), 'start')}"
+    for start in result.starts:
+        words = [f"  start {start.restart + 1}:"]
+        if start.energy_j is None:
+            words.append("several results:" if ", " in start.id else "energy not known")
+        else:
+            words += [show(start.energy_j, "J"), "in", show(start.time_s, "s")]
+        if start.partial:
+            words.append("(cut: until the end of the readings)")
+        yield " ".join((*words, start.id)).rstrip()
+    if result.energy_j is not None:
+        yield f"  together: {show(result.energy_j, 'J')}"
+    yield from explained(result.doubts)
 
 
 # ---------------------------------------------------------------- statement

@@ -101,7 +101,7 @@ def of_earlier_starts(job: Job | None) -> tuple[Doubt, ...]:
             code="requeued",
             message=f"this is start {job.restart + 1} of the job: the energy of the earlier starts "
             "is not in this result",
-            remedy="add the results of the earlier starts, whose run.json states a smaller "
-            "restart, if the cost of the whole job is asked for",
+            remedy="`energybench slurm starts RUN` adds the energies of all starts, if the cost of "
+            "the whole job is asked for",
         ),
     )

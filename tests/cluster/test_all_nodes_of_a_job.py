@@ -162,8 +162,11 @@ def test_a_run_on_one_node_of_two_gives_no_verdict(slurm: Cluster) -> None:
 
 
 def test_one_measuring_process_a_rank_is_doubted(slurm: Cluster) -> None:
+    # no rank ends before all are measured, however late a process begins on a busy machine
+    together = "touch $SLURM_PROCID.begun; until [ -e 0.begun -a -e 1.begun -a -e 2.begun -a -e "
+    together += "3.begun ]; do sleep 0.05; done; sleep 1"
     job = slurm.sbatch(
-        "srun --ntasks-per-node=4 energybench measure --out store -- sleep 2",
+        f"srun --ntasks-per-node=4 energybench measure --out store -- sh -c '{together}'",
         partition="cpu",
         nodes=1,
         ntasks=4,
