@@ -39,7 +39,17 @@ TEXTS = {
 # Options of text that hold no number, or numbers inside another notation.
 WORDS = {
     *("--label", "--boundary", "--collector", "--device", "--size", "--set", "--variant"),
-    *("--scenario", "--drive", "--against", "--scope", "--name", "--board", "--column", "--unit"),
+    *(
+        "--scenario",
+        "--drive",
+        "--against",
+        "--scope",
+        "--name",
+        "--node",
+        "--board",
+        "--column",
+        "--unit",
+    ),
     *("--time-column", "--time-format", "--timezone", "--select", "--sensor", "--wave", "--gain"),
     *("--format", "--title", "--note", "--nodes", "--baseline", "--setup", "--adapter"),
     *("--date", "--hide", "--sha256"),
