@@ -124,14 +124,14 @@ def _refuse_contradicted(results: Sequence[Result]) -> None:
             continue
         baseline, candidate = runs.get(pair.baseline), runs.get(pair.candidate)
         if baseline is None or candidate is None:
-            whom, found = "itself", contradictions_of(pair)
+            whom, differences = "itself", contradictions_of(pair)
         else:
-            whom, found = "its runs", _differences_made_again(pair, baseline, candidate)
-        if found:
-            more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+            whom, differences = "its runs", _differences_made_again(pair, baseline, candidate)
+        if differences:
+            more = f" (and {len(differences) - 1} more)" if len(differences) > 1 else ""
             raise BadInput(
                 f"the comparison of {pair.baseline} and {pair.candidate}",
-                f"contradicts {whom}: {found[0]}{more}",
+                f"contradicts {whom}: {differences[0]}{more}",
                 "make it again: energybench compare BASELINE CANDIDATE --json",
             )
 

@@ -72,11 +72,11 @@ class Start(NamedTuple):
         whole job, that of a job that lost a node the start of the section: a section begins when
         the one before ends.
         """
-        found = [place for row in self.sections if (place := window(row)) is not None]
-        for i in range(1, len(found)):
-            begins_s = max(found[i].start_s, found[i - 1].end_s)
-            found[i] = found[i]._replace(start_s=begins_s)
-        return tuple(found)
+        places = [place for row in self.sections if (place := window(row)) is not None]
+        for i in range(1, len(places)):
+            begins_s = max(places[i].start_s, places[i - 1].end_s)
+            places[i] = places[i]._replace(start_s=begins_s)
+        return tuple(places)
 
     @property
     def extern(self) -> Row | None:

@@ -23,6 +23,7 @@ from energybench_reports.view import (
     publication,
     questions,
     record,
+    run_headline,
     study,
     study_headline,
 )
@@ -148,7 +149,7 @@ def _answers(document: Document, names: Mapping[str, str]) -> tuple[Answer, ...]
     answers += [study_headline.answer(result) for result in document.of(Study)]
     if not answers:
         answers = [
-            measurement.answer(result, names[result.id]) for result in document.of(Measurement)
+            run_headline.answer(result, names[result.id]) for result in document.of(Measurement)
         ]
     return tuple(answers)
 

@@ -1,4 +1,4 @@
-"""Measurements in words: the headline of a run, and the runs side by side."""
+"""Measurements in words: the runs side by side."""
 
 from __future__ import annotations
 
@@ -10,16 +10,14 @@ from energybench.model import (
     Estimate,
     Measurement,
     quality_words,
-    stamp_words,
     state_words,
 )
 from energybench.units import show
 from energybench_reports.view import modelled, nodes
-from energybench_reports.view.layout import Answer, Section, Table
+from energybench_reports.view.layout import Section, Table
 from energybench_reports.view.wording import (
     NOT_MEASURED,
     TableCell,
-    Tone,
     amount,
     counted,
     listed,
@@ -29,129 +27,8 @@ from energybench_reports.view.wording import (
 )
 
 Names = Mapping[str, str]
-_ALONE = "energy of the accelerators alone"
+ALONE = "energy of the accelerators alone"
 HIGHEST = "highest power over 1 s"
-_NO_SENSOR = "No sensor measured the power: the time was measured, the energy was not."
-_NOT_DONE = "This is not the energy of the work that was asked for: the check of"
-
-
-# ---------------------------------------------------------------- headline
-
-
-def answer(measurement: Measurement, label: str) -> Answer:
-    """The energy of a run: the headline of a report without a comparison. It is that of a unit of
-    work or, if the work is not known or was not done, that of a repeat.
-    """
-    figure, name = _figure(measurement)
-    estimated = measurement.quality == "estimated"
-    verdicts, verdict_words, tone = _verdicts(measurement)
-    read = nodes.read_words(measurement)
-    of_nodes = (("nodes read", read),) if read is not None else ()
-    # a repeat of one unit of work has the energy of the headline
-    of_repeat: tuple[tuple[str, TableCell], ...] = ()
-    if measurement.work is not None and measurement.work.amount != 1 and _has_price(measurement):
-        of_repeat = ((_repeat_name(measurement), value(measurement.energy_j, "J")),)
-    facts = (
-        *of_nodes,
-        *of_repeat,
-        *_in_accelerators(measurement),
-        ("time", value(measurement.time_s, "s")),
-        (f"mean power{nodes.per_node([measurement])}", value(measurement.power_w, "W")),
-        *_highest(measurement),
-        ("check of the result", _verified(measurement)),
-        *modelled.facts([measurement]),
-    )
-    begin = f"{stamp_words(measurement.stamps)}{label}: "
-    if read is not None:
-        begin += f"{read.line} read; "
-    share = modelled.words([measurement])
-    return Answer(
-        kind="measurement",
-        title=label,
-        figure_name=name,
-        figure=value(figure, "J") if figure is not None else None,
-        sentence=_sentence(measurement),
-        verdict=" and ".join(verdicts),
-        verdict_words=" ".join(verdict_words),
-        tone=tone,
-        assumed=estimated,
-        facts=facts,
-        line=f"{begin}{name} {show(figure, 'J')}, time {show(measurement.time_s, 's')}, quality: "
-        f"{_quality_of(measurement)}{share and f'; {modelled.NAME}: {share}'}",
-        stamps=tuple(stamp.words for stamp in measurement.stamps),
-    )
-
-
-def _in_accelerators(measurement: Measurement) -> tuple[tuple[str, TableCell], ...]:
-    """The narrow boundary, of a run that has a wider one too."""
-    energy_j = measurement.in_accelerators_j
-    return () if energy_j is None else ((_ALONE, value(energy_j, "J")),)
-
-
-def _highest(measurement: Measurement) -> tuple[tuple[str, TableCell], ...]:
-    if measurement.highest_power_w is None:
-        return ()
-    return ((HIGHEST, value(measurement.highest_power_w, "W")),)
-
-
-def _has_price(measurement: Measurement) -> bool:
-    """Whether the headline is the energy of a unit of work."""
-    return (
-        measurement.energy_per_work_j is not None
-        and measurement.work is not None
-        and not measurement.failed_checks
-        and not measurement.partial
-    )
-
-
-def _figure(measurement: Measurement) -> tuple[Estimate | None, str]:
-    """The energy of the headline, and its name."""
-    if measurement.work is None or not _has_price(measurement):
-        return measurement.energy_j, _repeat_name(measurement)
-    kind = TIME_X_ASSUMED_POWER if measurement.quality == "estimated" else "energy, gross,"
-    return measurement.energy_per_work_j, f"{kind} per {plain(measurement.work.unit)}"
-
-
-def _repeat_name(measurement: Measurement) -> str:
-    if measurement.quality == "estimated":
-        return TIME_X_ASSUMED_POWER
-    span = "a part of a repeat" if measurement.partial else "one repeat"
-    if measurement.perhaps_whole:
-        span = "a repeat that may not be whole"
-    on_nodes = f" on {measurement.nodes} nodes" if measurement.nodes > 1 else ""
-    return f"energy of {span}{on_nodes}, gross"
-
-
-def _sentence(measurement: Measurement) -> str:
-    """Repeats, work and boundary; without an energy, the time alone."""
-    work = ""
-    if measurement.work and not measurement.failed_checks:
-        work = f" for {amount(measurement.work)}"
-    if measurement.energy_j is None:
-        time = show(measurement.time_s, "s")
-        return f"The energy of this run was not measured. The run took {time}{work}."
-    repeats = "no complete repeat"
-    if not measurement.partial:
-        repeats = counted(len(measurement.repeats), "repeat")
-    return f"{repeats}{work}; boundary: {measurement.boundary.name}, {_coverage(measurement)}."
-
-
-def _verdicts(measurement: Measurement) -> tuple[list[str], list[str], Tone]:
-    """Reasons why the energy is not the measured energy of the work: in short, in sentences, and
-    the tone.
-    """
-    verdicts, sentences = [], []
-    tone: Tone = ""
-    if measurement.quality == "estimated":
-        verdicts.append("estimated")
-        sentences.append(_NO_SENSOR)
-        tone = "warn"
-    if measurement.failed_checks:
-        failed = listed(plain(quantity) for quantity in measurement.failed_checks)
-        verdicts.insert(0, "check failed")
-        sentences.insert(0, f"{_NOT_DONE} {failed} failed.")
-        tone = "bad"
-    return verdicts, sentences, tone
 
 
 # ---------------------------------------------------------------- side by side
@@ -173,8 +50,8 @@ def overview_row(m: Measurement, unit: str) -> tuple[TableCell, ...]:
         _gross(m),
         value(m.power_w, "W"),
         _time(m),
-        TableCell(m.boundary.name, _coverage(m)),
-        _verified(m)._replace(note=""),
+        TableCell(m.boundary.name, coverage(m)),
+        verified(m)._replace(note=""),
     )
 
 
@@ -189,7 +66,7 @@ def side_by_side(measurements: Sequence[Measurement], names: Names) -> Section:
         "measurement",
         "energy, gross",
         "energy, net of idle",
-        _ALONE,
+        ALONE,
         "time",
         f"mean power{nodes.per_node(measurements)}",
         HIGHEST,
@@ -205,7 +82,7 @@ def side_by_side(measurements: Sequence[Measurement], names: Names) -> Section:
     rows: list[tuple[TableCell, ...]] = [(TableCell(names[m.id]), *_row(m)) for m in measurements]
     # columns that a run may have, left out if no run has them
     for name, known_cells in (
-        (_ALONE, [m.in_accelerators_j for m in measurements]),
+        (ALONE, [m.in_accelerators_j for m in measurements]),
         (HIGHEST, [m.highest_power_w for m in measurements]),
     ):
         if all(cell is None for cell in known_cells):
@@ -231,9 +108,9 @@ def _row(m: Measurement) -> tuple[TableCell, ...]:
         _per_work(m),
         _work(m),
         _repeats(m),
-        TableCell(m.boundary.name, _coverage(m)),
+        TableCell(m.boundary.name, coverage(m)),
         _quality(m),
-        _verified(m),
+        verified(m),
         nodes.read_words(m) or TableCell(str(m.nodes)),
     )
 
@@ -282,10 +159,10 @@ def _quality(m: Measurement) -> TableCell:
     if share := modelled.words([m]):
         notes.append(f"{modelled.NAME}: {share}")
     weak = m.quality != "measured" or m.replayed
-    return TableCell(_quality_of(m), "; ".join(notes), "warn" if weak else "")
+    return TableCell(quality_of(m), "; ".join(notes), "warn" if weak else "")
 
 
-def _quality_of(m: Measurement) -> str:
+def quality_of(m: Measurement) -> str:
     """The quality of the energy in words; a replay is not called measured."""
     return quality_words(m.quality, replayed=m.replayed) or NOT_MEASURED
 
@@ -333,7 +210,7 @@ def _repeats(measurement: Measurement) -> TableCell:
     return TableCell(text, f"standard deviation {percent(statistics.stdev(energies) / abs(mean))}")
 
 
-def _coverage(measurement: Measurement) -> str:
+def coverage(measurement: Measurement) -> str:
     """'5 measured, 1 modelled of 6 parts'."""
     replayed = measurement.replayed
     states = [
@@ -357,7 +234,7 @@ def _coverage(measurement: Measurement) -> str:
     return f"{', '.join(counts)} of {counted(len(states), 'part')}{on_nodes}"
 
 
-def _verified(measurement: Measurement) -> TableCell:
+def verified(measurement: Measurement) -> TableCell:
     """Passed, failed or not checked."""
     checks = measurement.verification
     if not checks:

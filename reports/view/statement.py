@@ -8,12 +8,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from energybench.analysis.comparison.means import means, no_mean
-from energybench.analysis.uncertainty.budget import Contribution, budget
 from energybench.grading.statable import against_publication
 from energybench.model import Comparison, Document, Estimate, Measurement, Publication
 from energybench.units import show
 from energybench_reports.view import comparison as comparing
-from energybench_reports.view import modelled
+from energybench_reports.view import modelled, statement_budget
 from energybench_reports.view import statement_facts as facts
 from energybench_reports.view import statement_sentence as sentences
 from energybench_reports.view.doubts import weaknesses
@@ -36,8 +35,6 @@ from energybench_reports.view.wording import (
     plain,
     value,
 )
-
-_BUDGET_LINES = 3
 
 
 class Statement(NamedTuple):
@@ -295,38 +292,9 @@ def _answers(stated: Stated) -> tuple[tuple[str, str], ...]:
     )
     return (
         *energy_answers(stated.comparisons, stated.runs, (boundary,)),
-        ("largest parts of the uncertainty", _budget_words(stated)),
+        ("largest parts of the uncertainty", statement_budget.words(stated)),
         ("how to verify", _verify_words(stated)),
     )
-
-
-def _budget_words(stated: Stated) -> str:
-    """The lines whose removal would shrink the interval of the figure most."""
-    headline = sentences.figure(stated)
-    estimates = (
-        [headline.estimate]
-        if headline is not None
-        else [entry.energy_ratio for entry in stated.comparisons if entry.energy_ratio is not None]
-    )
-    ratio = bool(stated.comparisons)
-    for estimate in estimates[:1]:
-        lines = budget(estimate, _BUDGET_LINES, ratio=ratio, runs=stated.runs)[:_BUDGET_LINES]
-        half = abs(estimate.half_width / estimate.value) if estimate.value else 0.0
-        shares = [f"{plain(line.effect)} ({_size(line, estimate)})" for line in lines]
-        if shares:
-            return f"{'; '.join(shares)}; half-width now {percent(half)}"
-    return "the effects of the figure are not known"
-
-
-def _size(line: Contribution, estimate: Estimate) -> str:
-    """How much of the uncertainty a line is."""
-    if line.distribution == "bound":
-        return "one-sided bound"
-    if line.share is not None:
-        return f"{percent(line.share)} of the variance"
-    if not estimate.value:
-        return f"without it ±{line.half_width_without:.3g}"
-    return f"without it ±{percent(line.half_width_without / abs(estimate.value))}"
 
 
 def _verify_words(stated: Stated) -> str:

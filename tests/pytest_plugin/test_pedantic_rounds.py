@@ -326,6 +326,6 @@ def test_interval_holds_the_mean_of_rounds_that_differ(spending_newest: Pytest) 
         value, low, high = record["energy_j"]
         truth_j = spent_j + 2.0 * record["time_s"][0]
         assert low < truth_j < high, name
-        # the edges of the windows cost some of it, more on a busy machine; rounds left out, all of it
+        # the edges of the windows cost some, more on a busy machine; rounds left out, all
         assert value == pytest.approx(truth_j, rel=0.6), name
         assert len(record["windows_j"]["cpu.package"]) <= MOST

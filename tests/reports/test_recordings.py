@@ -24,7 +24,7 @@ from energybench_reports.codecarbon_report import CodeCarbon
 from energybench_reports.csv_report import Csv
 from energybench_reports.json_report import Json
 from energybench_reports.openmetrics import OpenMetrics
-from energybench_reports.view import claims
+from energybench_reports.view import claims, run_headline
 from energybench_reports.view import measurement as runs
 from energybench_reports.view.node_power import node_power
 from energybench_reports.view.projection import answer
@@ -68,7 +68,7 @@ def test_words() -> None:
 def test_no_view_calls_a_replay_measured() -> None:
     """Headline, parts, row of the overview, and the cell of the quality."""
     run = recorded(gpu_node())
-    headline = runs.answer(run, "label")
+    headline = run_headline.answer(run, "label")
     assert headline.line.endswith("quality: replayed")
     assert "all replayed" in headline.sentence
     cells = [cell.line for cell in runs.overview_row(run, "")]
