@@ -139,6 +139,6 @@ def _doubts(starts: Sequence[Start], results: dict[int, list[Measurement]]) -> t
             f"(number {', '.join(unknown)}): no sum is given",
             remedy="a label of its own for each measured program of the job (--label)"
             if several
-            else "energybench recover, or the store that holds the result of the start (--store)",
+            else "`energybench recover`, or name a run in the store that holds all starts",
         ),
     )

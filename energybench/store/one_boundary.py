@@ -63,7 +63,7 @@ def in_one_boundary(
         f"{len(measured)} nodes that were read, or not on the same side of their supplies: the "
         f"energy of the job is that of boundary {stated} on all nodes, and "
         "the meter is a reference beside it",
-        remedy="attach the meters of the other nodes to this job: energybench attach JOB --node "
-        "NAME --meter FILE",
+        remedy="attach the meters of the other nodes to this job: `energybench attach JOB --node "
+        "NAME --meter FILE`",
     )
     return OneBoundary(stated, in_stated, unfit, (doubt,))
