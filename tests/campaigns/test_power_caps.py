@@ -63,7 +63,12 @@ def ran(tmp_path: Path, text: str, *, ended_by: str = "") -> tuple[int, list[str
         (tmp_path / "waits").touch()
         wait = 'while [ ! -e "$FOLDER/begun" ]; do sleep 0.05; done'
         text = f"({wait}; kill -{ended_by} $$) &\n{text}"
-    done = subprocess.run(["bash", "-c", text], env=environment, timeout=30, check=False)
+    done = subprocess.run(
+        ["env", "--default-signal=HUP", "bash", "-c", text],
+        env=environment,
+        timeout=30,
+        check=False,
+    )
     lines = (tmp_path / "calls").read_text().splitlines()
     return done.returncode, [line for line in lines if not line.startswith("srun")]
 
