@@ -28,6 +28,8 @@ _FEWEST_READINGS = 3
 _LONGEST, _JITTER = 3, 0.05
 # A low and a high level differ by at least this factor, and each has at least so many stretches.
 _APART, _FEWEST = 1.3, 3
+# Of more stretches, so many are looked at: a long run shows its levels again and again.
+_MOST_STRETCHES = 400
 # Two levels have the same ratio within this relative difference, or within their scatter.
 _SAME_RATIO = 0.01
 # Least share of the stretches whose ratio lies near the common ratio.
@@ -143,6 +145,7 @@ def _stretches(
     equal = regular[1:] & regular[:-1] & (first > 0)
     equal &= np.abs(second - first) <= _EQUAL_UPDATES * np.maximum(first, second)
     pairs = np.flatnonzero(equal)
+    pairs = pairs[:: math.ceil(pairs.size / _MOST_STRETCHES) or 1]
     begins = counter.t_s[pairs] - counter.fuzz_s[pairs] - _DELAY_S
     ends = counter.t_s[pairs + 2] + counter.fuzz_s[pairs + 2]
     levels_w, ratios = [], []
