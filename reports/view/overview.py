@@ -201,7 +201,7 @@ def _name(measurement: Measurement, names: Names) -> TableCell:
 
 def _runs(measurements: Sequence[Measurement], names: Names) -> Table:
     """A row for each run. If there are many runs, a column of equal cells becomes a sentence below
-    the table.
+    the table, and stamps that all runs have stand in the title of the table.
     """
     unit = runs.common_unit(measurements)
     head = (
@@ -210,13 +210,18 @@ def _runs(measurements: Sequence[Measurement], names: Names) -> Table:
         *("energy of a repeat", "mean power", "time", "boundary", "check"),
     )
     rows = [(_name(m, names), *runs.overview_row(m, unit)) for m in measurements]
+    title = f"{counted(len(measurements), 'run')} without a comparison"
     alike: list[int] = []
     if len(rows) > MANY:
+        stamps = {row[0].note for row in rows}
+        if len(stamps) == 1 and stamps != {""}:
+            title += f", each: {stamps.pop()}"
+            rows = [(row[0]._replace(note=""), *row[1:]) for row in rows]
         alike = [place for place in range(1, len(head)) if len({row[place] for row in rows}) == 1]
     alike_words = [f"{head[place]} {rows[0][place].line}" for place in alike]
     shown = [place for place in range(len(head)) if place not in alike]
     return Table(
-        f"{counted(len(measurements), 'run')} without a comparison",
+        title,
         tuple(head[place] for place in shown),
         tuple(tuple(row[place] for place in shown) for row in rows),
         (f"All {len(rows)} runs: {'; '.join(alike_words)}. " if alike_words else "")

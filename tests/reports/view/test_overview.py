@@ -259,3 +259,19 @@ def test_a_page_has_one_interval_of_a_mean(scenario: str) -> None:
     assert "its own energy-weighted mean gives the energy saved" in table.about
     assert "it alone gives the energy saved" not in table.about
     assert overview(weighted, names)[0].rows[-3][1] == value(of_lines[ARITHMETIC_MEAN])
+
+
+@pytest.mark.parametrize("some", [False, True])
+def test_a_stamp_of_all_of_many_runs_stands_once_in_the_title(some: bool) -> None:
+    """A stamp of some runs alone stands beside each of these runs."""
+    document = runs(IN_FULL + 3)
+    results = [
+        replace(run, quality="measured" if some and number % 2 else "estimated")
+        for number, run in enumerate(document.of(Measurement))
+    ]
+    table = tables(replace(document, results=tuple(results)))["run"]
+    stamps = [stamp.words for stamp in results[0].stamps]
+    assert stamps
+    notes = [row[0].note for row in table.rows]
+    assert (f", each: {'; '.join(stamps)}" in table.title) == (not some)
+    assert [stamps[0] in note for note in notes] == [some and not n % 2 for n in range(len(notes))]
