@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
+from energybench.analysis.uncertainty.effects import scale
 from energybench.analysis.uncertainty.propagation import propagate
 from energybench.errors import BadInput
 from energybench.model import Doubt, Estimate, Job, Measurement, Noun
@@ -115,9 +116,7 @@ def _start(restart: int, results: Sequence[Measurement]) -> Start:
 
 
 def _times(estimate: Estimate | None, count: int) -> Estimate | None:
-    if estimate is None or count == 1:
-        return estimate
-    return propagate(lambda x: x["one"] * count, {"one": estimate})
+    return None if estimate is None else scale(estimate, count)
 
 
 def _sum(energies: Sequence[Estimate | None]) -> Estimate | None:

@@ -235,7 +235,7 @@ def _line(
 
 
 def _energy(start: Start, plug_ins: Sequence[str]) -> tuple[float | None, Source, list[Flag]]:
-    """The energy of one start, the rows that it comes from, and flags."""
+    """The energy of one start of a job, the rows of the accounts with this energy, and flags."""
     if start.is_resized:
         # The rows before a change are blank. Of the nodes that are left, the last row may have the
         # energy since the start of the job, or since an unknown time.

@@ -17,7 +17,7 @@ import msgspec
 from energybench.analysis.energy.boundary import Ranges
 from energybench.errors import BadInput, StorageFailed
 from energybench.meters.attach import Attached, attach_run
-from energybench.meters.attached_run import Meter, Place
+from energybench.meters.attached_run import Meter, Place, not_written
 from energybench.store.durable import replace_file
 from energybench.store.job_files import complete_job
 from energybench.store.job_header import JobHeader, is_job, read_job
@@ -62,7 +62,7 @@ def _attach_to_job(directory: Path, meter: Meter, ranges: Ranges, node: str | No
     except FileExistsError:
         raise BadInput(str(draft), "an earlier attempt was cut off", "remove it") from None
     except OSError as error:
-        raise _not_written(directory, error) from None
+        raise not_written(directory, "job", error) from None
     try:
         attached = attach_run(part, meter, ranges, Place(draft, part.name))
         _copy(directory, draft, part.name)
@@ -74,21 +74,11 @@ def _attach_to_job(directory: Path, meter: Meter, ranges: Ranges, node: str | No
         # nothing was measured here: the job and the meter's file still stand
         shutil.rmtree(draft, ignore_errors=True)
         if isinstance(error, StorageFailed | OSError):
-            raise _not_written(directory, error) from None
+            raise not_written(directory, "job", error) from None
         if isinstance(error, ValueError):
             raise BadInput(str(directory), f"cannot be merged: {error}") from None
         raise
     return attached._replace(directory=complete, measurement=measured)
-
-
-def _not_written(directory: Path, error: StorageFailed | OSError) -> StorageFailed:
-    reason = error.reason if isinstance(error, StorageFailed) else error.strerror
-    return StorageFailed(
-        f"{directory.parent}: the job with the meter cannot be written: {reason or error}; "
-        f"nothing of it is left, and {directory.name} is as it was (make space, or copy that job "
-        "to a store with space, and attach again)",
-        reason or "",
-    )
 
 
 def _part_of(directory: Path, header: JobHeader, node: str | None) -> Path:

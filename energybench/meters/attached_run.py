@@ -154,18 +154,22 @@ def write(
         # nothing was measured here: the run and the meter's file still stand
         shutil.rmtree(writer.directory, ignore_errors=True)
         if isinstance(error, StorageFailed | OSError):
-            raise _not_written(run, error) from None
+            raise not_written(run.directory, "run", error) from None
         raise
     return path, measured, channel
 
 
-def _not_written(run: FinishedRun, error: StorageFailed | OSError) -> StorageFailed:
-    """The failure of the store, of which no file of the new run is left."""
+def not_written(directory: Path, noun: str, error: StorageFailed | OSError) -> StorageFailed:
+    """The failure of the store, of which no file of the new result is left.
+
+    directory  the result without the meter
+    noun       "run" or "job"
+    """
     reason = error.reason if isinstance(error, StorageFailed) else error.strerror
     return StorageFailed(
-        f"{run.directory.parent}: the run with the meter cannot be written: {reason or error}; "
-        f"nothing of it is left, and {run.directory.name} is as it was (make space, or copy that "
-        "run to a store with space, and attach again)",
+        f"{directory.parent}: the {noun} with the meter cannot be written: {reason or error}; "
+        f"nothing of it is left, and {directory.name} is as it was (make space, or copy that "
+        f"{noun} to a store with space, and attach again)",
         reason or "",
     )
 

@@ -36,7 +36,7 @@ def spikes(watts: Floats, least: float) -> Mask:
     least  ratio of the lowest spike to the highest other reading
     """
     none = np.zeros(watts.size, dtype=np.bool_)
-    # readings that stay at one value are one reading, as those of a power that holds
+    # equal readings in a row count as one reading: a meter that logs changes repeats its last value
     starts = np.flatnonzero(np.concatenate(([True], np.diff(watts) != 0)))
     levels = watts[starts]
     order = np.argsort(-levels)

@@ -21,8 +21,8 @@ from energybench.projecting.largest_sets import largest_sets, smallest_conflict
 from energybench.projecting.preferred_point import farthest, preferred_point
 
 STARTS = 64
-_MOST_COUNTS = 512  # whole numbers of a variable that are tried one by one
-_COUNT_STARTS = 4  # points from which each of them is tried
+_MOST_COUNTS = 512  # greatest number of whole numbers of nodes that the search tries
+_COUNT_STARTS = 4  # points from which the search tries each whole number
 _ROUNDS = 1
 _BEYOND = 100.0  # factor beyond a plausible range, up to which a tension is sought
 

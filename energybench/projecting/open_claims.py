@@ -149,8 +149,8 @@ class _Group:
         return self._solution(kept, values, reach, solved), solved
 
     def _solved(self, figure: Figure, sets: FigureSets, points: Floats, best: Floats) -> Solved:
-        """Whether a claim holds, and if not: the claims that exclude it, and the values that it
-        would need.
+        """Whether a claim holds. If the claim fails: the claims that exclude this claim, and the
+        values with which this claim would hold.
         """
         fits = figure in sets.kept or self._system.holds((*sets.kept, figure))
         if fits and figure.name not in sets.without:

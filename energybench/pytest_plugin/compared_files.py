@@ -25,7 +25,7 @@ def compared_files(config: pytest.Config) -> ComparedFiles | None:
 
 
 class ComparedFiles:
-    """The files that a person named. pytest-benchmark hands over those that it can read.
+    """The files named by --benchmark-compare. pytest-benchmark hands over the readable files.
 
     later_fields  warnings about fields of a later version
     """

@@ -128,7 +128,7 @@ def _clock(run: Measurement) -> _Clock:
 
 
 def _summary(run: Measurement) -> list[_Row]:
-    """What the run is, and its results that belong to the series."""
+    """Name, boundary, stamps and doubts of the run, then the energy, time and powers."""
     return [
         ("run", run.id, *_interval(None), ""),
         ("label", run.label, *_interval(None), ""),

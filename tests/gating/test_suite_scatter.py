@@ -14,7 +14,7 @@ RULE = Rule(0.05, False)
 
 
 def test_the_scatter_of_each_test_is_that_between_its_processes() -> None:
-    """Of a quiet test and of one that scatters by 3 %: the suite holds what the worst one holds."""
+    """One test is quiet, one scatters by 3 %: the latter decides the threshold of the suite."""
     quiet = [reports(processes(20, seed, between=0.003, scatter=1e-4), "quiet") for seed in (1, 2)]
     loud = [reports(processes(20, seed, between=0.03, scatter=1e-4), "loud") for seed in (3, 4)]
     tests = [

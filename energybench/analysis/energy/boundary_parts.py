@@ -12,7 +12,7 @@ from energybench.analysis.energy import counter_jumps
 from energybench.analysis.energy.boundary import Cover, Model, Source
 from energybench.analysis.energy.counter_check import cross_check
 from energybench.analysis.energy.counter_jumps import Lack
-from energybench.analysis.energy.scale_at_levels import scale_at_levels
+from energybench.analysis.energy.scale_at_levels import Scale, scale_at_levels
 from energybench.analysis.energy.window_energy import WindowEnergy, energy
 from energybench.analysis.traces.curve import Curve
 from energybench.analysis.traces.plausible import limit_w
@@ -88,7 +88,7 @@ def sensor_rows(
     A sensor without readings in all windows leaves a missing part with a range.
     """
     rows = []
-    energies = energies or _checked(lacks(source, curves))
+    energies = energies or _checked(lacks(source, curves), _scale(source, curves))
     for windows in groups:
         row = _sensed(source, energies(source, curves, windows), windows)
         if all(cell.energy_j is None for cell in row.cells):
@@ -104,7 +104,14 @@ def lacks(source: Source, curves: CurveOf) -> tuple[Lack, ...]:
     return counter_jumps.lacks(counter, check) if counter and check else ()
 
 
-def _checked(lacking: Sequence[Lack]) -> Energies:
+def _scale(source: Source, curves: CurveOf) -> Scale | None:
+    """Ratio of the counter to the power readings of its device, over the whole run."""
+    counter = curves.get(source.channel.id)
+    check = curves.get(source.check.id) if source.check else None
+    return scale_at_levels(counter, check) if counter and check else None
+
+
+def _checked(lacking: Sequence[Lack], scale: Scale | None) -> Energies:
     """Energies of each window alone, checked against the power readings of the same device."""
 
     def energies(
@@ -117,8 +124,6 @@ def _checked(lacking: Sequence[Lack]) -> Energies:
             return cells
         power = _energies(check, windows)
         cells = counter_jumps.widened(cells, windows, lacking, place)
-        counter = curves.get(source.channel.id)
-        scale = scale_at_levels(counter, check) if counter else None
         return in_place_of_lost(cross_check(cells, power, place, scale), power)
 
     return energies

@@ -14,8 +14,9 @@ from energybench.model import REPEAT, Window
 
 # A repeat is cut if it is shorter than this share of the shortest repeat without a signal.
 _WHOLE = 0.95
-# Without such a repeat: a repeat is cut if it ended within this time after the signal, s, or
-# within this share of its length. A program that saves its state before its end takes seconds.
+# If every repeat had a signal: a repeat is cut if the time from the signal to the end of the repeat
+# is at most so many seconds, or at most this share of the repeat. To save the state of a program
+# before its end takes seconds.
 _SOON_S, _SOON = 5.0, 0.1
 
 

@@ -25,8 +25,8 @@ from energybench.analysis.traces.curve import Curve
 
 Flags = npt.NDArray[np.bool_]
 
-_FEW = 8  # least number of readings of each sensor
-_REGULAR = 1.5  # longest update that counts as a single update, in periods
+FEW = 8  # least number of readings of each sensor
+REGULAR = 1.5  # longest update that counts as a single update, in periods
 # An update counts if the times of its two ticks together are known to this share of the period.
 _LOCATED = 0.3
 # Relative error of the period over many updates.
@@ -150,7 +150,7 @@ class _Updates(NamedTuple):
         joules = np.diff(counter.energy_j)
         period = counter.period_s
         counted = _counted(counter)
-        single = (lengths < _REGULAR * period) & (fuzz <= _LOCATED * period) | counted
+        single = (lengths < REGULAR * period) & (fuzz <= _LOCATED * period) | counted
         # The length of an update is the period, unless its ticks show another length.
         length = np.where((np.abs(lengths - period) <= fuzz) | counted, period, lengths)
         mean_w = joules / length
@@ -266,7 +266,7 @@ def _beside_readings(updates: _Updates, readings: Floats, known: Flags) -> tuple
 def _common_ratio(means: Floats, readings: Floats, known: Flags) -> float:
     """Ratio of the two scales: the counter and the power reading may have different gains."""
     usable = known & (readings > 0)
-    if np.count_nonzero(usable) < _FEW:
+    if np.count_nonzero(usable) < FEW:
         return 1.0
     return median(means[usable] / readings[usable])
 

@@ -8,15 +8,13 @@ import math
 
 import numpy as np
 
-from energybench.analysis.sensors.counter_evidence import PRIOR_ALL, evidence
+from energybench.analysis.sensors.counter_evidence import FEW, PRIOR_ALL, REGULAR, evidence
 from energybench.analysis.traces.counter_curve import as_samples
 from energybench.analysis.traces.curve import Curve
 
 # Root mean square of the changes of power within one update of a counter without a power sensor
 # beside it, relative to the mean power, as `energybench simulate` finds it over all its loads.
 _ALONE = 0.35
-_FEW = 8  # least number of readings of each sensor
-_REGULAR = 1.5  # longest update that counts as a single update, in periods
 # A counter integrates all power below this probability of the opposite.
 _SEES_ALL = 0.004
 
@@ -33,7 +31,7 @@ def informed(counter: Curve, power: Curve | None) -> Curve:
         return counter._replace(rough_w=_ALONE * _mean_power_w(counter))
     if power is None or power.power_w is None or counter.power_w is not None:
         return counter
-    enough = counter.t_s.size >= _FEW and power.t_s.size >= _FEW
+    enough = counter.t_s.size >= FEW and power.t_s.size >= FEW
     if enough:
         counter = counter._replace(rough_w=_rough_w(counter, power))
     if counter.channel.timing == "profile" or not power.part_time:
@@ -66,5 +64,5 @@ def _rough_w(counter: Curve, power: Curve) -> float:
     update = np.searchsorted(counter.t_s, power.t_s[within]) - 1
     lengths = np.diff(counter.t_s)
     apart = power.power_w[within] - (np.diff(counter.energy_j) / lengths)[update]
-    regular = lengths[update] < _REGULAR * counter.period_s
+    regular = lengths[update] < REGULAR * counter.period_s
     return float(np.sqrt(np.mean(apart[regular] ** 2))) if regular.any() else 0.0
