@@ -22,13 +22,14 @@ _SOON_S, _SOON = 5.0, 0.1
 
 def judged(windows: Sequence[Window]) -> tuple[Window, ...]:
     """The windows; a repeat that ended early after a signal has the cut "signal-handled"."""
-    repeats = [window for window in windows if window.label == REPEAT and window.cut is None]
+    repeats = [window for window in windows if _is_uncut(window)]
     others_s = [window.duration_s for window in repeats if window.signal is None]
     if len(others_s) == len(repeats):
         return tuple(windows)
+    shortest_s = min(others_s, default=None)
     return tuple(
         msgspec.structs.replace(window, cut="signal-handled")
-        if window in repeats and _ended_early(window, min(others_s, default=None))
+        if _is_uncut(window) and _ended_early(window, shortest_s)
         else window
         for window in windows
     )
@@ -36,7 +37,12 @@ def judged(windows: Sequence[Window]) -> tuple[Window, ...]:
 
 def whole_repeats(windows: Sequence[Window]) -> list[Window]:
     """The windows of the whole repeats."""
-    return [window for window in judged(windows) if window.label == REPEAT and window.cut is None]
+    return [window for window in judged(windows) if _is_uncut(window)]
+
+
+def _is_uncut(window: Window) -> bool:
+    """Whether nothing recorded a cut of this repeat."""
+    return window.label == REPEAT and window.cut is None
 
 
 def _ended_early(window: Window, shortest_s: float | None) -> bool:
